@@ -1,0 +1,1 @@
+"""The network in PyTorch. Read data, model, train, evaluate, in this order."""

@@ -1,0 +1,47 @@
+"""The whole job: data, model, training, predictions."""
+
+from collections.abc import Generator
+from functools import partial
+
+import torch
+
+from shared.clock import Clock
+from shared.config import TrainConfig
+from shared.datasets import Dataset
+from shared.initial_weights import initial_weights
+from shared.results import EpochResult
+from shared.single_run import Trained, measure_inference
+
+from .data import to_tensors
+from .device import choose_device, describe_device, peak_device_memory, synchronize
+from .evaluate import predict
+from .model import build_model, get_weights, set_weights
+from .train import make_optimizer, train
+
+LOOPS = {"eager": train}
+
+
+def run(
+    config: TrainConfig, variant: str, dataset: Dataset, clock: Clock
+) -> Generator[EpochResult, None, Trained]:
+    """Do it step by step: yield each epoch's figures, return what was learned."""
+    with clock.phase("build"):
+        device = choose_device(config.device, config.float_type)
+        clock.synchronize = partial(synchronize, device)
+        train_set = to_tensors(dataset.train_images, dataset.train_labels, device)
+        test_set = to_tensors(dataset.test_images, dataset.test_labels, device)
+        model = build_model(config.hidden).to(device)  # DIFF-16
+        set_weights(model, initial_weights(config.hidden, config.seed, config.float_type))
+        optimizer = make_optimizer(model, config.learning_rate)
+
+    yield from LOOPS[variant](model, optimizer, train_set, test_set, config, clock)
+
+    with clock.phase("evaluate"):
+        return Trained(
+            framework_version=str(torch.__version__),
+            device=describe_device(device),
+            weights=get_weights(model),
+            test_logits=predict(model, dataset.test_images),
+            inference=measure_inference(partial(predict, model), dataset.test_images),
+            peak_device_memory_bytes=peak_device_memory(device),
+        )

@@ -1,0 +1,79 @@
+"""Step 4: learning."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+
+from shared.batches import epoch_order
+from shared.clock import Clock
+from shared.config import TrainConfig
+from shared.metrics import epoch_mean
+from shared.results import EpochResult
+
+from .data import make_batches
+from .evaluate import evaluate
+from .loss import compute_loss, count_correct
+
+Tensors = tuple[torch.Tensor, torch.Tensor]
+
+
+def make_optimizer(model: nn.Sequential, learning_rate: float) -> torch.optim.Optimizer:
+    """Adam with the framework's own betas and epsilon."""
+    return torch.optim.Adam(model.parameters(), lr=learning_rate)  # DIFF-3  # DIFF-4
+
+
+def train_step(
+    model: nn.Sequential,
+    optimizer: torch.optim.Optimizer,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+) -> Tensors:
+    """Learn from one batch: images [batch, 784], labels [batch].
+
+    Returns:
+        The batch's mean loss and its number of correct predictions, both from before the update.
+    """
+    optimizer.zero_grad()  # 1. start  # DIFF-11
+    logits = model(images)  # 2. forward  # DIFF-10
+    loss = compute_loss(logits, labels)  # 3. loss
+    loss.backward()  # 4. backward
+    optimizer.step()  # 5. update
+    return loss.detach(), count_correct(logits, labels)
+
+
+def train(
+    model: nn.Sequential,
+    optimizer: torch.optim.Optimizer,
+    train_set: Tensors,
+    test_set: Tensors,
+    config: TrainConfig,
+    clock: Clock,
+    step: Callable[..., Tensors] = train_step,
+) -> Iterator[EpochResult]:
+    """Train for `config.epochs` epochs, testing after each; yield each epoch's figures."""
+    size = len(train_set[0])
+    for epoch in range(1, config.epochs + 1):
+        losses, correct = [], []
+        with clock.phase("train") as training:
+            model.train()  # DIFF-10
+            order = epoch_order(size, config.seed, epoch)
+            batches = make_batches(*train_set, order, config.batch_size)
+            for images, labels in clock.first_step_apart(batches):
+                batch_loss, batch_correct = step(model, optimizer, images, labels)
+                losses.append(batch_loss)
+                correct.append(batch_correct)
+            # Only here do the figures leave the device, so that no step waits for Python.
+            train_loss = epoch_mean(torch.stack(losses).cpu().numpy(), size, config.batch_size)
+            train_accuracy = int(torch.stack(correct).sum()) / size
+        with clock.phase("evaluate") as evaluating:
+            test_loss, test_accuracy = evaluate(model, *test_set)
+        yield EpochResult(
+            epoch,
+            train_loss,
+            train_accuracy,
+            test_loss,
+            test_accuracy,
+            training.seconds,
+            evaluating.seconds,
+        )

@@ -1,0 +1,28 @@
+"""Which rows are in which batch, per seed and epoch: the same for every framework."""
+
+import numpy as np
+
+# Separate streams of one seed, so that weights and order never share random numbers.
+WEIGHTS_STREAM, ORDER_STREAM = 0, 1
+
+
+def epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of the training images in one epoch: a permutation of all of them.
+
+    Batch k holds the rows `order[k * batch_size : (k + 1) * batch_size]`; the last batch holds
+    what remains and may be smaller.
+
+    Args:
+        size: number of training images.
+        seed: the run's seed.
+        epoch: counted from 1.
+
+    Returns:
+        [size] int64.
+    """
+    return np.random.default_rng([seed, ORDER_STREAM, epoch]).permutation(size)
+
+
+def batch_sizes(size: int, batch_size: int) -> np.ndarray:
+    """Number of rows of each batch of an epoch, [batches] int64; they add up to `size`."""
+    return np.diff(np.append(np.arange(0, size, batch_size), size))

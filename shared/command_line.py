@@ -1,0 +1,103 @@
+"""Flags from dataclasses, and the entry of `python -m pytorch_impl` and its twins."""
+
+import contextlib
+import io
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import tyro
+
+from shared.clock import Clock
+from shared.config import IMPLEMENTATIONS, TrainConfig, UsageError, prepare_environment
+
+Request = TypeVar("Request")
+
+# Set by compare.py for its children: the start of the names of the files to write.
+CHILD_VARIABLE = "COMPARISON_CHILD"
+
+
+def parse_flags(
+    request: Callable[..., Request], program: str, arguments: list[str] | None = None
+) -> Request:
+    """Call `request` with its parameters taken from the command line.
+
+    Raises:
+        UsageError: one sentence for the first flag that is wrong.
+        SystemExit: after `--help`.
+    """
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                request, prog=program, args=arguments, config=(tyro.conf.OmitArgPrefixes,)
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise UsageError(_first_sentence(complaint.getvalue(), program)) from None
+
+
+def _first_sentence(box: str, program: str) -> str:
+    """The message in the box that tyro draws, without the frame and what follows its rule."""
+    lines = [line.strip("│|").strip() for line in box.splitlines()[1:]]
+    rule = next((i for i, line in enumerate(lines) if re.match("[─╰-]{3}", line)), len(lines))
+    return f"{' '.join(lines[:rule]).rstrip('.')}; see {program} --help."
+
+
+def interrupt_on_terminate() -> None:
+    """Treat a polite request to end (SIGTERM) like Ctrl-C, so that what is finished is kept."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def main(name: str) -> int:
+    """Run one implementation alone, or as the child of a comparison; returns the exit status.
+
+    Args:
+        name: a key of IMPLEMENTATIONS.
+    """
+    clock = Clock()
+    implementation = IMPLEMENTATIONS[name]
+    variants = implementation.variants
+    program = f"python -m {implementation.package}"
+
+    def request(
+        config: TrainConfig,
+        variant: Literal[variants] = variants[0],
+        output_dir: Path | None = None,
+    ) -> tuple[TrainConfig, str, Path | None]:
+        """Train the network, test it, save its weights, its curves and its predictions.
+
+        Args:
+            variant: Way to run the training loop.
+            output_dir: Folder for the results, new or empty. Default: results/<UTC time>.
+        """
+        return config, variant, output_dir
+
+    try:
+        config, variant, output_dir = parse_flags(request, program)
+        prepare_environment(config.threads)
+        interrupt_on_terminate()
+        # Only now, because NumPy reads the number of threads when it is imported; and not both,
+        # because what draws pictures takes longer to import than an epoch to train.
+        if slug := os.environ.get(CHILD_VARIABLE):
+            from shared.single_run import run_as_child
+
+            return run_as_child(name, variant, config, output_dir, slug, clock)
+        from shared.alone import run_alone
+
+        return run_alone(name, variant, config, output_dir, clock)
+    except UsageError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted before the training began.", file=sys.stderr)
+        return 1

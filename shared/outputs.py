@@ -1,0 +1,63 @@
+"""Where a command puts what it writes: a folder of its own, never somebody else's."""
+
+import shlex
+import sys
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from shared.config import UsageError
+
+
+def claim_output_dir(requested: Path | None, command: str) -> Path:
+    """Create the output folder and mark it as taken with a file `command.txt`.
+
+    Args:
+        requested: a new or empty folder; None for `results/<UTC time>`, made unique.
+        command: what the user typed; the content of the file.
+
+    Raises:
+        UsageError: `requested` is a file, is not empty, or cannot be written.
+    """
+    folder = requested or _unique_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UsageError(
+                f"--output-dir {folder}: the folder is not empty; choose a new one, "
+                "so that no earlier result is overwritten."
+            )
+        with (folder / "command.txt").open("x", encoding="utf-8") as file:
+            file.write(command + "\n")
+    except FileExistsError:
+        raise UsageError(
+            f"--output-dir {folder}: expected a folder, new or empty, but it is a file or taken "
+            "by another run; choose another name."
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"--output-dir {folder}: cannot be written ({error.strerror}); choose another folder."
+        ) from None
+    return folder
+
+
+def _unique_folder() -> Path:
+    """Create and return a folder under `results` that nobody else has."""
+    started = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    for number in count(1):
+        folder = Path("results", started if number == 1 else f"{started}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if not folder.is_dir():
+                raise UsageError(f"{folder.parent}: expected a folder to put results in.") from None
+    raise AssertionError("unreachable")
+
+
+def current_command() -> str:
+    """What the user typed, ready to be pasted into a shell."""
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        return shlex.join(["python", "-m", program.parent.name, *sys.argv[1:]])
+    return shlex.join(["python", program.name, *sys.argv[1:]])

@@ -1,0 +1,171 @@
+"""Every picture: curves, time and predictions, as PNG."""
+
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from shared.clock import PHASES
+from shared.datasets import Dataset
+from shared.results import ComparisonResult, write_atomically
+from shared.statistics import group_by_run
+
+# Okabe and Ito's palette, told apart with every kind of colour vision.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+PHASE_COLORS = ("#999999", "#56B4E9", "#009E73", "#E69F00", "#0072B2", "#CC79A7", "#DDDDDD")
+RIGHT, WRONG, DISAGREE = "#00704f", "#b34700", "#f3c300"
+GRID_COLUMNS, GRID_ROWS = 8, 4
+
+
+def plot_curves(result: ComparisonResult, path: Path) -> None:
+    """Loss and accuracy of all runs by epoch: dashed on training images, solid on test images.
+
+    Several repeats of a run give its mean as a line and their range as a band.
+    """
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    loss_axes, accuracy_axes = figure.subplots(1, 2)
+    for color, (run, repeats) in zip(COLORS * 9, group_by_run(result.runs).items(), strict=False):
+        # A repeat that was cut short would bend the mean of the later epochs.
+        longest = max(len(repeat.epochs) for repeat in repeats)
+        histories = [repeat.epochs for repeat in repeats if len(repeat.epochs) == longest]
+        if longest == 0:
+            continue
+        epochs = [epoch.epoch for epoch in histories[0]]
+        for axes, figure_name in ((loss_axes, "loss"), (accuracy_axes, "accuracy")):
+            for part, style in (("train", "--"), ("test", "-")):
+                values = np.array(
+                    [
+                        [getattr(e, f"{part}_{figure_name}") for e in history]
+                        for history in histories
+                    ]
+                )
+                label = f"{run}, {part}"
+                axes.plot(
+                    epochs, values.mean(axis=0), style, color=color, marker="o", ms=3.5, label=label
+                )
+                if len(values) > 1:
+                    low, high = values.min(axis=0), values.max(axis=0)
+                    axes.fill_between(epochs, low, high, color=color, alpha=0.15, lw=0)
+    for axes, name in ((loss_axes, "Cross-entropy loss"), (accuracy_axes, "Accuracy")):
+        axes.set(xlabel="Epoch", ylabel=name, title=name)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        if axes.lines:
+            axes.legend(frameon=False, fontsize=9)
+    accuracy_axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.1f} %")
+    figure.suptitle(f"Learning curves on {title(result)}")
+    _save(figure, path)
+
+
+def plot_time(result: ComparisonResult, path: Path) -> None:
+    """Where the wall time of each run went: one stacked bar a run, mean over its repeats."""
+    groups = {
+        run: [repeat.phases for repeat in repeats if repeat.phases]
+        for run, repeats in group_by_run(result.runs).items()
+    }
+    groups = {run: repeats for run, repeats in groups.items() if repeats}
+    figure = Figure(figsize=(11, 1.9 + 0.6 * len(groups)), layout="constrained")
+    axes = figure.subplots()
+    left = np.zeros(len(groups))
+    for phase, color in zip(PHASES, PHASE_COLORS, strict=True):
+        seconds = np.array(
+            [np.mean([phases[phase] for phases in repeats]) for repeats in groups.values()]
+        )
+        axes.barh(list(groups), seconds, left=left, color=color, label=phase.replace("_", " "))
+        left += seconds
+    for row, total in enumerate(left):
+        axes.text(total, row, f"  {total:.1f} s", va="center")
+    axes.invert_yaxis()
+    axes.margins(x=0.08)
+    axes.set_xlabel("Seconds since the process started")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(ncols=len(PHASES), frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    figure.suptitle(f"Where the time went on {title(result)}")
+    _save(figure, path)
+
+
+def plot_predictions(
+    result: ComparisonResult, dataset: Dataset, logits: Mapping[str, np.ndarray], path: Path
+) -> None:
+    """A grid of test images with the true class and what each run predicts.
+
+    Images that the runs disagree about come first (at most half of the grid), then the first
+    images of the test set. A yellow frame marks a disagreement.
+
+    Args:
+        logits: of each run, [n, 10] in the order of the test images.
+    """
+    predicted = {run: values.argmax(axis=1) for run, values in logits.items()}
+    votes = np.array(list(predicted.values()))
+    disagree = (votes != votes[0]).any(axis=0)
+    cells = GRID_COLUMNS * GRID_ROWS
+    disputed = np.flatnonzero(disagree)[: cells // 2]
+    others = np.setdiff1d(np.arange(min(len(disagree), 2 * cells)), disputed)
+    rows = np.concatenate([disputed, others])[:cells]
+
+    height = 1.25 + 0.19 * len(predicted)
+    figure = Figure(figsize=(1.75 * GRID_COLUMNS, height * GRID_ROWS + 1.2), layout="constrained")
+    grid = figure.subplots(GRID_ROWS, GRID_COLUMNS, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, row in zip(grid.flat, rows, strict=False):
+        answers = {run: labels[row] for run, labels in predicted.items()}
+        _draw_answer(axes, dataset, int(row), answers, bool(disagree[row]))
+    count = int(disagree.sum())
+    disputes = f"; the runs disagree about {count:,} of {len(disagree):,} images"
+    figure.suptitle(f"Predictions on {title(result)}" + (disputes if len(predicted) > 1 else ""))
+    handles = [Patch(color=RIGHT, label="right"), Patch(color=WRONG, label="wrong")]
+    if count:
+        handles.append(Patch(color=DISAGREE, label="the runs disagree"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+    _save(figure, path)
+
+
+def _draw_answer(
+    axes: Axes, dataset: Dataset, row: int, answers: Mapping[str, int], disputed: bool
+) -> None:
+    """One test image, its number and true class above, each run's answer below."""
+    side = math.isqrt(dataset.test_images.shape[1])
+    truth = dataset.test_labels[row]
+    axes.imshow(dataset.test_images[row].reshape(side, side), cmap="gray_r")
+    axes.set_title(f"{row}: {dataset.class_names[truth]}", fontsize=9)
+    for line, (run, answer) in enumerate(answers.items()):
+        axes.text(
+            0.5,
+            -0.04 - 0.16 * line,
+            f"{run}: {dataset.class_names[answer]}",
+            color=RIGHT if answer == truth else WRONG,
+            fontsize=8,
+            ha="center",
+            va="top",
+            transform=axes.transAxes,
+        )
+    if disputed:
+        axes.set_axis_on()
+        axes.set(xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set(color=DISAGREE, linewidth=4)
+
+
+def title(result: ComparisonResult) -> str:
+    """The dataset's name as people write it."""
+    return DATASET_TITLES[result.dataset.name]
+
+
+DATASET_TITLES = {
+    "mnist": "MNIST",
+    "fashion-mnist": "Fashion-MNIST",
+    "digits": "scikit-learn's embedded digits",
+}
+
+
+def _save(figure: Figure, path: Path) -> None:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    write_atomically(path, picture.getvalue())

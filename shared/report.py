@@ -1,0 +1,245 @@
+"""What the commands tell: lines while training, the table, `summary.md`, and the files' list."""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from safetensors.numpy import load_file
+
+from shared import plotting
+from shared.config import CLASSES, IMAGE_SIZE, TrainConfig
+from shared.datasets import Dataset
+from shared.results import (
+    ComparisonResult,
+    DatasetFacts,
+    EpochResult,
+    RunResult,
+    save_results,
+    write_atomically,
+)
+from shared.statistics import compare_runs, group_by_run
+
+
+def describe_job(config: TrainConfig, dataset: Dataset, notice: str | None) -> str:
+    """What is about to be trained, on what; the notice about the dataset, if any, comes first."""
+    sizes = "-".join(map(str, (IMAGE_SIZE, *config.hidden, CLASSES)))
+    title = plotting.DATASET_TITLES[dataset.name]
+    job = (
+        f"{title}: {len(dataset.train_labels):,} training and {len(dataset.test_labels):,} test "
+        f"images. Network {sizes}, Adam {config.learning_rate:g}, "
+        f"batches of {config.batch_size}, epochs: {config.epochs}, seed {config.seed}, "
+        f"{config.float_type}, threads: {config.threads}."
+    )
+    return f"NOTICE: {notice}\n{job}" if notice else job
+
+
+def epoch_line(
+    run: str, epochs: Sequence[EpochResult], config: TrainConfig, dataset: Dataset
+) -> str:
+    """The last of the epochs so far in one line, with the time that the rest will take."""
+    last = epochs[-1]
+    speed = len(dataset.train_labels) / last.train_seconds
+    return (
+        f"{run}  epoch {last.epoch}/{config.epochs}"
+        f"  train loss {last.train_loss:.4f} accuracy {100 * last.train_accuracy:5.2f} %"
+        f"  test loss {last.test_loss:.4f} accuracy {100 * last.test_accuracy:5.2f} %"
+        f"  {speed:,.0f} images/s  {format_duration(seconds_left(epochs, config.epochs))} left"
+    )
+
+
+def seconds_left(epochs: Sequence[EpochResult], total: int) -> float:
+    """Estimate of the seconds that the remaining epochs take: as the last one did."""
+    last = epochs[-1]
+    return (total - last.epoch) * (last.train_seconds + last.evaluate_seconds)
+
+
+def format_duration(seconds: float) -> str:
+    """`0:07`, `12:34` or `1:23:45`."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def assemble(
+    command: str,
+    config: TrainConfig,
+    dataset: Dataset,
+    notice: str | None,
+    environment: dict[str, object],
+    runs: list[RunResult],
+) -> ComparisonResult:
+    """Everything that is known at the end, as it goes into `results.json`."""
+    return ComparisonResult(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        config=config.as_json(),
+        dataset=DatasetFacts(
+            dataset.name,
+            len(dataset.train_labels),
+            len(dataset.test_labels),
+            list(dataset.class_names),
+            dataset.sha256,
+            notice,
+        ),
+        environment=environment,
+        runs=runs,
+        comparison=compare_runs(runs),
+    )
+
+
+def write_report(result: ComparisonResult, dataset: Dataset, folder: Path) -> None:
+    """Write `results.json`, the pictures and `summary.md`.
+
+    The figures are written first, so that no failing picture can cost them.
+    """
+    save_results(result, folder / "results.json")
+    pictures = {"time.png": "Where the time went"}
+    plotting.plot_time(result, folder / "time.png")
+    if any(run.epochs for run in result.runs):
+        pictures["curves.png"] = "Learning curves"
+        plotting.plot_curves(result, folder / "curves.png")
+    if completed := completed_by_run(result):
+        pictures["predictions.png"] = "Predictions on test images"
+        logits = {
+            run: load_file(folder / repeats[0].predictions)["logits"]
+            for run, repeats in completed.items()
+        }
+        plotting.plot_predictions(result, dataset, logits, folder / "predictions.png")
+    write_atomically(folder / "summary.md", markdown(result, pictures))
+
+
+def describe_files(folder: Path) -> str:
+    """The last line of a command: what it wrote where."""
+    names = sorted(path.name for path in folder.iterdir() if path.name != "command.txt")
+    return f"Written to {folder}: {', '.join(names)}"
+
+
+def completed_by_run(result: ComparisonResult) -> dict[str, list[RunResult]]:
+    """The completed repeats of each run; runs without one are left out."""
+    return group_by_run([run for run in result.runs if run.status == "completed"])
+
+
+Row = tuple[str, Callable[[RunResult], float | None], Callable[[float], str]]
+
+ROWS: tuple[Row, ...] = (
+    ("test accuracy", lambda run: run.test_accuracy, lambda value: f"{100 * value:.2f} %"),
+    ("test loss", lambda run: run.test_loss, lambda value: f"{value:.4f}"),
+    ("training time per epoch", lambda run: run.epoch_seconds, lambda value: f"{value:.3f} s"),
+    (
+        "training images per second",
+        lambda run: run.samples_per_second,
+        lambda value: f"{value:,.0f}",
+    ),
+    ("time to first step", lambda run: run.time_to_first_step_seconds, lambda v: f"{v:.2f} s"),
+    ("peak memory", lambda run: run.peak_memory_bytes, lambda value: f"{value / 2**20:,.0f} MiB"),
+    ("wall time", lambda run: run.wall_seconds, lambda value: f"{value:.1f} s"),
+)
+
+
+def table(result: ComparisonResult) -> list[list[str]]:
+    """The runs as columns: a header row, then one row a figure; means over completed repeats."""
+    groups = group_by_run(result.runs)
+    rows = [[plotting.title(result), *groups]]
+    rows.append(["status", *(_statuses(repeats) for repeats in groups.values())])
+    for name, figure, show in ROWS:
+        cells = []
+        for repeats in groups.values():
+            values = [figure(run) for run in repeats if run.status == "completed"]
+            known = [value for value in values if value is not None]
+            cells.append(show(statistics.fmean(known)) if known else "-")
+        rows.append([name, *cells])
+    for name, attribute in (("device", "device"), ("version", "framework_version")):
+        cells = [
+            ", ".join(sorted({getattr(run, attribute) or "-" for run in repeats}))
+            for repeats in groups.values()
+        ]
+        rows.append([name, *cells])
+    return rows
+
+
+def _statuses(repeats: Sequence[RunResult]) -> str:
+    """`completed`, or with several repeats how many ended how: `4 completed, 1 failed`."""
+    statuses = [run.status for run in repeats]
+    if len(statuses) == 1:
+        return statuses[0]
+    return ", ".join(f"{statuses.count(each)} {each}" for each in dict.fromkeys(statuses))
+
+
+def in_words(result: ComparisonResult) -> list[str]:
+    """What the table means: warnings first, then what failed, then each run against the first."""
+    sentences = []
+    if result.dataset.notice:
+        sentences.append(f"NOTICE: {result.dataset.notice}")
+    devices = {run.run: run.device for run in result.runs if run.device}
+    if len(set(devices.values())) > 1:
+        where = ", ".join(f"{run} on {device}" for run, device in devices.items())
+        sentences.append(
+            f"WARNING: the runs used different devices ({where}). "
+            "Their timings compare devices, not frameworks."
+        )
+    sentences += [
+        f"{run.run} (seed {run.seed}) {run.status}: {run.error}"
+        for run in result.runs
+        if run.status != "completed"
+    ]
+    return sentences + [pair.verdict for pair in result.comparison.pairs]
+
+
+def print_report(result: ComparisonResult, console: Console) -> None:
+    """Print the table and what it means."""
+    header, *rows = table(result)
+    drawn = Table(box=box.SIMPLE_HEAD)
+    drawn.add_column(header[0])
+    for run in header[1:]:
+        drawn.add_column(run, justify="right")
+    for row in rows:
+        drawn.add_row(*row)
+    console.print(drawn)
+    for sentence in in_words(result):
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    for run in result.runs:
+        for line in run.error_output:
+            console.print(f"  {run.run}: {line}", markup=False, highlight=False, style="dim")
+
+
+def markdown(result: ComparisonResult, pictures: Mapping[str, str]) -> str:
+    """The content of `summary.md`.
+
+    Args:
+        pictures: file name of each picture and the text that stands for it.
+    """
+    header, *rows = table(result)
+    lines = [
+        f"# {', '.join(header[1:])} on {header[0]}",
+        "",
+        f"`{result.command}` ({result.created})",
+        "",
+        *(f"{sentence}\n" for sentence in in_words(result)),
+        "| " + " | ".join(header) + " |",
+        "|---|" + "---:|" * (len(header) - 1),
+        *("| " + " | ".join(row) + " |" for row in rows),
+        "",
+        describe_machine(result.environment),
+        "",
+        *(f"![{text}]({file})\n" for file, text in pictures.items()),
+    ]
+    for run in result.runs:
+        if run.error_output:
+            lines += [f"Last lines of {run.run} (seed {run.seed}):", "", "```"]
+            lines += [*run.error_output, "```", ""]
+    return "\n".join(lines)
+
+
+def describe_machine(environment: dict[str, object]) -> str:
+    """Processor, cores, memory, system, versions and load, in one line."""
+    versions = ", ".join(f"{name} {v}" for name, v in environment["versions"].items() if v)
+    return (
+        f"{environment['processor']}, {environment['physical_cores']} cores, "
+        f"{environment['memory_bytes'] / 2**30:.0f} GiB; {environment['platform']}; "
+        f"Python {environment['python']}, {versions}; "
+        f"load average at the start {environment['load_average'][0]:.2f}"
+    )

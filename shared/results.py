@@ -1,0 +1,166 @@
+"""What a run and a comparison leave behind, and its form as JSON (`results.json`)."""
+
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+SCHEMA = "framework-comparison/1"
+
+Status = Literal["completed", "failed", "diverged", "interrupted", "unavailable"]
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """One epoch of training, then one pass over the test set.
+
+    `train_loss` and `train_accuracy` are means over the epoch's images, each measured just before
+    the step that used it: the weights move meanwhile. Accuracies are fractions.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    train_seconds: float
+    evaluate_seconds: float
+
+
+@dataclass(frozen=True)
+class InferenceResult:
+    """Latency of one prediction call, from NumPy images to NumPy logits."""
+
+    batch_size: int
+    median_seconds: float
+    p99_seconds: float
+
+
+@dataclass
+class RunResult:
+    """One run: what it was, how it ended, what it reached and where its time went."""
+
+    run: str
+    framework: str
+    variant: str
+    seed: int
+    threads: int
+    status: Status = "failed"
+    error: str | None = None
+    error_output: list[str] = field(default_factory=list)
+    framework_version: str | None = None
+    device: str | None = None
+    parameters: int | None = None
+    epochs: list[EpochResult] = field(default_factory=list)
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    phases: dict[str, float] = field(default_factory=dict)
+    wall_seconds: float | None = None
+    time_to_first_step_seconds: float | None = None
+    epoch_seconds: float | None = None
+    samples_per_second: float | None = None
+    peak_memory_bytes: int | None = None
+    peak_device_memory_bytes: int | None = None
+    inference: list[InferenceResult] = field(default_factory=list)
+    weights: str | None = None
+    predictions: str | None = None
+
+    def set_speed(self, train_size: int) -> None:
+        """Set the epoch time: the median without the first epoch, which also traces and warms up.
+
+        Args:
+            train_size: training images per epoch.
+        """
+        seconds = [epoch.train_seconds for epoch in self.epochs]
+        if seconds:
+            self.epoch_seconds = statistics.median(seconds[1:] or seconds)
+            self.samples_per_second = train_size / self.epoch_seconds
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """Which data the figures are about."""
+
+    name: str
+    train_size: int
+    test_size: int
+    classes: list[str]
+    sha256: dict[str, str]
+    notice: str | None = None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95 % confidence limits; they are None where nothing supports them."""
+
+    estimate: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One run set against the baseline over the seeds that both completed."""
+
+    run: str
+    repeats: int
+    train_time_ratio: Interval
+    test_accuracy_difference: Interval
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every run set against the first."""
+
+    baseline: str
+    pairs: list[Pair]
+
+
+@dataclass
+class ComparisonResult:
+    """The content of one `results.json`."""
+
+    created: str
+    command: str
+    config: dict[str, object]
+    dataset: DatasetFacts
+    environment: dict[str, object]
+    runs: list[RunResult]
+    comparison: Comparison
+    verification: dict[str, object] | None = None
+    schema: Literal["framework-comparison/1"] = SCHEMA
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a child process tells its parent, one JSON object a line: an epoch, or the end."""
+
+    epoch: EpochResult | None = None
+    run: RunResult | None = None
+
+
+def save_results(result: ComparisonResult, path: Path) -> None:
+    """Write `result` as JSON, completely or not at all."""
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(result), indent=2))
+
+
+def load_results(path: Path) -> ComparisonResult:
+    """Read a `results.json`.
+
+    Raises:
+        ValueError: the file is not one; the message names the file and the first field that is off.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ComparisonResult)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path} is not a comparison's results.json: {error}") from error
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write next to `path`, then rename: a reader sees the old file or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content.encode() if isinstance(content, str) else content)
+    partial.replace(path)

@@ -1,0 +1,101 @@
+"""Paired differences between runs, with the uncertainty that their repeats support."""
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from shared.results import Comparison, Interval, Pair, RunResult
+
+CONFIDENCE = 0.95
+
+
+def paired_interval(differences: Sequence[float]) -> Interval:
+    """Mean of paired differences with Student's t interval at 95 %.
+
+    The two-sided interval mean +- t(n - 1) * s / sqrt(n) for normally distributed differences:
+    Student, "The Probable Error of a Mean", Biometrika 6 (1908). With a single difference there
+    is no spread to go by, so there are no limits.
+    """
+    mean = statistics.fmean(differences)
+    n = len(differences)
+    if n < 2:
+        return Interval(mean)
+    from scipy.special import stdtrit
+
+    quantile = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
+    half_width = quantile * statistics.stdev(differences) / math.sqrt(n)
+    return Interval(mean, mean - half_width, mean + half_width)
+
+
+def ratio_interval(ratios: Sequence[float]) -> Interval:
+    """Geometric mean of positive ratios, with the t interval of their logarithms.
+
+    Logarithms make "twice as long" and "half as long" equally far from 1.
+    """
+    log = paired_interval([math.log(ratio) for ratio in ratios])
+    return Interval(
+        math.exp(log.estimate),
+        None if log.low is None else math.exp(log.low),
+        None if log.high is None else math.exp(log.high),
+    )
+
+
+def detectable(interval: Interval, nothing: float) -> bool | None:
+    """Whether the interval excludes `nothing`, as 0 for differences; None if there is none."""
+    if interval.low is None or interval.high is None:
+        return None
+    return not interval.low <= nothing <= interval.high
+
+
+def compare_runs(runs: Sequence[RunResult]) -> Comparison:
+    """Set every run against the first one, over the seeds that both completed."""
+    by_run = group_by_run(runs)
+    baseline = next(iter(by_run))
+    reference = {run.seed: run for run in by_run[baseline] if run.status == "completed"}
+    pairs = []
+    for name, repeats in by_run.items():
+        partners = [
+            (reference[run.seed], run)
+            for run in repeats
+            if run.status == "completed" and run.seed in reference
+        ]
+        if name == baseline or not partners:
+            continue
+        ratio = ratio_interval([run.epoch_seconds / base.epoch_seconds for base, run in partners])
+        difference = paired_interval(
+            [run.test_accuracy - base.test_accuracy for base, run in partners]
+        )
+        verdict = describe_pair(name, baseline, ratio, difference, len(partners))
+        pairs.append(Pair(name, len(partners), ratio, difference, verdict))
+    return Comparison(baseline, pairs)
+
+
+def group_by_run(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
+    """The repeats of each run, in the order in which the runs were first named."""
+    groups: dict[str, list[RunResult]] = {}
+    for run in runs:
+        groups.setdefault(run.run, []).append(run)
+    return groups
+
+
+def describe_pair(
+    name: str, baseline: str, ratio: Interval, difference: Interval, repeats: int
+) -> str:
+    """Time and accuracy of a run against the baseline, in words, and no more than is known."""
+    time = f"{name} needs {ratio.estimate:.2f} times the training time per epoch of {baseline}"
+    points = f"{100 * difference.estimate:+.2f} percentage points"
+    if repeats == 1:
+        return (
+            f"{time}, and its test accuracy differs by {points}. "
+            "With one repeat no interval can be given: whether this is more than chance is open."
+        )
+    if not detectable(ratio, 1):
+        time = f"No detectable difference in training time per epoch between {name} and {baseline}"
+        time += f": ratio {ratio.estimate:.2f}"
+    time += f" (95 % interval {ratio.low:.2f} to {ratio.high:.2f}, {repeats} paired repeats)."
+    if detectable(difference, 0):
+        accuracy = f"Its test accuracy differs by {points}"
+    else:
+        accuracy = f"No detectable difference in test accuracy: {points}"
+    low, high = 100 * difference.low, 100 * difference.high
+    return f"{time} {accuracy} (95 % interval {low:+.2f} to {high:+.2f})."

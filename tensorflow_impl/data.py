@@ -1,0 +1,34 @@
+"""Step 1: images and labels, batch by batch."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def to_tensors(
+    images: np.ndarray, labels: np.ndarray, device: tf.config.PhysicalDevice
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Turn all images and labels into tensors, once.
+
+    Args:
+        images: [n, 784] float32 or float64, standardized.
+        labels: [n] int64, from 0 to 9.
+        device: where the model lives; tf.data picks the rows of a batch in the CPU's memory.
+    """
+    with tf.device("CPU"):
+        return tf.constant(images), tf.constant(labels)  # DIFF-16
+
+
+def make_batches(
+    images: tf.Tensor, labels: tf.Tensor, order: np.ndarray, batch_size: int
+) -> tf.data.Dataset:
+    """Iterate over the rows in the given order: images [batch, 784], labels [batch].
+
+    Args:
+        images: [n, 784].
+        labels: [n].
+        order: [n] int64, which row comes when.
+        batch_size: rows of every batch but the last, which holds what remains.
+    """
+    rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+    batches = rows.map(lambda row: (tf.gather(images, row), tf.gather(labels, row)))
+    return batches.prefetch(tf.data.AUTOTUNE)  # DIFF-8

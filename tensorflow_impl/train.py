@@ -1,0 +1,80 @@
+"""Step 4: learning."""
+
+from collections.abc import Callable, Iterator
+
+import keras
+import tensorflow as tf
+
+from shared.batches import epoch_order
+from shared.clock import Clock
+from shared.config import TrainConfig
+from shared.metrics import epoch_mean
+from shared.results import EpochResult
+
+from .data import make_batches
+from .evaluate import evaluate
+from .loss import compute_loss, count_correct
+
+Tensors = tuple[tf.Tensor, tf.Tensor]
+
+
+def make_optimizer(model: keras.Sequential, learning_rate: float) -> keras.optimizers.Optimizer:
+    """Adam with the framework's own betas and epsilon."""
+    optimizer = keras.optimizers.Adam(learning_rate)  # DIFF-3  # DIFF-4
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+def train_step(
+    model: keras.Sequential,
+    optimizer: keras.optimizers.Optimizer,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+) -> Tensors:
+    """Learn from one batch: images [batch, 784], labels [batch].
+
+    Returns:
+        The batch's mean loss and its number of correct predictions, both from before the update.
+    """
+    with tf.GradientTape() as tape:  # 1. start  # DIFF-11
+        logits = model(images, training=True)  # 2. forward  # DIFF-10
+        loss = compute_loss(logits, labels)  # 3. loss
+    gradients = tape.gradient(loss, model.trainable_variables)  # 4. backward
+    optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))  # 5. update
+    return loss, count_correct(logits, labels)
+
+
+def train(
+    model: keras.Sequential,
+    optimizer: keras.optimizers.Optimizer,
+    train_set: Tensors,
+    test_set: Tensors,
+    config: TrainConfig,
+    clock: Clock,
+    step: Callable[..., Tensors] = train_step,
+) -> Iterator[EpochResult]:
+    """Train for `config.epochs` epochs, testing after each; yield each epoch's figures."""
+    size = len(train_set[0])
+    for epoch in range(1, config.epochs + 1):
+        losses, correct = [], []
+        with clock.phase("train") as training:
+            order = epoch_order(size, config.seed, epoch)
+            batches = make_batches(*train_set, order, config.batch_size)
+            for images, labels in clock.first_step_apart(batches):
+                batch_loss, batch_correct = step(model, optimizer, images, labels)
+                losses.append(batch_loss)
+                correct.append(batch_correct)
+            # Only here do the figures leave the device, so that no step waits for Python.
+            train_loss = epoch_mean(tf.stack(losses).numpy(), size, config.batch_size)
+            train_accuracy = int(tf.reduce_sum(tf.stack(correct))) / size
+        with clock.phase("evaluate") as evaluating:
+            test_loss, test_accuracy = evaluate(model, *test_set)
+        yield EpochResult(
+            epoch,
+            train_loss,
+            train_accuracy,
+            test_loss,
+            test_accuracy,
+            training.seconds,
+            evaluating.seconds,
+        )

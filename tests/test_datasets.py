@@ -1,0 +1,696 @@
+"""Datasets arrive whole or not at all, load as what they are, and fail in one clear sentence."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from mirror_server import MirrorServer
+
+from shared import datasets
+from shared.datasets import DataError, DownloadError, decode_idx, load_dataset, prepare_dataset
+
+ROOT = Path(datasets.__file__).parents[1]
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = datasets.FILES["mnist"]
+
+# What a child process runs; it is told on the command line what to use instead of the real mirrors.
+CHILD = """
+import json, sys
+from shared import datasets
+datasets.FILES, datasets.MIRRORS, data_dir = map(json.loads, sys.argv[1:])
+datasets.prepare_dataset("mnist", data_dir)
+"""
+
+
+def encode_idx(array: np.ndarray) -> bytes:
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    return gzip.compress(header + array.tobytes(), mtime=0)
+
+
+def make_files(train_size: int = 20, test_size: int = 10) -> dict[str, bytes]:
+    """Four small files of noise, which gzip cannot shrink: about 16 kB of training images."""
+    draw = np.random.default_rng(0).integers
+    return {
+        TRAIN_IMAGES: encode_idx(draw(0, 256, (train_size, 28, 28), np.uint8)),
+        TRAIN_LABELS: encode_idx(np.arange(train_size, dtype=np.uint8) % 10),
+        TEST_IMAGES: encode_idx(draw(0, 256, (test_size, 28, 28), np.uint8)),
+        TEST_LABELS: encode_idx(np.arange(test_size, dtype=np.uint8) % 10),
+    }
+
+
+def publish(monkeypatch, files: dict[str, bytes], name: str = "mnist") -> None:
+    """Make these files the ones that the module expects."""
+    sums = {file: (len(raw), hashlib.sha256(raw).hexdigest()) for file, raw in files.items()}
+    monkeypatch.setattr(datasets, "FILES", {**datasets.FILES, name: sums})
+
+
+def place(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True)
+    for file, raw in files.items():
+        (folder / file).write_bytes(raw)
+
+
+def visible(folder: Path) -> dict[str, bytes]:
+    """All that is below a folder, except the lock file, which filelock leaves in place."""
+    paths = [path for path in folder.rglob("*") if path.name != ".lock"]
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
+        for path in paths
+    }
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    paths = [folder, *folder.rglob("*")]
+    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in paths}
+
+
+def unused_url() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/closed/"
+
+
+def assert_one_sentence(error: BaseException) -> None:
+    message = str(error)
+    assert message.endswith(".")
+    assert "\n" not in message
+    assert "Error(" not in message
+    assert "object at 0x" not in message
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def files(monkeypatch):
+    files = make_files()
+    publish(monkeypatch, files)
+    return files
+
+
+@pytest.fixture
+def server(files, monkeypatch):
+    with MirrorServer(files) as server:
+        monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url("good"),)})
+        yield server
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def start_child(data_dir: Path) -> subprocess.Popen:
+    arguments = map(json.dumps, (datasets.FILES, datasets.MIRRORS, str(data_dir)))
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, *arguments],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+# Downloading
+
+
+def test_downloads_each_file_once(server, files, tmp_path):
+    assert prepare_dataset("mnist", tmp_path) == ("mnist", None)
+    assert visible(tmp_path / "mnist") == files
+    assert server.requests == {f"/good/{file}": 1 for file in files}
+    prepare_dataset("mnist", tmp_path)
+    assert server.requests.total() == 4
+
+
+def test_downloaded_files_can_be_read_by_others(server, tmp_path):
+    prepare_dataset("mnist", tmp_path)
+    assert all(path.stat().st_mode & 0o044 for path in (tmp_path / "mnist").glob("*.gz"))
+
+
+def test_downloads_only_what_is_missing(server, files, tmp_path):
+    place(tmp_path / "mnist", {TRAIN_IMAGES: files[TRAIN_IMAGES]})
+    before = snapshot(tmp_path / "mnist" / TRAIN_IMAGES)
+    prepare_dataset("mnist", tmp_path)
+    assert snapshot(tmp_path / "mnist" / TRAIN_IMAGES) == before
+    assert visible(tmp_path / "mnist") == files
+    assert f"/good/{TRAIN_IMAGES}" not in server.requests
+
+
+@pytest.mark.parametrize("behaviour", ["without_length", "labelled_gzip"])
+def test_harmless_oddities_of_a_mirror_are_accepted(
+    behaviour, server, files, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url(behaviour),)})
+    prepare_dataset("mnist", tmp_path)
+    assert visible(tmp_path / "mnist") == files
+
+
+FAILURES = {
+    "refused": "refused the connection",
+    "403": "answered 403 Forbidden",
+    "404": "answered 404 Not Found",
+    "503": "answered 503 Service Unavailable",
+    "silent": "timed out",
+    "stall": "timed out",
+    "drip": "sent fewer than",
+    "endless": "sent more than the expected",
+    "truncated": "broke off the connection",
+    "truncated_without_length": "sent 7859 bytes instead of 15719",
+    "wrong": "sent wrong bytes (the checksum differs)",
+    "page": "sent 75 bytes instead of 15719",
+    "redirect": "redirected too often",
+    "nonsense": "gave no usable answer",
+    "tls": "offered no secure connection",
+}
+
+
+@pytest.fixture
+def bad_mirror(request, server, monkeypatch):
+    monkeypatch.setattr(datasets, "TIMEOUT", (0.3, 0.3))
+    monkeypatch.setattr(datasets, "PATIENCE", 0.3)
+    behaviour = request.param
+    if behaviour == "refused":
+        return unused_url()
+    if behaviour == "tls":  # asked of a server that does not speak it
+        return server.url("tls").replace("http:", "https:")
+    return server.url(behaviour)
+
+
+@pytest.mark.parametrize("bad_mirror", FAILURES, indirect=True)
+def test_any_failure_moves_on_to_the_next_mirror(bad_mirror, server, files, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (bad_mirror, server.url("good"))})
+    prepare_dataset("mnist", tmp_path)
+    assert visible(tmp_path / "mnist") == files
+    # The bad mirror is not asked again for every file.
+    assert {path for path in server.requests if "/good/" not in path} <= {
+        f"/{bad_mirror.split('/')[-2]}/{TRAIN_IMAGES}"
+    }
+
+
+@pytest.mark.parametrize(
+    ("bad_mirror", "cause"), FAILURES.items(), indirect=["bad_mirror"], ids=FAILURES
+)
+def test_when_all_mirrors_fail_each_is_named_with_its_cause(
+    bad_mirror, cause, server, files, tmp_path, monkeypatch
+):
+    other = server.url("404")
+    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (other, bad_mirror)})
+    place(tmp_path / "mnist", {TEST_LABELS: files[TEST_LABELS]})
+    with pytest.raises(DownloadError) as caught:
+        prepare_dataset("mnist", tmp_path)
+    message = str(caught.value)
+    assert f"{other} answered 404 Not Found" in message
+    assert f"{bad_mirror} {cause}" in message
+    assert f"place {TRAIN_IMAGES}, {TRAIN_LABELS}, {TEST_IMAGES} in {tmp_path / 'mnist'}" in message
+    assert_one_sentence(caught.value)
+    assert visible(tmp_path / "mnist") == {TEST_LABELS: files[TEST_LABELS]}
+
+
+def test_a_mirror_that_is_slow_but_steady_is_accepted(server, files, tmp_path, monkeypatch):
+    place(tmp_path / "mnist", {file: files[file] for file in files if file != TRAIN_IMAGES})
+    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url("slow"),)})
+    monkeypatch.setattr(datasets, "PATIENCE", 0.08)
+    monkeypatch.setattr(datasets, "LEAST", 1000)
+    prepare_dataset("mnist", tmp_path)
+    assert visible(tmp_path / "mnist") == files
+
+
+def test_without_a_network_no_mirror_can_be_found(server, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(DownloadError, match="/good/ could not be found"):
+        prepare_dataset("mnist", tmp_path)
+
+
+def test_a_failing_proxy_is_named(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("http_proxy", unused_url())
+    with pytest.raises(DownloadError, match="/good/ could not be reached through the proxy"):
+        prepare_dataset("mnist", tmp_path)
+
+
+def test_without_a_terminal_there_is_one_line_per_file(server, files, tmp_path, capfd):
+    prepare_dataset("mnist", tmp_path)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert [line.split()[1] for line in err.splitlines()] == [f"mnist/{file}" for file in files]
+
+
+def test_a_terminal_shows_rate_and_remaining_time(server, tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "150")
+    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url("slow"),)})
+    prepare_dataset("mnist", tmp_path)
+    shown = terminal.getvalue()
+    assert f"mnist/{TRAIN_IMAGES}" in shown
+    assert "B/s" in shown
+    assert "0:00:00" in shown
+
+
+# Interruptions and company
+
+
+@pytest.mark.parametrize("interruption", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
+def test_an_interrupted_download_leaves_nothing_in_the_way(
+    interruption, server, files, tmp_path, monkeypatch
+):
+    good = datasets.MIRRORS
+    folder = tmp_path / "mnist"
+    place(folder, {TRAIN_LABELS: files[TRAIN_LABELS]})
+    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url("stall"),)})
+    child = start_child(tmp_path)
+    try:
+        assert server.half_sent.wait(30)
+        deadline = time.monotonic() + 10
+        while not any(path.stat().st_size for path in folder.glob(".partial/*")):
+            assert time.monotonic() < deadline, "nothing was written before the interruption"
+            time.sleep(0.01)
+    finally:
+        child.send_signal(interruption)
+        _, err = child.communicate(timeout=20)
+    assert child.returncode != 0
+    assert [path.name for path in folder.glob("*") if not path.name.startswith(".")] == [
+        TRAIN_LABELS
+    ]
+    if interruption == signal.SIGINT:
+        assert "KeyboardInterrupt" in err
+        assert visible(folder) == {TRAIN_LABELS: files[TRAIN_LABELS]}
+
+    monkeypatch.setattr(datasets, "MIRRORS", good)
+    prepare_dataset("mnist", tmp_path)
+    assert visible(folder) == files
+
+
+def test_eight_processes_share_one_download(server, files, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url("slow"),)})
+    children = [start_child(tmp_path) for _ in range(8)]
+    errors = [child.communicate(timeout=60)[1] for child in children]
+    assert [child.returncode for child in children] == [0] * 8, errors
+    assert len("".join(errors).splitlines()) == 4  # one line per file, from whoever downloaded it
+    assert visible(tmp_path / "mnist") == files
+    assert server.requests == {f"/slow/{file}": 1 for file in files}
+
+
+# Files that are already there, and files that are not
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_present_files_are_used_without_writing(offline, server, files, tmp_path, no_network):
+    place(tmp_path / "mnist", files)
+    before = snapshot(tmp_path)
+    assert prepare_dataset("mnist", tmp_path, offline=offline) == ("mnist", None)
+    load_dataset("mnist", tmp_path)
+    assert snapshot(tmp_path) == before
+    assert server.requests.total() == 0
+
+
+def test_offline_never_uses_the_network(server, files, tmp_path, no_network):
+    place(tmp_path / "mnist", {TRAIN_IMAGES: files[TRAIN_IMAGES]})
+    before = snapshot(tmp_path)
+    with pytest.raises(DownloadError) as caught:
+        prepare_dataset("mnist", tmp_path, offline=True)
+    assert f"{TRAIN_LABELS}, {TEST_IMAGES}, {TEST_LABELS} in {tmp_path / 'mnist'}" in str(
+        caught.value
+    )
+    assert TRAIN_IMAGES not in str(caught.value)
+    assert_one_sentence(caught.value)
+    assert snapshot(tmp_path) == before
+    assert server.requests.total() == 0
+
+
+def test_without_a_name_mnist_is_used_where_it_is(files, tmp_path, no_network):
+    place(tmp_path / "mnist", files)
+    assert prepare_dataset(None, tmp_path) == ("mnist", None)
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_without_a_name_digits_step_in_and_the_notice_says_why(
+    offline, server, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url("503"),)})
+    name, notice = prepare_dataset(None, tmp_path, offline=offline)
+    assert name == "digits"
+    assert "mnist is not in" in notice
+    assert "digits dataset is used instead." in notice
+    assert ("offline" if offline else "503 Service Unavailable") in notice
+
+
+def test_without_a_name_only_a_failed_download_leads_to_digits(files, tmp_path, no_network):
+    place(tmp_path / "mnist", files | {TEST_LABELS: b"damaged"})
+    with pytest.raises(DataError, match=TEST_LABELS):
+        prepare_dataset(None, tmp_path)
+
+
+def test_digits_need_no_files(tmp_path, no_network):
+    assert prepare_dataset("digits", tmp_path / "absent") == ("digits", None)
+    assert not (tmp_path / "absent").exists()
+
+
+@pytest.mark.parametrize("function", [prepare_dataset, load_dataset])
+@pytest.mark.parametrize("damage", ["size", "content"])
+def test_a_damaged_file_is_reported_and_left_alone(function, damage, server, files, tmp_path):
+    raw = files[TEST_IMAGES]
+    damaged = raw + b"!" if damage == "size" else raw[:-1] + bytes([raw[-1] ^ 1])
+    place(tmp_path / "mnist", files | {TEST_IMAGES: damaged})
+    (tmp_path / "mnist" / TEST_LABELS).unlink(missing_ok=function is prepare_dataset)
+    before = snapshot(tmp_path)
+    with pytest.raises(DataError) as caught:
+        function("mnist", tmp_path)
+    assert not isinstance(caught.value, DownloadError)
+    message = str(caught.value)
+    assert str(tmp_path / "mnist" / TEST_IMAGES) in message
+    assert f"{len(damaged)} bytes" in message
+    assert f"instead of {len(raw)} bytes" in message
+    assert hashlib.sha256(damaged).hexdigest()[:12] in message
+    assert "delete it to have it downloaded again" in message
+    assert_one_sentence(caught.value)
+    assert snapshot(tmp_path) == before
+    assert server.requests.total() == 0
+
+
+def test_loading_a_missing_file_names_it(files, tmp_path, no_network):
+    with pytest.raises(DataError, match=f"{TRAIN_IMAGES} in .*mnist by hand") as caught:
+        load_dataset("mnist", tmp_path)
+    assert_one_sentence(caught.value)
+
+
+@pytest.mark.parametrize("case", ["is a file", "below a file", "not allowed", "/proc"])
+def test_an_unusable_data_folder_is_one_clear_sentence(case, server, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    data_dir = {
+        "is a file": tmp_path / "file",
+        "below a file": tmp_path / "file" / "below",
+        "not allowed": tmp_path,
+        "/proc": Path("/proc"),
+    }[case]
+    if case == "/proc" and not data_dir.is_dir():
+        pytest.skip("there is no /proc here")
+    if case == "not allowed":  # by patching, as the superuser may write everywhere
+
+        def deny(*_, **__):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(os, "mkdir", deny)
+    with pytest.raises(DataError) as caught:
+        prepare_dataset(None, data_dir)
+    assert not isinstance(caught.value, DownloadError)
+    assert str(data_dir / "mnist") in str(caught.value)
+    assert "--data-dir" in str(caught.value)
+    assert_one_sentence(caught.value)
+    assert (tmp_path / "file").read_text() == "in the way"
+    assert server.requests.total() == 0
+
+
+def test_a_full_disk_is_not_blamed_on_the_mirrors(server, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(datasets, "_stream", fail)
+    with pytest.raises(DataError, match="No space left on device") as caught:
+        prepare_dataset("mnist", tmp_path)
+    assert not isinstance(caught.value, DownloadError)
+    assert visible(tmp_path / "mnist") == {}
+
+
+# Decoding
+
+image_arrays = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=3, max_dims=3, max_side=9))
+label_arrays = hnp.arrays(
+    np.uint8, hnp.array_shapes(min_dims=1, max_dims=1, max_side=50), elements=st.integers(0, 9)
+)
+
+
+@given(image_arrays | label_arrays)
+def test_decoding_inverts_encoding(array):
+    decoded = decode_idx(encode_idx(array), "source")
+    assert decoded.dtype == np.uint8
+    np.testing.assert_array_equal(decoded, array, strict=True)
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_random_bytes_are_a_data_error(content, zipped):
+    with pytest.raises(DataError):
+        decode_idx(gzip.compress(content) if zipped else content, "source")
+
+
+@given(image_arrays | label_arrays, st.data())
+def test_one_changed_byte_is_noticed_or_harmless(array, data):
+    raw = bytearray(encode_idx(array))
+    position = data.draw(st.integers(0, len(raw) - 1))
+    raw[position] ^= data.draw(st.integers(1, 255))
+    try:
+        decoded = decode_idx(bytes(raw), "source")
+    except DataError as error:
+        assert_one_sentence(error)
+    else:  # a byte of the gzip header that means nothing: time, system, compression level
+        np.testing.assert_array_equal(decoded, array, strict=True)
+
+
+@given(image_arrays | label_arrays, st.data())
+def test_one_changed_byte_inside_never_gives_a_wrong_shape(array, data):
+    content = bytearray(gzip.decompress(encode_idx(array)))
+    position = data.draw(st.integers(0, len(content) - 1))
+    content[position] ^= data.draw(st.integers(1, 255))
+    try:
+        decoded = decode_idx(gzip.compress(bytes(content)), "source")
+    except DataError:
+        return
+    assert position >= 4 + 4 * array.ndim, "a changed header was accepted"
+    assert decoded.shape == array.shape
+    assert (decoded != array).sum() == 1
+
+
+@given(image_arrays | label_arrays, st.data())
+def test_cut_off_bytes_are_a_data_error(array, data):
+    raw = encode_idx(array)
+    with pytest.raises(DataError):
+        decode_idx(raw[: data.draw(st.integers(0, len(raw) - 1))], "source")
+
+
+def header(*numbers: int) -> bytes:
+    return struct.pack(f">{len(numbers)}I", *numbers)
+
+
+MALFORMED = {
+    "empty": b"",
+    "not gzip": header(0x801, 1) + b"\1",
+    "zlib instead of gzip": b"\x78\x9c\x03\0\0\0\0\1",
+    "empty inside": gzip.compress(b""),
+    "magic only": gzip.compress(header(0x801)),
+    "wrong magic": gzip.compress(header(0x901, 1) + b"\1"),
+    "two dimensions": gzip.compress(header(0x802, 1, 1) + b"\1"),
+    "no rows": gzip.compress(header(0x801, 0)),
+    "no pixels, many rows": gzip.compress(header(0x803, 2**32 - 1, 2**32 - 1, 0)),
+    "huge dimensions": gzip.compress(header(0x803, 2**32 - 1, 2**32 - 1, 2**32 - 1)),
+    "huge number": gzip.compress(header(0x801, 2**32 - 1) + b"\1"),
+    "too short": gzip.compress(header(0x801, 3) + b"\1\2"),
+    "trailing bytes": gzip.compress(header(0x801, 2) + b"\1\2\3"),
+    "label 10": gzip.compress(header(0x801, 2) + b"\1\x0a"),
+    "garbage after gzip": gzip.compress(header(0x801, 1) + b"\1") + b"garbage",
+    "zeros after gzip": gzip.compress(header(0x801, 1) + b"\1") + b"\0\0",
+    "two gzip streams": gzip.compress(header(0x801, 1)) + gzip.compress(b"\1"),
+}
+
+
+@pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED)
+def test_malformed_files_are_a_data_error(raw):
+    with pytest.raises(DataError, match=r"^the/source ") as caught:
+        decode_idx(raw, "the/source")
+    assert_one_sentence(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("filename", "array"),
+    [
+        (TRAIN_LABELS, np.zeros(19, np.uint8)),
+        (TEST_IMAGES, np.zeros((11, 28, 28), np.uint8)),
+        (TEST_IMAGES, np.zeros((10, 28, 27), np.uint8)),
+        (TRAIN_LABELS, np.zeros((20, 28, 28), np.uint8)),
+        (TEST_IMAGES, np.zeros(10, np.uint8)),
+    ],
+    ids=[
+        "labels missing",
+        "images left over",
+        "image size",
+        "images as labels",
+        "labels as images",
+    ],
+)
+def test_files_that_do_not_belong_together_are_a_data_error(filename, array, tmp_path, monkeypatch):
+    files = make_files() | {filename: encode_idx(array)}
+    publish(monkeypatch, files)
+    place(tmp_path / "mnist", files)
+    with pytest.raises(DataError, match="do not belong together") as caught:
+        load_dataset("mnist", tmp_path)
+    assert ("train" if filename == TRAIN_LABELS else "test") in str(caught.value)
+    assert_one_sentence(caught.value)
+
+
+# Loading
+
+
+@pytest.mark.parametrize("float_type", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("name", "mean", "deviation"),
+    [("mnist", 0.1307, 0.3081), ("fashion-mnist", 0.2860, 0.3530)],
+)
+def test_pixels_are_scaled_and_standardized(
+    name, mean, deviation, float_type, tmp_path, monkeypatch
+):
+    files = make_files()
+    publish(monkeypatch, files, name)
+    place(tmp_path / name, files)
+    dataset = load_dataset(name, tmp_path, float_type=float_type)
+    for images, labels, kind in (
+        (dataset.train_images, dataset.train_labels, (TRAIN_IMAGES, TRAIN_LABELS)),
+        (dataset.test_images, dataset.test_labels, (TEST_IMAGES, TEST_LABELS)),
+    ):
+        pixels = decode_idx(files[kind[0]], "").reshape(-1, 784)
+        assert images.dtype == float_type
+        assert images.flags.c_contiguous
+        tolerance = 1e-6 if float_type == "float32" else 1e-14
+        np.testing.assert_allclose(images, (pixels / 255 - mean) / deviation, atol=tolerance)
+        assert labels.dtype == np.int64
+        np.testing.assert_array_equal(labels, decode_idx(files[kind[1]], ""))
+    assert (dataset.name, dataset.mean, dataset.deviation) == (name, mean, deviation)
+    assert dataset.sha256 == {file: hashlib.sha256(raw).hexdigest() for file, raw in files.items()}
+
+
+def test_class_names(files, tmp_path, monkeypatch):
+    publish(monkeypatch, files, "fashion-mnist")
+    for name in ("mnist", "fashion-mnist"):
+        place(tmp_path / name, files)
+    assert load_dataset("mnist", tmp_path).class_names == tuple("0123456789")
+    fashion = load_dataset("fashion-mnist", tmp_path).class_names
+    assert len(fashion) == 10
+    assert (fashion[0], fashion[5], fashion[9]) == ("T-shirt/top", "Sandal", "Ankle boot")
+
+
+def test_the_limit_keeps_the_first_training_images(files, tmp_path):
+    place(tmp_path / "mnist", files)
+    whole = load_dataset("mnist", tmp_path)
+    part = load_dataset("mnist", tmp_path, limit=7)
+    np.testing.assert_array_equal(part.train_images, whole.train_images[:7])
+    np.testing.assert_array_equal(part.train_labels, whole.train_labels[:7])
+    np.testing.assert_array_equal(part.test_images, whole.test_images)
+    assert len(load_dataset("mnist", tmp_path, limit=20).train_images) == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"name": "cifar"}, "'cifar' is unknown: choose one of mnist, fashion-mnist, digits"),
+        ({"limit": 21}, "limit is 21 but must be from 1 to 20"),
+        ({"limit": 0}, "limit is 0 but must be from 1 to 20"),
+        ({"limit": -1}, "limit is -1 but must be from 1 to 20"),
+        ({"float_type": "float16"}, "'float16' but must be float32 or float64"),
+    ],
+)
+def test_impossible_requests_are_one_clear_sentence(arguments, words, files, tmp_path):
+    place(tmp_path / "mnist", files)
+    with pytest.raises(DataError, match=words) as caught:
+        load_dataset(**{"name": "mnist", "data_dir": tmp_path, **arguments})
+    assert_one_sentence(caught.value)
+
+
+def test_an_unknown_name_is_refused_before_anything_is_done(tmp_path, no_network):
+    with pytest.raises(DataError, match="'cifar' is unknown"):
+        prepare_dataset("cifar", tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_digits_look_like_mnist(tmp_path):
+    digits = load_dataset("digits", tmp_path, float_type="float64")
+    assert digits.train_images.shape == (1437, 784)
+    assert digits.test_images.shape == (360, 784)
+    assert digits.train_labels.dtype == digits.test_labels.dtype == np.int64
+    assert digits.train_images.mean() == pytest.approx(0, abs=1e-12)
+    assert digits.train_images.std() == pytest.approx(1, abs=1e-12)
+    counts = np.bincount(digits.train_labels) / 1437, np.bincount(digits.test_labels) / 360
+    np.testing.assert_allclose(*counts, atol=0.003)  # stratified
+    assert digits.class_names == tuple("0123456789")
+    assert list(digits.sha256) == ["sklearn digits"]
+
+    pixels = digits.train_images * digits.deviation + digits.mean
+    assert pixels.min() == pytest.approx(0, abs=1e-12)
+    assert pixels.max() <= 1 + 1e-12
+    again = load_dataset("digits", tmp_path)
+    assert again.train_images.dtype == np.float32
+    np.testing.assert_allclose(again.train_images, digits.train_images, atol=1e-6)
+    np.testing.assert_array_equal(again.train_labels, digits.train_labels)
+
+
+def test_each_digit_is_an_enlarged_original_under_its_own_label(tmp_path):
+    from sklearn.datasets import load_digits
+
+    originals = load_digits()
+    digits = load_dataset("digits", tmp_path, float_type="float64")
+    images = np.concatenate([digits.train_images, digits.test_images])
+    labels = np.concatenate([digits.train_labels, digits.test_labels])
+    pixels = images * digits.deviation + digits.mean
+
+    # Bilinear interpolation between the centres of the 8 original pixels, written as a matrix.
+    centres = (np.arange(28) + 0.5) * 8 / 28 - 0.5
+    enlarge = np.array([np.interp(centres, range(8), row) for row in np.eye(8)])  # [8, 28]
+    expected = (enlarge.T @ (originals.images / 16) @ enlarge).reshape(-1, 784)
+    squares = (pixels**2).sum(1)[:, None] + (expected**2).sum(1) - 2 * pixels @ expected.T
+    origin = squares.argmin(1)
+    assert sorted(origin) == list(range(1797))
+    np.testing.assert_allclose(pixels, expected[origin], atol=0.5 / 255 + 1e-9)
+    np.testing.assert_array_equal(labels, originals.target[origin])
+
+
+def test_importing_the_module_imports_no_heavy_library():
+    heavy = ("pooch", "requests", "rich", "filelock", "sklearn", "scipy", "torch", "tensorflow")
+    code = f"import sys, shared.datasets; print([m for m in {heavy} if m in sys.modules])"
+    shown = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)
+    assert shown.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_the_real_files(name, no_network):
+    data_dir = os.environ.get("DATA_DIR", "")
+    if not data_dir or not (Path(data_dir) / name).is_dir():
+        pytest.skip(f"DATA_DIR does not name a folder that holds the real {name} files")
+    assert prepare_dataset(name, Path(data_dir), offline=True) == (name, None)
+    dataset = load_dataset(name, Path(data_dir))
+    assert dataset.train_images.shape == (60_000, 784)
+    assert dataset.test_images.shape == (10_000, 784)
+    assert dataset.train_images.dtype == dataset.test_images.dtype == np.float32
+    if name == "fashion-mnist":
+        assert np.bincount(dataset.train_labels).tolist() == [6000] * 10
+        assert np.bincount(dataset.test_labels).tolist() == [1000] * 10
+    else:
+        train = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+        test = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+        assert np.bincount(dataset.train_labels).tolist() == train
+        assert np.bincount(dataset.test_labels).tolist() == test
+    assert dataset.train_images.mean() == pytest.approx(0, abs=1e-3)
+    assert dataset.train_images.std() == pytest.approx(1, abs=1e-3)
+    assert dataset.sha256 == {file: sha256 for file, (_, sha256) in datasets.FILES[name].items()}
