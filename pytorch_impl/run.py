@@ -4,6 +4,7 @@ from collections.abc import Generator
 from functools import partial
 
 import torch
+from torch import nn
 
 from shared.clock import Clock
 from shared.config import TrainConfig
@@ -16,9 +17,28 @@ from .data import to_tensors
 from .device import choose_device, describe_device, peak_device_memory, synchronize
 from .evaluate import predict
 from .model import build_model, get_weights, set_weights
-from .train import make_optimizer, train
+from .train import Tensors, make_optimizer, train
 
 LOOPS = {"eager": train}
+
+
+def build(
+    config: TrainConfig, dataset: Dataset
+) -> tuple[torch.device, nn.Sequential, torch.optim.Optimizer, Tensors, Tensors]:
+    """Device, model, optimizer, training set and test set, ready to be trained.
+
+    Raises:
+        UsageError: the device is not there.
+    """
+    device = choose_device(config.device, config.float_type)
+    train_set = to_tensors(dataset.train_images, dataset.train_labels, device)
+    test_set = to_tensors(dataset.test_images, dataset.test_labels, device)
+    torch.manual_seed(config.seed)
+    model = build_model(config.hidden).to(device)  # DIFF-16
+    if config.alignment != "defaults":
+        set_weights(model, initial_weights(config.hidden, config.seed, config.float_type))
+    optimizer = make_optimizer(model, config.learning_rate, config.alignment)
+    return device, model, optimizer, train_set, test_set
 
 
 def run(
@@ -26,13 +46,8 @@ def run(
 ) -> Generator[EpochResult, None, Trained]:
     """Do it step by step: yield each epoch's figures, return what was learned."""
     with clock.phase("build"):
-        device = choose_device(config.device, config.float_type)
+        device, model, optimizer, train_set, test_set = build(config, dataset)
         clock.synchronize = partial(synchronize, device)
-        train_set = to_tensors(dataset.train_images, dataset.train_labels, device)
-        test_set = to_tensors(dataset.test_images, dataset.test_labels, device)
-        model = build_model(config.hidden).to(device)  # DIFF-16
-        set_weights(model, initial_weights(config.hidden, config.seed, config.float_type))
-        optimizer = make_optimizer(model, config.learning_rate)
 
     yield from LOOPS[variant](model, optimizer, train_set, test_set, config, clock)
 

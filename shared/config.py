@@ -10,10 +10,13 @@ import psutil
 
 DatasetName = Literal["auto", "mnist", "fashion-mnist", "digits"]
 FloatType = Literal["float32", "float64"]
+Alignment = Literal["defaults", "matched", "exact"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 IMAGE_SIZE = 28 * 28
 CLASSES = 10
+# PyTorch's default; Keras's is 1e-7.
+ADAM_EPSILON = 1e-8
 
 # Every library that may compute here reads its own variable, once, when it is imported.
 THREAD_VARIABLES = (
@@ -86,6 +89,10 @@ class TrainConfig:
     """Draws the initial weights and the order of the images."""
     limit: int | None = None
     """Use only the first LIMIT training images."""
+    alignment: Alignment = "matched"
+    """How alike the two sides are. defaults: each framework's own initial weights and Adam epsilon.
+    matched: same initial weights and hyper-parameters, each framework's own Adam. exact: as
+    matched, with Adam's epsilon in the same place."""
     float_type: FloatType = "float32"
     """Floating-point type of images, weights and arithmetic."""
     device: DeviceName = "auto"
@@ -137,6 +144,7 @@ class TrainConfig:
 
 CHOICES = {
     "dataset": get_args(DatasetName),
+    "alignment": get_args(Alignment),
     "float_type": get_args(FloatType),
     "device": get_args(DeviceName),
 }

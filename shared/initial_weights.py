@@ -12,10 +12,10 @@ Weights = dict[str, np.ndarray]
 
 
 def initial_weights(hidden: tuple[int, int], seed: int, float_type: str = "float32") -> Weights:
-    """Draw He-uniform kernels and zero biases: neither framework's default, right for ReLU.
+    """Draw LeCun-uniform kernels and zero biases: the default of neither framework.
 
-    Kernels come from U(-b, b) with b = sqrt(6 / fan_in): He et al., "Delving Deep into
-    Rectifiers" (2015), equation 10, as a uniform distribution of the same variance. Drawn in
+    Kernels come from U(-b, b) with b = sqrt(3 / fan_in), so that their standard deviation is
+    1 / sqrt(fan_in): LeCun et al., "Efficient BackProp" (1998), section 4.6. They are drawn in
     float64 and then rounded, so that both float types start from the same point.
 
     Returns:
@@ -24,7 +24,7 @@ def initial_weights(hidden: tuple[int, int], seed: int, float_type: str = "float
     random = np.random.default_rng([seed, WEIGHTS_STREAM])
     weights = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise((IMAGE_SIZE, *hidden, CLASSES)), start=1):
-        bound = math.sqrt(6 / fan_in)
+        bound = math.sqrt(3 / fan_in)
         kernel = random.uniform(-bound, bound, (fan_in, fan_out))
         weights[f"dense_{layer}/kernel"] = kernel.astype(float_type)
         weights[f"dense_{layer}/bias"] = np.zeros(fan_out, float_type)

@@ -52,7 +52,7 @@ def plot_curves(result: ComparisonResult, path: Path) -> None:
                     low, high = values.min(axis=0), values.max(axis=0)
                     axes.fill_between(epochs, low, high, color=color, alpha=0.15, lw=0)
     for axes, name in ((loss_axes, "Cross-entropy loss"), (accuracy_axes, "Accuracy")):
-        axes.set(xlabel="Epoch", ylabel=name, title=name)
+        axes.set(xlabel="Epoch", title=name)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)

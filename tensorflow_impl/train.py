@@ -7,10 +7,11 @@ import tensorflow as tf
 
 from shared.batches import epoch_order
 from shared.clock import Clock
-from shared.config import TrainConfig
+from shared.config import ADAM_EPSILON, Alignment, TrainConfig
 from shared.metrics import epoch_mean
 from shared.results import EpochResult
 
+from .aligned_adam import AlignedAdam
 from .data import make_batches
 from .evaluate import evaluate
 from .loss import compute_loss, count_correct
@@ -18,9 +19,17 @@ from .loss import compute_loss, count_correct
 Tensors = tuple[tf.Tensor, tf.Tensor]
 
 
-def make_optimizer(model: keras.Sequential, learning_rate: float) -> keras.optimizers.Optimizer:
-    """Adam with the framework's own betas and epsilon."""
-    optimizer = keras.optimizers.Adam(learning_rate)  # DIFF-3  # DIFF-4
+def make_optimizer(
+    model: keras.Sequential, learning_rate: float, alignment: Alignment
+) -> keras.optimizers.Optimizer:
+    """Adam, with its epsilon as the alignment says."""
+    if alignment == "defaults":
+        optimizer = keras.optimizers.Adam(learning_rate)  # DIFF-3
+    elif alignment == "matched":
+        optimizer = keras.optimizers.Adam(learning_rate, epsilon=ADAM_EPSILON)
+    else:
+        optimizer = AlignedAdam(learning_rate, epsilon=ADAM_EPSILON)
+    # Now, because inside a traced step no variable may be created.
     optimizer.build(model.trainable_variables)
     return optimizer
 

@@ -1,0 +1,93 @@
+"""The twins agree: same files, definitions, order, arguments and first docstring lines."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TWINS = ("pytorch_impl", "tensorflow_impl")
+
+# What only one framework has: a file, or a definition in a file.
+EXCEPTIONS = {
+    "tensorflow_impl/fit.py": "Keras brings a training loop of its own; PyTorch leaves it to you.",
+}
+
+
+def outline(path: Path) -> list[tuple]:
+    """Name, arguments, argument defaults and first docstring line of every definition, in order."""
+    found = [("module", ast.get_docstring(ast.parse(path.read_text())).splitlines()[0])]
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            docstring = ast.get_docstring(node) or ""
+            signature = ()
+            if isinstance(node, ast.FunctionDef):
+                arguments = node.args
+                names = [each.arg for each in arguments.args + arguments.kwonlyargs]
+                defaults = [ast.unparse(each) for each in arguments.defaults]
+                signature = (tuple(names), tuple(defaults))
+            found.append((node.name, signature, docstring.partition("\n")[0]))
+    return found
+
+
+def files(package: str) -> list[str]:
+    """The Python files of a twin that are not listed as exceptions."""
+    names = sorted(path.name for path in (ROOT / package).glob("*.py"))
+    return [name for name in names if f"{package}/{name}" not in EXCEPTIONS]
+
+
+def test_twins_have_the_same_files():
+    assert files(TWINS[0]) == files(TWINS[1])
+
+
+@pytest.mark.parametrize("name", [name for name in files("pytorch_impl") if name != "__init__.py"])
+def test_twins_have_the_same_outline(name):
+    pytorch, tensorflow = (outline(ROOT / twin / name) for twin in TWINS)
+    # The command is the same but for its own name.
+    tensorflow[0] = ("module", tensorflow[0][1].replace("tensorflow_impl", "pytorch_impl"))
+    assert pytorch == tensorflow
+
+
+def test_exceptions_exist():
+    assert all((ROOT / path).exists() for path in EXCEPTIONS)
+
+
+def test_train_step_has_the_five_numbered_comments_in_both():
+    for twin in TWINS:
+        source = (ROOT / twin / "train.py").read_text()
+        steps = [f"# {n}. {step}" for n, step in enumerate(STEPS, start=1)]
+        positions = [source.find(step) for step in steps]
+        assert -1 not in positions, f"{twin}: {steps[positions.index(-1)]} is missing"
+        assert positions == sorted(positions)
+
+
+STEPS = ("start", "forward", "loss", "backward", "update")
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Top-level names of everything that a file imports, wherever in the file."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+FORBIDDEN = {
+    "shared": {"torch", "torchvision", "tensorflow", "keras", *TWINS, "numpy_impl", "compare"},
+    "numpy_impl": {"torch", "torchvision", "tensorflow", "keras", *TWINS, "compare"},
+    "pytorch_impl": {"tensorflow", "keras", "tensorflow_impl", "numpy_impl", "compare"},
+    "tensorflow_impl": {"torch", "torchvision", "pytorch_impl", "numpy_impl", "compare"},
+}
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_nobody_imports_what_is_not_theirs(package):
+    for path in (ROOT / package).rglob("*.py"):
+        assert not imported_modules(path) & FORBIDDEN[package], path
+
+
+def test_the_command_imports_no_framework():
+    assert not imported_modules(ROOT / "compare.py") & {"torch", "tensorflow", "keras", *TWINS}
