@@ -24,7 +24,8 @@ class Clock:
     """Books every moment since the process started to exactly one phase.
 
     Time that no phase claims (the interpreter's start, reading flags, writing files) is `other`.
-    A device works ahead of Python, so `synchronize` is awaited before each reading.
+    A device works ahead of Python, so `synchronize` is awaited before each reading. `after_step`,
+    if set, is called after each training step, by those who look at the weights on the way.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class Clock:
         self.seconds["other"] = time.time() - psutil.Process().create_time()
         self.time_to_first_step: float | None = None
         self.synchronize: Callable[[], None] = lambda: None
+        self.after_step: Callable[[], None] | None = None
         self._phase, self._since = "other", time.perf_counter()
 
     def switch(self, phase: str) -> str:
@@ -54,19 +56,27 @@ class Clock:
             self.switch(interrupted)
             stopwatch.seconds = self._since - started
 
-    def first_step_apart(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+    def steps(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """Yield the batches; what the run's first step costs is booked to `first_step`."""
-        iterator = iter(batches)
         if self.time_to_first_step is None:
-            interrupted = self.switch("first_step")
-            yield next(iterator)
-            self.first_step_done(interrupted)
-        yield from iterator
+            self.switch("first_step")
+        for batch in batches:
+            yield batch
+            if self.watches_steps:
+                self.step_done()
 
-    def first_step_done(self, next_phase: str = "train") -> None:
-        """The first step is over: note how long it took to get here since the process started."""
-        self.switch(next_phase)
-        self.time_to_first_step = self.wall_seconds()
+    @property
+    def watches_steps(self) -> bool:
+        """Whether each step's end matters: until the first is over, or if somebody asked."""
+        return self.time_to_first_step is None or self.after_step is not None
+
+    def step_done(self) -> None:
+        """A training step is over."""
+        if self.time_to_first_step is None:
+            self.switch("train")
+            self.time_to_first_step = self.wall_seconds()
+        if self.after_step:
+            self.after_step()
 
     def wall_seconds(self) -> float:
         """Seconds from the start of the process to the last reading: the sum of all phases."""

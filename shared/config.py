@@ -3,6 +3,7 @@
 import math
 import os
 from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -44,6 +45,7 @@ class Implementation:
 IMPLEMENTATIONS = {
     "pytorch": Implementation("pytorch_impl", "torch", ("eager",)),
     "tensorflow": Implementation("tensorflow_impl", "tensorflow", ("graph", "eager", "fit")),
+    "numpy": Implementation("numpy_impl", "numpy", ("reference",)),
 }
 
 ALL_RUNS = tuple(
@@ -120,6 +122,11 @@ class TrainConfig:
         for name, choices in CHOICES.items():
             value = getattr(self, name)
             _require(value in choices, name, value, "one of " + ", ".join(choices))
+
+    def parameters(self) -> int:
+        """Number of weights and biases of the network."""
+        sizes = (IMAGE_SIZE, *self.hidden, CLASSES)
+        return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
 
     def as_json(self) -> dict[str, object]:
         """The fields as JSON can hold them."""

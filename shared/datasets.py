@@ -10,7 +10,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,12 @@ class Dataset:
     mean: float  # of the training pixels in [0, 1]: pixel = image * deviation + mean
     deviation: float
     sha256: dict[str, str]  # of each source file
+
+    def with_test_images(self, limit: int) -> "Dataset":
+        """The same dataset with only the first test images."""
+        return replace(
+            self, test_images=self.test_images[:limit], test_labels=self.test_labels[:limit]
+        )
 
 
 def prepare_dataset(

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from shared.config import TrainConfig
 from shared.datasets import Dataset
-from shared.report import epoch_line, format_duration, seconds_left
+from shared.report import epoch_line, format_duration, say, seconds_left
 from shared.results import EpochResult, RunResult
 
 
@@ -72,4 +72,4 @@ class RunProgress:
 
     def _say(self, line: str) -> None:
         if self.bars.disable:
-            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            say(self.console, line)

@@ -18,6 +18,7 @@ from shared.results import (
     DatasetFacts,
     EpochResult,
     RunResult,
+    Verification,
     save_results,
     write_atomically,
 )
@@ -71,6 +72,7 @@ def assemble(
     notice: str | None,
     environment: dict[str, object],
     runs: list[RunResult],
+    verification: Verification | None = None,
 ) -> ComparisonResult:
     """Everything that is known at the end, as it goes into `results.json`."""
     return ComparisonResult(
@@ -88,6 +90,7 @@ def assemble(
         environment=environment,
         runs=runs,
         comparison=compare_runs(runs),
+        verification=verification,
     )
 
 
@@ -174,6 +177,8 @@ def in_words(result: ComparisonResult) -> list[str]:
     sentences = []
     if result.dataset.notice:
         sentences.append(f"NOTICE: {result.dataset.notice}")
+    if result.verification:
+        sentences += describe_verification(result.verification)
     devices = {run.run: run.device for run in result.runs if run.device}
     if len(set(devices.values())) > 1:
         where = ", ".join(f"{run} on {device}" for run, device in devices.items())
@@ -199,11 +204,28 @@ def print_report(result: ComparisonResult, console: Console) -> None:
     for row in rows:
         drawn.add_row(*row)
     console.print(drawn)
-    for sentence in in_words(result):
-        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    say(console, *in_words(result))
     for run in result.runs:
-        for line in run.error_output:
-            console.print(f"  {run.run}: {line}", markup=False, highlight=False, style="dim")
+        say(console, *(f"  {run.run}: {line}" for line in run.error_output))
+
+
+def say(console: Console, *lines: str) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def describe_verification(verification: Verification) -> list[str]:
+    """The verdict of the verification, then one line a run."""
+    verdict = (
+        "passed: from the same weights and batches all runs compute the same"
+        if verification.passed
+        else "FAILED: the timings do not compare equal computations"
+    )
+    return [
+        f"Verification {verdict} ({verification.steps} steps, {verification.seconds:.1f} s).",
+        *(f"  {run.run} {run.message}" for run in verification.runs),
+    ]
 
 
 def markdown(result: ComparisonResult, pictures: Mapping[str, str]) -> str:

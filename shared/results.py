@@ -120,6 +120,42 @@ class Comparison:
 
 
 @dataclass
+class RunVerification:
+    """Whether one run computes the same as the oracle.
+
+    `figures` holds, per float type, the largest difference in each of: first batch, logits, loss,
+    gradients (relative), weights (absolute; in float32 the root mean square), epochs (relative).
+    """
+
+    run: str
+    passed: bool = True
+    message: str = ""
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def fail(self, message: str) -> None:
+        """Note a failure; the first one stands."""
+        if self.passed:
+            self.passed, self.message = False, message
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was verified before the timing, how, and with what outcome."""
+
+    oracle: str
+    alignment: str
+    steps: int
+    control_factor: float
+    seconds: float
+    runs: list[RunVerification]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every run computes the same as the oracle."""
+        return all(run.passed for run in self.runs)
+
+
+@dataclass
 class ComparisonResult:
     """The content of one `results.json`."""
 
@@ -130,7 +166,7 @@ class ComparisonResult:
     environment: dict[str, object]
     runs: list[RunResult]
     comparison: Comparison
-    verification: dict[str, object] | None = None
+    verification: Verification | None = None
     schema: Literal["framework-comparison/1"] = SCHEMA
 
 

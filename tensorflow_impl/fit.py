@@ -30,17 +30,20 @@ def fit(
     )
     size, test_size = len(train_set[0]), len(test_set[0])
     test_batches = make_batches(*test_set, np.arange(test_size), batch_size=1000)
-    # A callback costs time after every batch, so it watches the first epoch only.
-    callbacks = [FirstStep(clock)]
     for epoch in range(1, config.epochs + 1):
         with clock.phase("train") as training:
             order = epoch_order(size, config.seed, epoch)
             batches = make_batches(*train_set, order, config.batch_size)
-            # One call per epoch, so that each epoch's figures can be shown when it ends.
+            # One call per epoch, so that each epoch's figures can be shown when it ends; and the
+            # callback only where it is needed, because it costs time after every batch.
             history = model.fit(
-                batches, initial_epoch=epoch - 1, epochs=epoch, callbacks=callbacks, verbose=0
+                batches,
+                initial_epoch=epoch - 1,
+                epochs=epoch,
+                callbacks=[StepDone(clock)] if clock.watches_steps else [],
+                shuffle=False,
+                verbose=0,
             ).history  # DIFF-7
-            callbacks = []
         with clock.phase("evaluate") as evaluating:
             test_loss, test_accuracy = model.evaluate(test_batches, verbose=0)
         yield EpochResult(
@@ -54,16 +57,16 @@ def fit(
         )
 
 
-class FirstStep(keras.callbacks.Callback):
-    """Books the time until the first batch is done to the phase `first_step`."""
+class StepDone(keras.callbacks.Callback):
+    """Tells the clock when the first step begins and when each step is over."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self.clock = clock
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self.clock.switch("first_step")
+        if self.clock.time_to_first_step is None:
+            self.clock.switch("first_step")
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        if batch == 0:
-            self.clock.first_step_done()
+        self.clock.step_done()

@@ -69,7 +69,7 @@ def train(
         with clock.phase("train") as training:
             order = epoch_order(size, config.seed, epoch)
             batches = make_batches(*train_set, order, config.batch_size)
-            for images, labels in clock.first_step_apart(batches):
+            for images, labels in clock.steps(batches):
                 batch_loss, batch_correct = step(model, optimizer, images, labels)
                 losses.append(batch_loss)
                 correct.append(batch_correct)

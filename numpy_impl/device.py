@@ -1,0 +1,35 @@
+"""Where the network computes, and in which arithmetic."""
+
+import numpy as np
+
+from shared.config import DeviceName, FloatType, UsageError
+
+
+def choose_device(name: DeviceName, float_type: FloatType) -> str:
+    """The device of that name, or for `auto` the best one here: always the CPU.
+
+    The arithmetic follows the type of the weights and images, so `float_type` needs no setting.
+
+    Raises:
+        UsageError: NumPy has no such device.
+    """
+    if name not in ("auto", "cpu"):
+        raise UsageError(
+            f"--device {name}: NumPy {np.__version__} finds no such device for {float_type} "
+            "here; expected auto or one of: cpu."
+        )
+    return "cpu"
+
+
+def describe_device(device: str) -> str:
+    """The device's kind, and a GPU's model: `cpu`, `cuda (NVIDIA H200)`, `mps`."""
+    return device
+
+
+def synchronize(device: str) -> None:
+    """Wait until the device has done all that it was given; without this a clock reads early."""
+
+
+def peak_device_memory(device: str) -> int | None:
+    """Most bytes of GPU memory that tensors held at once; None where the framework can't say."""
+    return None

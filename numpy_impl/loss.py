@@ -1,0 +1,38 @@
+"""Step 3: what is minimized, and what is counted."""
+
+import numpy as np
+
+
+def compute_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Cross-entropy from logits, mean over the batch: -log softmax(logits)[label].
+
+    Args:
+        logits: [batch, 10], before softmax.
+        labels: [batch] int64.
+
+    Returns:
+        A scalar of the logits' dtype.
+    """
+    # Subtracting the largest logit changes nothing but that no exponential overflows.
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    of_labels = shifted[np.arange(len(labels)), labels]
+    return np.mean(np.log(np.exp(shifted).sum(axis=1)) - of_labels)
+
+
+def loss_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Gradient of the loss with respect to the logits: (softmax(logits) - one-hot) / batch.
+
+    Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 6.2.2.3.
+
+    Returns:
+        [batch, 10] of the logits' dtype.
+    """
+    gradient = np.exp(logits - logits.max(axis=1, keepdims=True))
+    gradient /= gradient.sum(axis=1, keepdims=True)
+    gradient[np.arange(len(labels)), labels] -= 1
+    return gradient / len(labels)
+
+
+def count_correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Number of rows whose largest logit is the label's: a scalar, int64."""
+    return (logits.argmax(axis=1) == labels).sum()

@@ -1,0 +1,59 @@
+"""The whole job: data, model, training, predictions."""
+
+from collections.abc import Generator
+from functools import partial
+
+import numpy as np
+
+from shared.clock import Clock
+from shared.config import TrainConfig
+from shared.datasets import Dataset
+from shared.initial_weights import initial_weights
+from shared.results import EpochResult
+from shared.single_run import Trained, measure_inference
+
+from .adam import Adam
+from .data import to_tensors
+from .device import choose_device, describe_device, peak_device_memory, synchronize
+from .evaluate import predict
+from .model import Sequential, build_model, get_weights, set_weights
+from .train import Tensors, make_optimizer, train
+
+LOOPS = {"reference": train}
+
+
+def build(config: TrainConfig, dataset: Dataset) -> tuple[str, Sequential, Adam, Tensors, Tensors]:
+    """Device, model, optimizer, training set and test set, ready to be trained.
+
+    Raises:
+        UsageError: the device is not there.
+    """
+    device = choose_device(config.device, config.float_type)
+    train_set = to_tensors(dataset.train_images, dataset.train_labels, device)
+    test_set = to_tensors(dataset.test_images, dataset.test_labels, device)
+    model = build_model(config.hidden)
+    # NumPy has no initial weights of its own, so it takes these under `defaults` too.
+    set_weights(model, initial_weights(config.hidden, config.seed, config.float_type))
+    optimizer = make_optimizer(model, config.learning_rate, config.alignment)
+    return device, model, optimizer, train_set, test_set
+
+
+def run(
+    config: TrainConfig, variant: str, dataset: Dataset, clock: Clock
+) -> Generator[EpochResult, None, Trained]:
+    """Do it step by step: yield each epoch's figures, return what was learned."""
+    with clock.phase("build"):
+        device, model, optimizer, train_set, test_set = build(config, dataset)
+        clock.synchronize = partial(synchronize, device)
+
+    yield from LOOPS[variant](model, optimizer, train_set, test_set, config, clock)
+
+    with clock.phase("evaluate"):
+        return Trained(
+            framework_version=np.__version__,
+            device=describe_device(device),
+            weights=get_weights(model),
+            test_logits=predict(model, dataset.test_images),
+            inference=measure_inference(partial(predict, model), dataset.test_images),
+            peak_device_memory_bytes=peak_device_memory(device),
+        )

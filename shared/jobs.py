@@ -1,0 +1,134 @@
+"""The child processes of a comparison: starting them, listening, and what became of them."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from shared.command_line import CHILD_VARIABLE
+from shared.config import IMPLEMENTATIONS, TrainConfig
+from shared.progress import RunProgress
+from shared.results import EpochResult, Event, RunResult
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Job:
+    """One child process to be: one run with one seed."""
+
+    run: str
+    """As in the report: `pytorch/eager`, and the second of two equal ones `pytorch/eager#2`."""
+    interpreter: str
+    config: TrainConfig
+    slug: str
+    """The start of its files' names."""
+
+    @property
+    def implementation(self) -> str:
+        return self.run.partition("/")[0]
+
+    @property
+    def variant(self) -> str:
+        return self.run.partition("/")[2].partition("#")[0]
+
+    def command(self, folder: Path) -> list[str]:
+        """What starts the child."""
+        return [
+            *(self.interpreter, "-m", IMPLEMENTATIONS[self.implementation].package),
+            *("--variant", self.variant),
+            *self.config.as_flags(),
+            *("--output-dir", str(folder.absolute())),
+        ]
+
+    def result(self, **known: object) -> RunResult:
+        """The result of a run that did not report one itself."""
+        framework = IMPLEMENTATIONS[self.implementation].framework
+        config = self.config
+        return RunResult(self.run, framework, self.variant, config.seed, config.threads, **known)
+
+
+def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProgress) -> RunResult:
+    """Run one child process to its end and return what it reports, or what became of it.
+
+    Args:
+        epochs: filled while the child trains, so that they are known even if it never ends well.
+    """
+    result = None
+    log_path = folder / f"{job.slug}.log"
+    with log_path.open("wb") as log:
+        # A session of its own, so that Ctrl-C reaches this process only, which then ends the child.
+        child = subprocess.Popen(
+            job.command(folder),
+            cwd=ROOT,
+            env=os.environ | {CHILD_VARIABLE: job.slug},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        for line in child.stdout:
+            event = msgspec.json.decode(line, type=Event)
+            if event.epoch:
+                epochs.append(event.epoch)
+                progress.epoch(epochs)
+            result = event.run or result
+        child.wait()
+    finally:
+        _end(child)
+    output = log_path.read_text(errors="replace").strip().splitlines()
+    if not output:
+        log_path.unlink()
+    if result:
+        result.run = job.run
+        return result
+    if child.returncode == 2 and output:
+        return job.result(status="unavailable", error=output[-1].partition(": ")[2])
+    error = _describe_death(child.returncode)
+    return job.result(status="failed", error=error, error_output=output[-10:], epochs=epochs)
+
+
+def _end(child: subprocess.Popen) -> None:
+    """End the child if it still runs, politely at first."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    child.stdout.close()
+
+
+def _describe_death(returncode: int) -> str:
+    if returncode >= 0:
+        return f"ended with exit status {returncode}"
+    name = signal.Signals(-returncode).name
+    hint = " (which systems also do to a process when memory runs out)" if name == "SIGKILL" else ""
+    return f"was ended by {name}{hint}"
+
+
+def run_jobs(jobs: Sequence[Job], folder: Path, progress: RunProgress) -> list[RunResult]:
+    """Run all jobs, one after the other; after Ctrl-C the rest is reported as interrupted."""
+    results: list[RunResult] = []
+    epochs: list[EpochResult] = []
+    try:
+        for job in jobs:
+            epochs = []
+            progress.start(job.run if job.slug.endswith(job.variant) else job.slug)
+            results.append(run_job(job, folder, epochs, progress))
+            progress.end(results[-1])
+    except KeyboardInterrupt:
+        # The report of what is finished takes a moment, which a second Ctrl-C must not cut short.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        current, *others = jobs[len(results) :] or [None]
+        if current:
+            error = f"interrupted after epoch {len(epochs)} of {current.config.epochs}"
+            results.append(current.result(status="interrupted", error=error, epochs=epochs))
+        results += [job.result(status="interrupted", error="not started") for job in others]
+    return results

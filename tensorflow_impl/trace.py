@@ -1,0 +1,59 @@
+"""What the network computes on its way, for comparing one implementation with another."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from shared.batches import epoch_order
+from shared.clock import Clock
+from shared.config import TrainConfig
+from shared.datasets import Dataset
+
+from .data import make_batches
+from .loss import compute_loss
+from .model import get_weights
+from .run import LOOPS, build
+
+Emit = Callable[[str, dict[str, np.ndarray]], None]
+
+
+def compute_gradients(
+    model: keras.Sequential, images: tf.Tensor, labels: tf.Tensor
+) -> dict[str, np.ndarray]:
+    """One batch with its logits, loss and gradients: images [batch, 784], labels [batch].
+
+    Returns:
+        `images`, `labels`, `logits` [batch, 10], `loss` [], and a gradient for each weight, named
+        and shaped as in `get_weights`.
+    """
+    with tf.GradientTape() as tape:
+        logits = model(images, training=True)
+        loss = compute_loss(logits, labels)
+    gradients = tape.gradient(loss, model.trainable_variables)
+    named = zip(get_weights(model), gradients, strict=True)
+    return {
+        "images": images.numpy(),
+        "labels": labels.numpy(),
+        "logits": logits.numpy(),
+        "loss": loss.numpy(),
+        **{f"gradient of {name}": gradient.numpy() for name, gradient in named},  # DIFF-1
+    }
+
+
+def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> None:
+    """Train, and emit the first batch's gradients, the weights after each step, each epoch's end.
+
+    Args:
+        emit: told of `start`, `step` and `epoch`, each with its named arrays.
+    """
+    _, model, optimizer, train_set, test_set = build(config, dataset)
+    order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
+    images, labels = next(iter(make_batches(*train_set, order, config.batch_size)))
+    emit("start", compute_gradients(model, images, labels))
+    clock = Clock()
+    clock.after_step = lambda: emit("step", get_weights(model))
+    for epoch in LOOPS[variant](model, optimizer, train_set, test_set, config, clock):
+        emit("epoch", {name: np.array(value) for name, value in asdict(epoch).items()})

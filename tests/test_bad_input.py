@@ -1,0 +1,108 @@
+"""Bad input gets one clear sentence and exit status 2, and leaves nothing behind."""
+
+import gzip
+
+import pytest
+
+from tests.commands import compare, run_command
+
+BAD_FLAGS = {
+    "unknown dataset": (["--dataset", "nope"], "nope"),
+    "no epochs": (["--epochs", "0"], "--epochs 0"),
+    "epochs in words": (["--epochs", "five"], "five"),
+    "negative batch": (["--batch-size", "-1"], "--batch-size -1"),
+    "learning rate nan": (["--learning-rate", "nan"], "--learning-rate nan"),
+    "learning rate zero": (["--learning-rate", "0"], "--learning-rate 0"),
+    "hidden without sizes": (["--hidden"], "--hidden"),
+    "hidden with one size": (["--hidden", "64"], "--hidden"),
+    "hidden of size zero": (["--hidden", "64", "0"], "--hidden 64 0"),
+    "negative seed": (["--seed", "-1"], "--seed -1"),
+    "limit zero": (["--limit", "0"], "--limit 0"),
+    "limit beyond the dataset": (["--dataset", "digits", "--limit", "9999"], "9999"),
+    "no threads": (["--threads", "0"], "--threads 0"),
+    "unknown device": (["--device", "tpu"], "tpu"),
+    "unknown alignment": (["--alignment", "perfect"], "perfect"),
+    "unknown float type": (["--float-type", "float16"], "float16"),
+    "unknown flag": (["--optimiser", "sgd"], "--optimiser"),
+    "data folder that can't be": (["--data-dir", "/proc", "--dataset", "mnist"], "/proc"),
+}
+
+
+def assert_one_sentence(done, names, cwd):
+    assert done.returncode == 2, done.stderr
+    assert names in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert done.stderr.strip().endswith(".")
+    assert not (cwd / "results").exists()
+
+
+@pytest.mark.parametrize(("flags", "names"), BAD_FLAGS.values(), ids=BAD_FLAGS)
+def test_compare_refuses(flags, names, tmp_path):
+    assert_one_sentence(compare("--offline", *flags, cwd=tmp_path), names, tmp_path)
+
+
+@pytest.mark.parametrize("package", ["pytorch_impl", "tensorflow_impl", "numpy_impl"])
+@pytest.mark.parametrize("case", ["unknown dataset", "no epochs", "data folder that can't be"])
+def test_one_implementation_refuses(package, case, tmp_path):
+    flags, names = BAD_FLAGS[case]
+    done = run_command("-m", package, "--offline", *flags, cwd=tmp_path)
+    assert_one_sentence(done, names, tmp_path)
+
+
+COMPARE_ONLY = {
+    "unknown variant": (["tensorflow/nope"], "tensorflow/nope"),
+    "unknown implementation": (["jax/eager"], "jax/eager"),
+    "no repeats": (["--repeats", "0"], "--repeats 0"),
+    "interpreter without name": (["--python", "/bin/sh"], "/bin/sh"),
+    "interpreter that is not there": (["--python", "tensorflow=/none/python"], "/none/python"),
+    "interpreter of a stranger": (["--python", "jax=/bin/sh"], "jax=/bin/sh"),
+}
+
+
+@pytest.mark.parametrize(("flags", "names"), COMPARE_ONLY.values(), ids=COMPARE_ONLY)
+def test_compare_refuses_what_only_it_takes(flags, names, tmp_path):
+    assert_one_sentence(compare("--dataset", "digits", *flags, cwd=tmp_path), names, tmp_path)
+
+
+def test_output_folder_that_is_a_file(tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    done = compare("--dataset", "digits", "--output-dir", "taken", cwd=tmp_path)
+    assert_one_sentence(done, "taken", tmp_path)
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_output_folder_that_holds_something(tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "results.json").write_text("{}")
+    done = compare("--dataset", "digits", "--output-dir", "old", cwd=tmp_path)
+    assert_one_sentence(done, "old", tmp_path)
+    assert (tmp_path / "old" / "results.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("flags", [[], ["--dataset", "mnist"]])
+def test_truncated_file_in_the_data_folder(flags, tmp_path):
+    folder = tmp_path / "data" / "mnist"
+    folder.mkdir(parents=True)
+    damaged = gzip.compress(b"\0\0\x08\x03")[:-5]
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(damaged)
+    done = compare(*flags, cwd=tmp_path)
+    assert_one_sentence(done, "train-images-idx3-ubyte.gz", tmp_path)
+    assert (folder / "train-images-idx3-ubyte.gz").read_bytes() == damaged
+
+
+def test_device_that_is_not_there(tmp_path):
+    done = run_command("-m", "numpy_impl", "--dataset", "digits", "--device", "cuda", cwd=tmp_path)
+    assert_one_sentence(done, "--device cuda", tmp_path / "results")
+    done = compare(
+        *("numpy/reference", "--dataset", "digits", "--device", "cuda", "--no-verify"), cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert "--device cuda" in done.stderr
+    assert not list((tmp_path / "results").iterdir())
+
+
+def test_without_the_libraries_one_sentence_says_how_to_install_them(tmp_path):
+    done = run_command("-S", "-m", "pytorch_impl", cwd=tmp_path)
+    assert_one_sentence(done, "pip install", tmp_path)
+    assert "tyro" in done.stderr
