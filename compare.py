@@ -120,8 +120,6 @@ def compare(request: Request) -> int:
     """
     runs, interpreters = plan_runs(request)
     # Only now: what reads data and draws pictures takes longer to import than --help may take.
-    from rich.console import Console
-
     from shared import report
     from shared.clock import Clock
     from shared.environment import describe_environment
@@ -135,7 +133,7 @@ def compare(request: Request) -> int:
     dataset = load(config, Clock())
     # All downloading is done.
     jobs = plan_jobs(runs, interpreters, replace(config, offline=True), request.repeats)
-    console = Console()
+    console = report.make_console()
     command = current_command()
     if not request.verify_only:
         folder = claim_output_dir(request.output_dir, command)

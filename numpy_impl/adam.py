@@ -10,9 +10,13 @@ from shared.config import ADAM_EPSILON
 class Adam:
     """Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), Algorithm 1.
 
-    With `epsilon_hat` the rearrangement at the end of their section 2, as stock Keras has it: the
-    bias corrections move into the step size, and epsilon stays outside of them, so that it weighs
-    1 / sqrt(1 - beta_2^t) times as much.
+    m_hat = m / (1 - beta_1^t) and v_hat = v / (1 - beta_2^t) correct the running means' bias
+    towards their start at zero; then weight -= learning_rate * m_hat / (sqrt(v_hat) + epsilon).
+
+    With `epsilon_hat` the rearrangement at the end of their section 2, as stock Keras has it:
+    weight -= alpha_t * m / (sqrt(v) + epsilon), where both corrections are in the step size
+    alpha_t = learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t). Epsilon stays outside of them,
+    so that it weighs 1 / sqrt(1 - beta_2^t) times as much.
     """
 
     def __init__(

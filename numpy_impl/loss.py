@@ -22,7 +22,7 @@ def compute_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def loss_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Gradient of the loss with respect to the logits: (softmax(logits) - one-hot) / batch.
 
-    Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 6.2.2.3.
+    Bishop, "Pattern Recognition and Machine Learning" (2006), equations 4.106 to 4.109.
 
     Returns:
         [batch, 10] of the logits' dtype.

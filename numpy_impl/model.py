@@ -18,9 +18,13 @@ class Dense:
         self.inputs = inputs
         return inputs @ self.kernel + self.bias
 
-    def backward(self, gradient: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        """From the gradient of the outputs to that of the inputs, and of kernel and bias."""
-        return gradient @ self.kernel.T, [self.inputs.T @ gradient, gradient.sum(axis=0)]
+    def weight_gradients(self, gradient: np.ndarray) -> list[np.ndarray]:
+        """From the gradient of the outputs to those of kernel and bias."""
+        return [self.inputs.T @ gradient, gradient.sum(axis=0)]
+
+    def input_gradient(self, gradient: np.ndarray) -> np.ndarray:
+        """From the gradient of the outputs to that of the inputs."""
+        return gradient @ self.kernel.T
 
 
 class ReLU:
@@ -31,9 +35,13 @@ class ReLU:
         self.inputs = inputs
         return np.maximum(inputs, 0)
 
-    def backward(self, gradient: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        """From the gradient of the outputs to that of the inputs; there are no weights."""
-        return gradient * (self.inputs > 0), []
+    def weight_gradients(self, gradient: np.ndarray) -> list[np.ndarray]:
+        """There are no weights."""
+        return []
+
+    def input_gradient(self, gradient: np.ndarray) -> np.ndarray:
+        """From the gradient of the outputs to that of the inputs."""
+        return gradient * (self.inputs > 0)
 
 
 class Sequential:
@@ -56,8 +64,10 @@ class Sequential:
         """
         gradients: list[np.ndarray] = []
         for layer in reversed(self.layers):
-            gradient, of_weights = layer.backward(gradient)
-            gradients = of_weights + gradients
+            gradients = layer.weight_gradients(gradient) + gradients
+            # Nobody asks for the gradient of the images; it would cost as much as the way forward.
+            if layer is not self.layers[0]:
+                gradient = layer.input_gradient(gradient)
         return gradients
 
     def parameters(self) -> list[np.ndarray]:
@@ -91,7 +101,10 @@ def get_weights(model: Sequential) -> Weights:
 
 
 def set_weights(model: Sequential, weights: Weights) -> None:
-    """Copy weights in, named and shaped as `get_weights` gives them."""
+    """Copy weights in, named and shaped as `get_weights` gives them.
+
+    The model takes over their dtype, in new arrays: an optimizer made before still has the old.
+    """
     dense_layers = [layer for layer in model.layers if isinstance(layer, Dense)]
     for number, layer in enumerate(dense_layers, start=1):
         layer.kernel = weights[f"dense_{number}/kernel"].copy()

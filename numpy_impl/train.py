@@ -35,7 +35,7 @@ def train_step(
     Returns:
         The batch's mean loss and its number of correct predictions, both from before the update.
     """
-    gradients: list[np.ndarray]  # 1. start
+    # 1. start: nothing to clear or to record, each layer keeps what its way back needs
     logits = model(images)  # 2. forward
     loss = compute_loss(logits, labels)  # 3. loss
     gradients = model.backward(loss_gradient(logits, labels))  # 4. backward

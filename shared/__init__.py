@@ -5,7 +5,7 @@ import sys
 
 LIBRARIES = (
     *("filelock", "jinja2", "matplotlib", "msgspec", "numpy", "pooch", "psutil"),
-    *("rich", "safetensors", "scipy", "sklearn", "tyro"),
+    *("rich", "safetensors", "scipy", "sklearn", "threadpoolctl", "tyro"),
 )
 
 # Checked here because every command comes through here before it imports any of them.

@@ -3,8 +3,6 @@
 import shutil
 from pathlib import Path
 
-from rich.console import Console
-
 from shared import report
 from shared.clock import Clock
 from shared.config import TrainConfig, UsageError
@@ -39,6 +37,6 @@ def run_alone(
         raise
     comparison = report.assemble(command, config, dataset, notice, environment, [result])
     report.write_report(comparison, dataset, folder)
-    report.print_report(comparison, Console())
+    report.print_report(comparison, report.make_console())
     print(report.describe_files(folder))
     return 0 if result.status == "completed" else 1

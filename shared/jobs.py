@@ -73,7 +73,13 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
         )
     try:
         for line in child.stdout:
-            event = msgspec.json.decode(line, type=Event)
+            try:
+                event = msgspec.json.decode(line, type=Event)
+            except msgspec.DecodeError:
+                # Something else that was printed, which belongs with the complaints.
+                with log_path.open("ab") as log:
+                    log.write(line)
+                continue
             if event.epoch:
                 epochs.append(event.epoch)
                 progress.epoch(epochs)

@@ -209,6 +209,11 @@ def print_report(result: ComparisonResult, console: Console) -> None:
         say(console, *(f"  {run.run}: {line}" for line in run.error_output))
 
 
+def make_console() -> Console:
+    """Standard output; in a log, which has no width, wide enough for a table of many runs."""
+    return Console() if Console().is_terminal else Console(width=200)
+
+
 def say(console: Console, *lines: str) -> None:
     """Print lines as they are."""
     for line in lines:

@@ -1,0 +1,231 @@
+"""The comparison from end to end, on small data, with everything that can go wrong on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from safetensors.numpy import load_file
+
+from shared.results import load_results
+from tests.commands import ROOT, compare, fake_interpreter, run_command
+
+RUNS = (
+    *("pytorch/eager", "pytorch/eager", "tensorflow/graph", "tensorflow/graph"),
+    *("tensorflow/fit", "numpy/reference"),
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One comparison of six runs: its result, its folder and what it printed."""
+    cwd = tmp_path_factory.mktemp("comparison")
+    flags = ("--dataset", "digits", "--epochs", "2", "--threads", "1", "--no-verify")
+    done = compare(*RUNS, *flags, "--output-dir", "out", cwd=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return load_results(cwd / "out" / "results.json"), cwd / "out", done.stdout
+
+
+def test_every_run_is_completed_and_complete(finished):
+    result, folder, _ = finished
+    names = ["pytorch/eager", "pytorch/eager#2", "tensorflow/graph", "tensorflow/graph#2"]
+    assert [run.run for run in result.runs] == [*names, "tensorflow/fit", "numpy/reference"]
+    for run in result.runs:
+        assert run.status == "completed"
+        assert run.parameters == 109386
+        assert [epoch.epoch for epoch in run.epochs] == [1, 2]
+        assert run.test_accuracy == run.epochs[-1].test_accuracy > 0.8
+        assert sum(run.phases.values()) == pytest.approx(run.wall_seconds, rel=0.01)
+        assert all(seconds >= 0 for seconds in run.phases.values())
+        assert run.phases["train"] > 0
+        assert 0 < run.time_to_first_step_seconds < run.wall_seconds
+        assert run.peak_memory_bytes > 50 * 2**20
+        assert [each.batch_size for each in run.inference] == [1, 64, 360]
+        assert load_file(folder / run.predictions)["logits"].shape == (360, 10)
+        assert load_file(folder / run.weights)["dense_1/kernel"].shape == (784, 128)
+
+
+def test_all_files_and_words_are_there(finished):
+    _, folder, printed = finished
+    pictures = ("curves.png", "time.png", "predictions.png")
+    for name in (*pictures, "results.json", "summary.md", "command.txt"):
+        assert (folder / name).stat().st_size > 0
+        assert name == "command.txt" or name in printed
+    assert not list(folder.glob("*.partial"))
+    assert not list(folder.glob("*.log")), "a completed run has nothing to complain about"
+    for words in ("digits", "test accuracy", "time to first step", "peak memory", "no interval"):
+        assert words in printed
+    summary = (folder / "summary.md").read_text()
+    assert all(f"({picture})" in summary for picture in pictures)
+
+
+@pytest.mark.parametrize("run", ["pytorch/eager", "tensorflow/graph"])
+def test_equal_seeds_and_one_thread_give_equal_bits(finished, run):
+    result, folder, _ = finished
+    once, again = (
+        load_file(folder / each.weights)
+        for each in result.runs
+        if each.run.partition("#")[0] == run
+    )
+    assert once.keys() == again.keys()
+    for name in once:
+        assert once[name].tobytes() == again[name].tobytes(), name
+
+
+def test_fit_and_graph_see_the_same_batches(finished):
+    result, *_ = finished
+    losses = {run.run: run.epochs[0].train_loss for run in result.runs}
+    assert losses["tensorflow/fit"] == pytest.approx(losses["tensorflow/graph"], rel=1e-3)
+
+
+def test_repeats_change_the_seed_and_give_intervals(tmp_path):
+    flags = ("--dataset", "digits", "--epochs", "1", "--repeats", "3", "--no-verify")
+    done = compare(
+        "numpy/reference", "numpy/reference", *flags, "--output-dir", "out", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    result = load_results(tmp_path / "out" / "results.json")
+    # Interleaved, the second repeat in reverse.
+    assert [(run.run[-1], run.seed) for run in result.runs] == [
+        *(("e", 0), ("2", 0), ("2", 1), ("e", 1), ("e", 2), ("2", 2))
+    ]
+    (pair,) = result.comparison.pairs
+    assert pair.repeats == 3
+    assert pair.train_time_ratio.low < pair.train_time_ratio.high
+    # The same computation twice: the accuracies are equal bit by bit.
+    assert pair.test_accuracy_difference.low == pair.test_accuracy_difference.high == 0
+    assert "No detectable difference in test accuracy" in done.stdout
+
+
+BROKEN = {
+    "crashes": ("echo 'something broke' >&2; exit 3", "failed", "exit status 3"),
+    "is killed": ("kill -9 $$", "failed", "SIGKILL"),
+    "babbles": ("echo this is not an event", "failed", "exit status 0"),
+}
+
+
+@pytest.mark.parametrize(("script", "status", "reason"), BROKEN.values(), ids=BROKEN)
+def test_a_child_that_dies_leaves_the_others_alone(script, status, reason, tmp_path):
+    python = fake_interpreter(tmp_path / "python", script)
+    flags = ("--dataset", "digits", "--epochs", "1", "--no-verify", "--output-dir", "out")
+    done = compare(
+        "tensorflow/fit", "numpy/reference", *flags, f"--python=tensorflow={python}", cwd=tmp_path
+    )
+    assert done.returncode == 1, done.stderr
+    broken, healthy = load_results(tmp_path / "out" / "results.json").runs
+    assert (broken.status, healthy.status) == (status, "completed")
+    assert reason in broken.error
+    assert reason in done.stdout
+    if "broke" in script:
+        assert "something broke" in done.stdout
+        assert "something broke" in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_a_framework_that_is_not_installed_leaves_the_others_alone(tmp_path):
+    stub = tmp_path / "stub" / "torch"
+    stub.mkdir(parents=True)
+    (stub / "__init__.py").write_text("raise ModuleNotFoundError(name='torch')\n")
+    python = fake_interpreter(
+        tmp_path / "python", f'PYTHONPATH={tmp_path}/stub exec {sys.executable} "$@"'
+    )
+    flags = ("--dataset", "digits", "--epochs", "1", "--output-dir", "out", "--no-verify")
+    done = compare(
+        "pytorch/eager", "numpy/reference", *flags, f"--python=pytorch={python}", cwd=tmp_path
+    )
+    assert done.returncode == 1, done.stderr
+    missing, healthy = load_results(tmp_path / "out" / "results.json").runs
+    assert (missing.status, healthy.status) == ("unavailable", "completed")
+    assert "torch is not installed" in missing.error
+
+
+def test_a_loss_that_is_no_number_is_reported_as_diverged(tmp_path):
+    flags = ("--dataset", "digits", "--learning-rate", "1e30", "--output-dir", "out")
+    done = compare("numpy/reference", "--no-verify", *flags, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    (run,) = load_results(tmp_path / "out" / "results.json").runs
+    assert run.status == "diverged"
+    assert "--learning-rate" in run.error
+    assert "NaN" not in (tmp_path / "out" / "results.json").read_text()
+
+
+def children_of(pid):
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True).stdout
+    return [
+        int(child) for child, parent in map(str.split, listed.splitlines()) if int(parent) == pid
+    ]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_comparison_keeps_what_is_finished(how, tmp_path):
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-u", str(ROOT / "compare.py"), "numpy/reference", "numpy/reference"),
+            *("--dataset", "digits", "--epochs", "100000", "--no-verify", "--output-dir", "out"),
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as command:
+        while "epoch 3/" not in (line := command.stdout.readline()):
+            assert line, "the comparison ended by itself"
+        (child,) = children_of(command.pid)
+        command.send_signal(how)
+        rest = command.stdout.read()
+    assert command.returncode == 1
+    assert "interrupted after epoch" in rest
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    current, never = load_results(tmp_path / "out" / "results.json").runs
+    assert (current.status, never.status) == ("interrupted", "interrupted")
+    assert len(current.epochs) >= 3
+    assert never.error == "not started"
+    assert (tmp_path / "out" / "curves.png").exists()
+
+
+def test_two_comparisons_at_once_do_not_meet(tmp_path):
+    command = [sys.executable, str(ROOT / "compare.py"), "numpy/reference"]
+    flags = ["--dataset", "digits", "--epochs", "1", "--no-verify"]
+    both = [subprocess.Popen([*command, *flags], cwd=tmp_path) for _ in range(2)]
+    assert [each.wait(timeout=60) for each in both] == [0, 0]
+    folders = list((tmp_path / "results").iterdir())
+    assert len(folders) == 2
+    for folder in folders:
+        assert load_results(folder / "results.json").runs[0].status == "completed"
+
+
+def test_without_network_and_data_the_digits_are_used_and_named(tmp_path):
+    done = compare(
+        *("numpy/reference", "--offline", "--epochs", "1", "--no-verify", "--output-dir", "out"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "NOTICE: mnist is not in" in done.stdout
+    result = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert result["dataset"]["name"] == "digits"
+    assert "digits" in (tmp_path / "out" / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("package", ["pytorch_impl", "tensorflow_impl", "numpy_impl"])
+def test_each_implementation_alone(package, tmp_path):
+    done = run_command(
+        *("-m", package, "--dataset", "digits", "--epochs", "2", "--output-dir", "out"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    lines = [line for line in done.stdout.splitlines() if "  epoch " in line]
+    assert len(lines) == 2
+    assert "test loss" in lines[0]
+    assert done.stdout.splitlines()[-1].startswith("Written to out: curves.png")
+    assert load_results(tmp_path / "out" / "results.json").runs[0].status == "completed"
+
+
+def test_help_explains_every_flag(tmp_path):
+    done = compare("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for flag in ("--dataset", "--data-dir", "--offline", "--epochs", "--repeats", "--python"):
+        assert flag in done.stdout
+    empty = run_command("-c", "import sys, compare; print(*sys.modules)", cwd=tmp_path).stdout
+    assert not {"torch", "tensorflow", "keras", "numpy", "matplotlib"} & set(empty.split())

@@ -1,0 +1,244 @@
+"""Every flag is validated, and a configuration survives the way through the command line."""
+
+import ast
+import os
+import tomllib
+from dataclasses import fields
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import shared
+from shared import config as module
+from shared.command_line import parse_flags
+from shared.config import (
+    ALL_RUNS,
+    CHOICES,
+    IMPLEMENTATIONS,
+    THREAD_VARIABLES,
+    TrainConfig,
+    UsageError,
+    flag,
+    physical_cores,
+    prepare_environment,
+)
+from shared.initial_weights import initial_weights
+
+ROOT = Path(__file__).resolve().parent.parent
+
+AT_LEAST_ONE = st.integers(1, 10**9)
+TOO_FEW = st.integers(max_value=0)
+FOLDER_NAMES = st.text(
+    st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=20
+).filter(lambda name: name not in (".", ".."))
+
+VALID = {
+    "dataset": st.sampled_from(CHOICES["dataset"]),
+    "data_dir": st.lists(FOLDER_NAMES, max_size=3).map(lambda names: Path("/", *names)),
+    "offline": st.booleans(),
+    "epochs": AT_LEAST_ONE,
+    "batch_size": AT_LEAST_ONE,
+    "learning_rate": st.floats(0, exclude_min=True, allow_infinity=False),
+    "hidden": st.tuples(AT_LEAST_ONE, AT_LEAST_ONE),
+    "seed": st.integers(0, 2**32 - 1),
+    "limit": st.none() | AT_LEAST_ONE,
+    "alignment": st.sampled_from(CHOICES["alignment"]),
+    "float_type": st.sampled_from(CHOICES["float_type"]),
+    "device": st.sampled_from(CHOICES["device"]),
+    "threads": AT_LEAST_ONE,
+}
+
+INVALID = {
+    "epochs": TOO_FEW,
+    "batch_size": TOO_FEW,
+    "threads": TOO_FEW,
+    "limit": TOO_FEW,
+    "learning_rate": st.floats(max_value=0) | st.sampled_from([float("inf"), float("nan")]),
+    "hidden": st.tuples(TOO_FEW, AT_LEAST_ONE) | st.tuples(AT_LEAST_ONE, TOO_FEW),
+    "seed": st.integers(max_value=-1) | st.integers(min_value=2**32),
+    **{
+        name: st.text().filter(lambda text, choices=choices: text not in choices)
+        for name, choices in CHOICES.items()
+    },
+}
+
+CONFIGS = st.builds(TrainConfig, **VALID)
+
+
+def test_every_field_is_covered_here():
+    names = {item.name for item in fields(TrainConfig)}
+    assert set(VALID) == names
+    # Every folder is a folder and every bool is a bool; all else can be wrong.
+    assert set(INVALID) == names - {"data_dir", "offline"}
+
+
+@pytest.mark.parametrize("name", VALID)
+@given(data=st.data())
+@settings(max_examples=25)
+def test_valid_values_are_taken_as_they_are(name, data):
+    value = data.draw(VALID[name])
+    assert getattr(TrainConfig(**{name: value}), name) == value
+
+
+@pytest.mark.parametrize("name", INVALID)
+@given(data=st.data())
+@settings(max_examples=25)
+def test_invalid_values_are_refused_by_the_flags_name(name, data):
+    value = data.draw(INVALID[name])
+    shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
+    with pytest.raises(UsageError) as caught:
+        TrainConfig(**{name: value})
+    assert str(caught.value).startswith(f"{flag(name)} {shown}: expected ")
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "last_valid", "first_invalid"),
+    [
+        ("epochs", 1, 0),
+        ("batch_size", 1, 0),
+        ("threads", 1, 0),
+        ("limit", 1, 0),
+        ("learning_rate", 5e-324, 0.0),
+        ("seed", 0, -1),
+        ("seed", 2**32 - 1, 2**32),
+        ("hidden", (1, 1), (1, 0)),
+        ("hidden", (1, 1), (0, 1)),
+    ],
+)
+def test_limits(name, last_valid, first_invalid):
+    assert getattr(TrainConfig(**{name: last_valid}), name) == last_valid
+    with pytest.raises(UsageError, match=f"^{flag(name)} "):
+        TrainConfig(**{name: first_invalid})
+
+
+def test_choices_are_listed_in_the_message():
+    with pytest.raises(UsageError) as caught:
+        TrainConfig(dataset="cifar")
+    assert str(caught.value) == (
+        "--dataset cifar: expected one of auto, mnist, fashion-mnist, digits."
+    )
+
+
+@given(config=CONFIGS)
+@settings(max_examples=40, deadline=None)
+def test_flags_round_trip(config):
+    assert parse_flags(TrainConfig, "program", config.as_flags()) == config
+
+
+def test_flags_name_what_differs_from_the_defaults():
+    flags = TrainConfig(offline=True, limit=7, hidden=(3, 2), data_dir=Path("/images")).as_flags()
+    for expected in (["--offline"], ["--limit", "7"], ["--hidden", "3", "2"]):
+        start = flags.index(expected[0])
+        assert flags[start : start + len(expected)] == expected
+    plain = TrainConfig().as_flags()
+    assert not {"--offline", "--limit", "None", "False", "True"} & set(plain)
+
+
+def test_flags_hold_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = TrainConfig(data_dir=Path("images"))
+    (tmp_path / "elsewhere").mkdir()
+    flags = config.as_flags()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = parse_flags(TrainConfig, "program", flags)
+    assert again.data_dir == tmp_path / "images"
+
+
+@given(config=CONFIGS)
+@settings(max_examples=25)
+def test_json_has_every_field(config):
+    as_json = config.as_json()
+    assert list(as_json) == [item.name for item in fields(TrainConfig)]
+    assert as_json["data_dir"] == str(config.data_dir)
+    assert as_json["hidden"] == list(config.hidden)
+    assert as_json["epochs"] == config.epochs
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"), [("/somewhere/images", "/somewhere/images"), ("", "data")]
+)
+def test_the_environment_names_the_data_folder(variable, expected, monkeypatch):
+    monkeypatch.setenv("DATA_DIR", variable)
+    assert TrainConfig().data_dir == Path(expected)
+    assert TrainConfig(data_dir=Path("other")).data_dir == Path("other")
+
+
+@pytest.mark.parametrize("bad", [["--epochs", "five"], ["--hidden", "64"], ["--nope"], ["stray"]])
+def test_what_cannot_be_parsed_is_one_sentence(bad):
+    with pytest.raises(UsageError) as caught:
+        parse_flags(TrainConfig, "program", bad)
+    message = str(caught.value)
+    assert bad[0] in message
+    assert message.endswith("; see program --help.")
+    assert "\n" not in message
+
+
+def test_number_of_parameters():
+    assert TrainConfig().parameters() == 109386
+
+
+@given(hidden=st.tuples(st.integers(1, 40), st.integers(1, 40)))
+@settings(max_examples=25, deadline=None)
+def test_number_of_parameters_is_that_of_the_weights(hidden):
+    weights = initial_weights(hidden, 0)
+    assert TrainConfig(hidden=hidden).parameters() == sum(array.size for array in weights.values())
+
+
+@pytest.mark.parametrize(
+    ("physical", "allowed", "expected"), [(4, {0, 1}, 2), (2, {0, 1, 2, 3}, 2), (None, {5}, 1)]
+)
+def test_physical_cores_that_may_be_used(physical, allowed, expected, monkeypatch):
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical: physical)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: allowed, raising=False)
+    assert physical_cores() == TrainConfig().threads == expected
+
+
+def test_environment_of_the_frameworks(monkeypatch):
+    environment = {"OMP_NUM_THREADS": "64", "TF_CPP_MIN_LOG_LEVEL": "0", "KERAS_BACKEND": "jax"}
+    monkeypatch.setattr(module.os, "environ", environment)
+    prepare_environment(3)
+    assert {environment[variable] for variable in THREAD_VARIABLES} == {"3"}
+    # Who wants to see TensorFlow's messages is not overruled.
+    assert environment["TF_CPP_MIN_LOG_LEVEL"] == "0"
+    assert environment["KERAS_BACKEND"] == "tensorflow"
+
+
+def test_implementations_are_the_folders():
+    folders = {path.parent.name for path in ROOT.glob("*_impl/__main__.py")}
+    assert {each.package for each in IMPLEMENTATIONS.values()} == folders
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+def test_variants_are_the_loops_of_the_folder(name):
+    implementation = IMPLEMENTATIONS[name]
+    # Read rather than imported, because importing takes the framework.
+    tree = ast.parse((ROOT / implementation.package / "run.py").read_text(encoding="utf-8"))
+    (loops,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "LOOPS"
+    )
+    assert {key.value for key in loops.keys} == set(implementation.variants)
+
+
+def test_all_runs():
+    assert len(set(ALL_RUNS)) == len(ALL_RUNS)
+    assert set(ALL_RUNS) == {
+        f"{name}/{variant}" for name, each in IMPLEMENTATIONS.items() for variant in each.variants
+    }
+    names = [run.partition("/")[0] for run in ALL_RUNS]
+    assert sum(a != b for a, b in pairwise(names)) == len(IMPLEMENTATIONS) - 1
+
+
+def test_libraries_checked_are_the_dependencies():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    dependencies = {each.partition(">")[0] for each in project["dependencies"]}
+    frameworks = {"torch", "torchvision", "tensorflow"}
+    assert frameworks <= dependencies
+    imported = {"sklearn" if each == "scikit-learn" else each for each in dependencies}
+    assert sorted(shared.LIBRARIES) == sorted(imported - frameworks)

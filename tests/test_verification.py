@@ -1,0 +1,74 @@
+"""The proof that all runs compute the same holds, and fails when it should."""
+
+import re
+import sys
+
+import pytest
+
+import verification
+from shared.config import TrainConfig
+from shared.results import load_results
+from tests.commands import ROOT, compare, fake_interpreter
+from tests.mutations import BATCH_SIZE, FINDINGS
+
+TRAIN_SIZE = 1437
+
+
+@pytest.fixture(scope="module")
+def sound():
+    """The verification of every run, over different batch and hidden sizes."""
+    runs = ["pytorch/eager", "tensorflow/eager", "tensorflow/graph", "tensorflow/fit"]
+    interpreters = dict.fromkeys(("pytorch", "tensorflow", "numpy"), sys.executable)
+    config = TrainConfig(dataset="digits", batch_size=7, hidden=(20, 12), seed=3)
+    with pytest.MonkeyPatch.context() as patch:
+        # Eager TensorFlow takes 15 ms a step.
+        patch.setattr(verification, "STEPS", 60)
+        patch.setattr(verification, "BATCHES_PER_EPOCH", 20)
+        return verification.verify([*runs, "numpy/reference"], interpreters, config, TRAIN_SIZE)
+
+
+def test_all_runs_compute_the_same_as_the_oracle(sound):
+    assert sound.passed, [run.message for run in sound.runs]
+    assert sound.steps == 60
+    for run in sound.runs[:-1]:
+        figures = run.figures["float64"]
+        assert 0 < figures["weights"] < 1e-12
+        assert figures["logits"] < 1e-13
+        assert figures["gradients"] < 1e-13
+        assert run.figures["float32"]["logits"] > 1e-9, "float32 is not float64"
+
+
+@pytest.mark.parametrize("implementation", ["pytorch", "tensorflow"])
+def test_mutations_are_caught(implementation, tmp_path, monkeypatch):
+    """Each planted fault is found and named; without one nothing is found."""
+    script = f'shift 2; PYTHONPATH={ROOT} exec {sys.executable} -m tests.mutations "$@"'
+    interpreters = {implementation: str(fake_interpreter(tmp_path / "python", script))}
+    config = TrainConfig(dataset="digits", batch_size=BATCH_SIZE, hidden=(20, 20))
+    monkeypatch.setattr(verification, "STEPS", 20)
+    monkeypatch.setattr(verification, "BATCHES_PER_EPOCH", 10)
+    runs = [f"{implementation}/{fault}" for fault in FINDINGS]
+    verdicts = verification.verify(runs, interpreters, config, TRAIN_SIZE).runs
+    for verdict, (fault, finding) in zip(verdicts, FINDINGS.items(), strict=True):
+        assert verdict.passed == (fault == "none"), (fault, verdict.message)
+        assert re.search(finding, verdict.message), (fault, verdict.message)
+
+
+def test_compare_verifies_first_and_says_so(tmp_path):
+    flags = ("--dataset", "digits", "--epochs", "1", "--output-dir", "out")
+    done = compare("pytorch/eager", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    verified = load_results(tmp_path / "out" / "results.json").verification
+    assert verified.passed
+    assert verified.steps >= 200
+    assert "pytorch/eager computes the same as the oracle" in done.stdout
+    assert "Verification passed" in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_a_run_that_cannot_be_traced_fails_verification(tmp_path):
+    python = fake_interpreter(tmp_path / "python", "echo 'no framework here' >&2; exit 1")
+    flags = ("--dataset", "digits", "--verify-only", f"--python=tensorflow={python}")
+    done = compare("tensorflow/fit", *flags, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Verification FAILED" in done.stdout
+    assert "no framework here" in done.stdout
+    assert not (tmp_path / "results").exists()
