@@ -28,14 +28,18 @@ class Request:
     run: tyro.conf.Positional[tuple[str, ...]] = ("pytorch/eager", "tensorflow/fit")
     """What to compare with the first one, as IMPLEMENTATION/VARIANT. The word all stands for
     every run whose framework is installed."""
-    repeats: int = 1
-    """Paired repeats: repeat k of every run uses seed + k, so the same weights and batches."""
+    repeats: int | None = None
+    """Paired repeats: repeat k of every run uses seed + k, so the same weights and batches.
+    Default: 1, and 8 with --attribute."""
     python: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Interpreter for one implementation, as tensorflow=PATH."""
     verify: bool = True
     """First prove that the runs compute the same thing, against the NumPy oracle."""
     verify_only: bool = False
     """Only prove it: train and time nothing."""
+    attribute: bool = False
+    """Instead of timing, measure how much each default that differs between PyTorch and Keras moves
+    the result: switch one at a time from PyTorch's to Keras's."""
     output_dir: Path | None = None
     """Folder for the results, new or empty. Default: results/<UTC time>."""
 
@@ -48,7 +52,7 @@ def plan_runs(request: Request) -> tuple[list[str], dict[str, str]]:
     Raises:
         UsageError: a run, the number of repeats or an interpreter is not as expected.
     """
-    if request.repeats < 1:
+    if request.repeats is not None and request.repeats < 1:
         raise UsageError(f"--repeats {request.repeats}: expected 1 or more.")
     interpreters = dict.fromkeys(IMPLEMENTATIONS, sys.executable) | _interpreters(request.python)
     seen: Counter[str] = Counter()
@@ -132,7 +136,11 @@ def compare(request: Request) -> int:
     config, notice = prepare(request.config)
     dataset = load(config, Clock())
     # All downloading is done.
-    jobs = plan_jobs(runs, interpreters, replace(config, offline=True), request.repeats)
+    if request.attribute:
+        from attribution import attribute
+
+        return attribute(config, notice, request.repeats or 8, request.output_dir)
+    jobs = plan_jobs(runs, interpreters, replace(config, offline=True), request.repeats or 1)
     console = report.make_console()
     command = current_command()
     if not request.verify_only:

@@ -1,6 +1,7 @@
 """Seeded starting weights, so that every framework starts from the same point."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -11,21 +12,43 @@ from shared.config import CLASSES, IMAGE_SIZE
 Weights = dict[str, np.ndarray]
 
 
-def initial_weights(hidden: tuple[int, int], seed: int, float_type: str = "float32") -> Weights:
-    """Draw LeCun-uniform kernels and zero biases: the default of neither framework.
+# Bounds of the uniform distributions of kernels and biases, from a layer's fan-in and fan-out.
+SCHEMES: dict[str, tuple[Callable[[int, int], float], Callable[[int, int], float]]] = {
+    # LeCun et al., "Efficient BackProp" (1998), section 4.6: a deviation of 1 / sqrt(fan_in).
+    "shared": (lambda fan_in, fan_out: math.sqrt(3 / fan_in), lambda fan_in, fan_out: 0),
+    # What torch.nn.Linear does by itself.
+    "pytorch": (lambda fan_in, fan_out: fan_in**-0.5, lambda fan_in, fan_out: fan_in**-0.5),
+    # What keras.layers.Dense does by itself: Glorot and Bengio (2010), equation 16.
+    "keras": (
+        lambda fan_in, fan_out: math.sqrt(6 / (fan_in + fan_out)),
+        lambda fan_in, fan_out: 0,
+    ),
+}
 
-    Kernels come from U(-b, b) with b = sqrt(3 / fan_in), so that their standard deviation is
-    1 / sqrt(fan_in): LeCun et al., "Efficient BackProp" (1998), section 4.6. They are drawn in
-    float64 and then rounded, so that both float types start from the same point.
+
+def initial_weights(
+    hidden: tuple[int, int], seed: int, float_type: str = "float32", scheme: str = "shared"
+) -> Weights:
+    """Draw kernels and biases uniformly; the shared scheme is the default of neither framework.
+
+    They are drawn in float64 and then rounded, so that both float types start from the same point;
+    and the same seed draws the same numbers for every scheme, only scaled.
+
+    Args:
+        hidden: units of the hidden layers.
+        seed: the run's seed.
+        float_type: of the returned arrays.
+        scheme: a key of SCHEMES.
 
     Returns:
         `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on to `dense_3`.
     """
     random = np.random.default_rng([seed, WEIGHTS_STREAM])
+    kernel_bound, bias_bound = SCHEMES[scheme]
     weights = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise((IMAGE_SIZE, *hidden, CLASSES)), start=1):
-        bound = math.sqrt(3 / fan_in)
-        kernel = random.uniform(-bound, bound, (fan_in, fan_out))
+        kernel = kernel_bound(fan_in, fan_out) * random.uniform(-1, 1, (fan_in, fan_out))
+        bias = bias_bound(fan_in, fan_out) * random.uniform(-1, 1, fan_out)
         weights[f"dense_{layer}/kernel"] = kernel.astype(float_type)
-        weights[f"dense_{layer}/bias"] = np.zeros(fan_out, float_type)
+        weights[f"dense_{layer}/bias"] = bias.astype(float_type)
     return weights

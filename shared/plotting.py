@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +15,9 @@ from shared.clock import PHASES
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, write_atomically
 from shared.statistics import group_by_run
+
+if TYPE_CHECKING:
+    from attribution import Attribution
 
 # Okabe and Ito's palette, told apart with every kind of colour vision.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -151,6 +155,59 @@ def _draw_answer(
         axes.set(xticks=[], yticks=[])
         for spine in axes.spines.values():
             spine.set(color=DISAGREE, linewidth=4)
+
+
+def plot_attribution(attribution: "Attribution", path: Path) -> None:
+    """Effect of each default: on the final test accuracy, and on the training loss by epoch."""
+    figure = Figure(figsize=(11, 3.8), layout="constrained")
+    accuracy_axes, loss_axes = figure.subplots(1, 2)
+    for row, (effect, color) in enumerate(zip(attribution.effects, COLORS * 9, strict=False)):
+        low, middle, high = (
+            100 * (effect.test_accuracy.estimate if limit is None else limit)
+            for limit in (
+                effect.test_accuracy.low,
+                effect.test_accuracy.estimate,
+                effect.test_accuracy.high,
+            )
+        )
+        accuracy_axes.errorbar(
+            middle, row, xerr=[[middle - low], [high - middle]], fmt="o", color=color, capsize=4
+        )
+        epochs = range(1, len(effect.train_losses) + 1)
+        loss_axes.plot(
+            epochs,
+            [interval.estimate for interval in effect.train_losses],
+            "o-",
+            color=color,
+            label=effect.name,
+        )
+        if all(interval.low is not None for interval in effect.train_losses):
+            loss_axes.fill_between(
+                epochs,
+                [interval.low for interval in effect.train_losses],
+                [interval.high for interval in effect.train_losses],
+                color=color,
+                alpha=0.15,
+                lw=0,
+            )
+    names = [effect.name for effect in attribution.effects]
+    accuracy_axes.set_yticks(range(len(names)), names)
+    accuracy_axes.invert_yaxis()
+    accuracy_axes.set(title="Final test accuracy", xlabel="Change, percentage points")
+    loss_axes.set(title="Training loss", xlabel="Epoch")
+    loss_axes.xaxis.get_major_locator().set_params(integer=True)
+    loss_axes.legend(frameon=False, fontsize=8)
+    accuracy_axes.axvline(0, color="black", lw=0.8)
+    loss_axes.axhline(0, color="black", lw=0.8)
+    for axes in (accuracy_axes, loss_axes):
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(
+        f"Switching one default from PyTorch's to Keras's on "
+        f"{DATASET_TITLES[attribution.dataset]}: mean over {attribution.repeats} paired seeds "
+        "with 95 % intervals"
+    )
+    _save(figure, path)
 
 
 def title(result: ComparisonResult) -> str:
