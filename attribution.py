@@ -28,7 +28,7 @@ from shared.datasets import Dataset
 from shared.environment import describe_environment
 from shared.initial_weights import initial_weights
 from shared.outputs import claim_output_dir, current_command
-from shared.results import EpochResult, Interval, write_atomically
+from shared.results import EpochResult, MeanInterval, write_atomically
 from shared.single_run import load
 from shared.statistics import detectable, paired_interval
 
@@ -71,9 +71,9 @@ class Effect:
     """
 
     name: str
-    test_accuracy: Interval
-    test_loss: Interval
-    train_losses: list[Interval]
+    test_accuracy: MeanInterval
+    test_loss: MeanInterval
+    train_losses: list[MeanInterval]
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def measure(
 def compare_rungs(results: dict[str, list[list[EpochResult]]]) -> list[Effect]:
     """Set every rung against the base, seed by seed."""
 
-    def difference(name: str, figure: str, epoch: int) -> Interval:
+    def difference(name: str, figure: str, epoch: int) -> MeanInterval:
         return paired_interval(
             [
                 getattr(other[epoch], figure) - getattr(base[epoch], figure)
@@ -183,15 +183,15 @@ def describe_effect(effect: Effect) -> tuple[str, str, str, str]:
     accuracy, last = effect.test_accuracy, effect.train_losses[-1]
     return (
         effect.name,
-        _show(accuracy, 100, "+.2f"),
-        _show(effect.test_loss, 1, "+.4f"),
-        _show(last, 1, "+.4f"),
+        _show(accuracy, 100, "+z.2f"),
+        _show(effect.test_loss, 1, "+z.4f"),
+        _show(last, 1, "+z.4f"),
     )
 
 
-def _show(interval: Interval, scale: float, form: str) -> str:
+def _show(interval: MeanInterval, scale: float, form: str) -> str:
     """`+0.12 (+0.03 to +0.21) *`, with the star where the interval excludes zero."""
-    text = format(scale * interval.estimate, form)
+    text = format(scale * interval.mean, form)
     if interval.low is None or interval.high is None:
         return text
     limits = f"{scale * interval.low:{form}} to {scale * interval.high:{form}}"

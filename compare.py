@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -106,7 +107,7 @@ def _interpreters(choices: Sequence[str]) -> dict[str, str]:
     for choice in choices:
         implementation, _, path = choice.partition("=")
         program = shutil.which(path)
-        if implementation not in IMPLEMENTATIONS or program is None:
+        if implementation not in IMPLEMENTATIONS or program is None or not _starts(program):
             raise UsageError(
                 f"--python {choice}: expected IMPLEMENTATION=PATH with one of "
                 f"{', '.join(IMPLEMENTATIONS)} and the path of a Python interpreter."
@@ -114,6 +115,15 @@ def _interpreters(choices: Sequence[str]) -> dict[str, str]:
         # Not resolved: the link in a virtual environment is what makes it that environment.
         chosen[implementation] = str(Path(program).absolute())
     return chosen
+
+
+def _starts(program: str) -> bool:
+    """Whether the system can run this file at all."""
+    try:
+        subprocess.run([program, "--version"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return True
 
 
 def compare(request: Request) -> int:

@@ -12,6 +12,7 @@ def predict(model: Sequential, images: np.ndarray) -> np.ndarray:
     return model(images)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def evaluate(
     model: Sequential, images: np.ndarray, labels: np.ndarray, batch_size: int = 1000
 ) -> tuple[float, float]:

@@ -34,14 +34,15 @@ def compute_gradients(
     """
     logits = model(images)
     gradients = model.backward(loss_gradient(logits, labels))
-    named = zip(get_weights(model), gradients, strict=True)
-    return {
+    figures = {
         "images": images,
         "labels": labels,
         "logits": logits,
         "loss": compute_loss(logits, labels),
-        **{f"gradient of {name}": gradient for name, gradient in named},
     }
+    for name, gradient in zip(get_weights(model), gradients, strict=True):
+        figures[f"gradient of {name}"] = gradient
+    return figures
 
 
 def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> None:

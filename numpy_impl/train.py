@@ -24,6 +24,8 @@ def make_optimizer(model: Sequential, learning_rate: float, alignment: Alignment
     return Adam(model.parameters(), learning_rate, epsilon=ADAM_EPSILON)
 
 
+# An overflow shows in the loss, which is what those who look at it expect.
+@np.errstate(over="ignore", invalid="ignore")
 def train_step(
     model: Sequential,
     optimizer: Adam,

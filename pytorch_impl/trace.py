@@ -32,16 +32,15 @@ def compute_gradients(
     logits = model(images)
     loss = compute_loss(logits, labels)
     gradients = torch.autograd.grad(loss, tuple(model.parameters()))
-    named = zip(get_weights(model), gradients, strict=True)
-    return {
+    figures = {
         "images": images.cpu().numpy(),
         "labels": labels.cpu().numpy(),
         "logits": logits.detach().cpu().numpy(),
         "loss": loss.detach().cpu().numpy(),
-        **{
-            f"gradient of {name}": gradient.cpu().numpy().T.copy() for name, gradient in named
-        },  # DIFF-1
     }
+    for name, gradient in zip(get_weights(model), gradients, strict=True):
+        figures[f"gradient of {name}"] = gradient.cpu().numpy().T.copy()  # DIFF-1
+    return figures
 
 
 def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> None:

@@ -19,8 +19,10 @@ def claim_output_dir(requested: Path | None, command: str) -> Path:
     Raises:
         UsageError: `requested` is a file, is not empty, or cannot be written.
     """
-    folder = requested or _unique_folder()
+    folder = requested or Path("results")
     try:
+        if requested is None:
+            folder = _unique_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise UsageError(
@@ -29,7 +31,7 @@ def claim_output_dir(requested: Path | None, command: str) -> Path:
             )
         with (folder / "command.txt").open("x", encoding="utf-8") as file:
             file.write(command + "\n")
-    except FileExistsError:
+    except (FileExistsError, NotADirectoryError):
         raise UsageError(
             f"--output-dir {folder}: expected a folder, new or empty, but it is a file or taken "
             "by another run; choose another name."
@@ -41,17 +43,17 @@ def claim_output_dir(requested: Path | None, command: str) -> Path:
     return folder
 
 
-def _unique_folder() -> Path:
-    """Create and return a folder under `results` that nobody else has."""
+def _unique_folder(parent: Path) -> Path:
+    """Create and return a folder in `parent` that nobody else has, named after the time."""
+    parent.mkdir(parents=True, exist_ok=True)
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     for number in count(1):
-        folder = Path("results", started if number == 1 else f"{started}-{number}")
+        folder = parent / (started if number == 1 else f"{started}-{number}")
         try:
-            folder.mkdir(parents=True)
-            return folder
+            folder.mkdir()
         except FileExistsError:
-            if not folder.is_dir():
-                raise UsageError(f"{folder.parent}: expected a folder to put results in.") from None
+            continue
+        return folder
     raise AssertionError("unreachable")
 
 

@@ -163,10 +163,10 @@ def plot_attribution(attribution: "Attribution", path: Path) -> None:
     accuracy_axes, loss_axes = figure.subplots(1, 2)
     for row, (effect, color) in enumerate(zip(attribution.effects, COLORS * 9, strict=False)):
         low, middle, high = (
-            100 * (effect.test_accuracy.estimate if limit is None else limit)
+            100 * (effect.test_accuracy.mean if limit is None else limit)
             for limit in (
                 effect.test_accuracy.low,
-                effect.test_accuracy.estimate,
+                effect.test_accuracy.mean,
                 effect.test_accuracy.high,
             )
         )
@@ -176,7 +176,7 @@ def plot_attribution(attribution: "Attribution", path: Path) -> None:
         epochs = range(1, len(effect.train_losses) + 1)
         loss_axes.plot(
             epochs,
-            [interval.estimate for interval in effect.train_losses],
+            [interval.mean for interval in effect.train_losses],
             "o-",
             color=color,
             label=effect.name,

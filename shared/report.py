@@ -177,8 +177,8 @@ def in_words(result: ComparisonResult) -> list[str]:
     sentences = []
     if result.dataset.notice:
         sentences.append(f"NOTICE: {result.dataset.notice}")
-    if result.verification:
-        sentences += describe_verification(result.verification)
+    if result.verification and not result.verification.passed:
+        sentences += describe_verification(result.verification)[:1]
     devices = {run.run: run.device for run in result.runs if run.device}
     if len(set(devices.values())) > 1:
         where = ", ".join(f"{run} on {device}" for run, device in devices.items())
@@ -240,12 +240,19 @@ def markdown(result: ComparisonResult, pictures: Mapping[str, str]) -> str:
         pictures: file name of each picture and the text that stands for it.
     """
     header, *rows = table(result)
+    verified = []
+    if result.verification:
+        verdict, *findings = describe_verification(result.verification)
+        # A failure is among the words already.
+        verified = [verdict, ""] if result.verification.passed else []
+        verified += [*(f"- {finding.strip()}" for finding in findings), ""]
     lines = [
         f"# {', '.join(header[1:])} on {header[0]}",
         "",
         f"`{result.command}` ({result.created})",
         "",
         *(f"{sentence}\n" for sentence in in_words(result)),
+        *verified,
         "| " + " | ".join(header) + " |",
         "|---|" + "---:|" * (len(header) - 1),
         *("| " + " | ".join(row) + " |" for row in rows),

@@ -92,10 +92,19 @@ class DatasetFacts:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """An estimate with its 95 % confidence limits; they are None where nothing supports them."""
+class MeanInterval:
+    """A mean with its 95 % confidence limits; they are None where nothing supports them."""
 
-    estimate: float
+    mean: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class RatioInterval:
+    """The median of a ratio with its 95 % confidence limits, None where nothing supports them."""
+
+    median: float
     low: float | None = None
     high: float | None = None
 
@@ -106,8 +115,8 @@ class Pair:
 
     run: str
     repeats: int
-    train_time_ratio: Interval
-    test_accuracy_difference: Interval
+    train_time_ratio: RatioInterval
+    test_accuracy_difference: MeanInterval
     verdict: str
 
 
@@ -125,12 +134,13 @@ class RunVerification:
 
     `figures` holds, per float type, the largest difference in each of: first batch, logits, loss,
     gradients (relative), weights (absolute; in float32 the root mean square), epochs (relative).
+    What is not finite, as where shapes differ, becomes null in JSON.
     """
 
     run: str
     passed: bool = True
     message: str = ""
-    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+    figures: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
     def fail(self, message: str) -> None:
         """Note a failure; the first one stands."""
@@ -191,7 +201,7 @@ def load_results(path: Path) -> ComparisonResult:
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=ComparisonResult)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a comparison's results.json: {error}") from error
 
 

@@ -4,12 +4,12 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from shared.results import Comparison, Interval, Pair, RunResult
+from shared.results import Comparison, MeanInterval, Pair, RatioInterval, RunResult
 
 CONFIDENCE = 0.95
 
 
-def paired_interval(differences: Sequence[float]) -> Interval:
+def paired_interval(differences: Sequence[float]) -> MeanInterval:
     """Mean of paired differences with Student's t interval at 95 %.
 
     The two-sided interval mean +- t(n - 1) * s / sqrt(n) for normally distributed differences:
@@ -19,28 +19,29 @@ def paired_interval(differences: Sequence[float]) -> Interval:
     mean = statistics.fmean(differences)
     n = len(differences)
     if n < 2:
-        return Interval(mean)
+        return MeanInterval(mean)
     from scipy.special import stdtrit
 
     quantile = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
     half_width = quantile * statistics.stdev(differences) / math.sqrt(n)
-    return Interval(mean, mean - half_width, mean + half_width)
+    return MeanInterval(mean, mean - half_width, mean + half_width)
 
 
-def ratio_interval(ratios: Sequence[float]) -> Interval:
-    """Geometric mean of positive ratios, with the t interval of their logarithms.
+def ratio_interval(ratios: Sequence[float]) -> RatioInterval:
+    """Median of positive ratios, estimated by their geometric mean, with its t interval.
 
-    Logarithms make "twice as long" and "half as long" equally far from 1.
+    The t interval is taken of the logarithms, in which "twice as long" and "half as long" are
+    equally far from 1, and whose mean is also their median where they are normally distributed.
     """
     log = paired_interval([math.log(ratio) for ratio in ratios])
-    return Interval(
-        math.exp(log.estimate),
+    return RatioInterval(
+        math.exp(log.mean),
         None if log.low is None else math.exp(log.low),
         None if log.high is None else math.exp(log.high),
     )
 
 
-def detectable(interval: Interval, nothing: float) -> bool | None:
+def detectable(interval: MeanInterval | RatioInterval, nothing: float) -> bool | None:
     """Whether the interval excludes `nothing`, as 0 for differences; None if there is none."""
     if interval.low is None or interval.high is None:
         return None
@@ -79,11 +80,11 @@ def group_by_run(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
 
 
 def describe_pair(
-    name: str, baseline: str, ratio: Interval, difference: Interval, repeats: int
+    name: str, baseline: str, ratio: RatioInterval, difference: MeanInterval, repeats: int
 ) -> str:
     """Time and accuracy of a run against the baseline, in words, and no more than is known."""
-    time = f"{name} needs {ratio.estimate:.2f} times the training time per epoch of {baseline}"
-    points = f"{100 * difference.estimate:+.2f} percentage points"
+    time = f"{name} needs {ratio.median:.2f} times the training time per epoch of {baseline}"
+    points = f"{100 * difference.mean:+z.2f} percentage points"
     if repeats == 1:
         return (
             f"{time}, and its test accuracy differs by {points}. "
@@ -91,11 +92,11 @@ def describe_pair(
         )
     if not detectable(ratio, 1):
         time = f"No detectable difference in training time per epoch between {name} and {baseline}"
-        time += f": ratio {ratio.estimate:.2f}"
+        time += f": ratio {ratio.median:.2f}"
     time += f" (95 % interval {ratio.low:.2f} to {ratio.high:.2f}, {repeats} paired repeats)."
     if detectable(difference, 0):
         accuracy = f"Its test accuracy differs by {points}"
     else:
         accuracy = f"No detectable difference in test accuracy: {points}"
     low, high = 100 * difference.low, 100 * difference.high
-    return f"{time} {accuracy} (95 % interval {low:+.2f} to {high:+.2f})."
+    return f"{time} {accuracy} (95 % interval {low:+z.2f} to {high:+z.2f})."

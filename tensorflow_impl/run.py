@@ -22,9 +22,9 @@ from .train import Tensors, make_optimizer, train, train_step
 
 LOOPS = {
     "eager": train,
-    "graph": partial(train, step=tf.function(train_step)),
+    "graph": partial(train, step=tf.function(train_step)),  # DIFF-12
     "fit": fit,
-}  # DIFF-12
+}
 
 
 def build(

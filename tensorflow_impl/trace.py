@@ -33,14 +33,15 @@ def compute_gradients(
         logits = model(images, training=True)
         loss = compute_loss(logits, labels)
     gradients = tape.gradient(loss, model.trainable_variables)
-    named = zip(get_weights(model), gradients, strict=True)
-    return {
+    figures = {
         "images": images.numpy(),
         "labels": labels.numpy(),
         "logits": logits.numpy(),
         "loss": loss.numpy(),
-        **{f"gradient of {name}": gradient.numpy() for name, gradient in named},  # DIFF-1
     }
+    for name, gradient in zip(get_weights(model), gradients, strict=True):
+        figures[f"gradient of {name}"] = gradient.numpy()  # DIFF-1
+    return figures
 
 
 def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> None:

@@ -49,7 +49,7 @@ def train_step(
         logits = model(images, training=True)  # 2. forward  # DIFF-10
         loss = compute_loss(logits, labels)  # 3. loss
     gradients = tape.gradient(loss, model.trainable_variables)  # 4. backward
-    optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))  # 5. update
+    optimizer.apply(gradients, model.trainable_variables)  # 5. update
     return loss, count_correct(logits, labels)
 
 

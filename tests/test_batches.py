@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from shared import batches, initial_weights
 from shared.batches import ORDER_STREAM, WEIGHTS_STREAM, batch_sizes, epoch_order
 
+# The same examples every time, however slow the machine.
+REPEATABLE = settings(derandomize=True, deadline=None)
+
 draw = initial_weights.initial_weights
 
 SIZES = st.integers(1, 500)
@@ -18,6 +21,7 @@ EPOCHS = st.integers(1, 1000)
 
 
 @given(size=SIZES, seed=SEEDS, epoch=EPOCHS)
+@REPEATABLE
 def test_an_epoch_sees_every_row_once(size, seed, epoch):
     order = epoch_order(size, seed, epoch)
     assert order.dtype == np.int64
@@ -25,6 +29,7 @@ def test_an_epoch_sees_every_row_once(size, seed, epoch):
 
 
 @given(size=SIZES, seed=SEEDS, epoch=EPOCHS)
+@REPEATABLE
 def test_the_order_is_drawn_from_its_arguments_alone(size, seed, epoch):
     np.random.seed(seed % 7)
     once = epoch_order(size, seed, epoch)
@@ -39,6 +44,7 @@ def test_every_seed_and_epoch_has_an_order_of_its_own():
 
 
 @given(size=st.integers(1, 5000), batch_size=st.integers(1, 600))
+@REPEATABLE
 def test_batch_sizes_add_up(size, batch_size):
     sizes = batch_sizes(size, batch_size)
     assert sizes.sum() == size
@@ -53,7 +59,7 @@ def test_batch_sizes_of_mnist():
 
 
 @given(hidden=st.tuples(st.integers(1, 30), st.integers(1, 30)), seed=SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(REPEATABLE, max_examples=20)
 def test_names_and_shapes_of_weights(hidden, seed):
     first, second = hidden
     assert {name: array.shape for name, array in draw(hidden, seed).items()} == {
@@ -82,7 +88,7 @@ def test_kernels_are_uniform_within_their_bound_and_biases_zero(seed):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(REPEATABLE, max_examples=10)
 def test_both_float_types_start_from_the_same_point(seed):
     single, double = (draw((32, 16), seed, float_type) for float_type in ("float32", "float64"))
     assert single.keys() == double.keys()

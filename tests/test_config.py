@@ -28,6 +28,9 @@ from shared.config import (
 )
 from shared.initial_weights import initial_weights
 
+# The same examples every time, however slow the machine.
+REPEATABLE = settings(derandomize=True, deadline=None)
+
 ROOT = Path(__file__).resolve().parent.parent
 
 AT_LEAST_ONE = st.integers(1, 10**9)
@@ -78,7 +81,7 @@ def test_every_field_is_covered_here():
 
 @pytest.mark.parametrize("name", VALID)
 @given(data=st.data())
-@settings(max_examples=25)
+@settings(REPEATABLE, max_examples=25)
 def test_valid_values_are_taken_as_they_are(name, data):
     value = data.draw(VALID[name])
     assert getattr(TrainConfig(**{name: value}), name) == value
@@ -86,7 +89,7 @@ def test_valid_values_are_taken_as_they_are(name, data):
 
 @pytest.mark.parametrize("name", INVALID)
 @given(data=st.data())
-@settings(max_examples=25)
+@settings(REPEATABLE, max_examples=25)
 def test_invalid_values_are_refused_by_the_flags_name(name, data):
     value = data.draw(INVALID[name])
     shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
@@ -125,7 +128,7 @@ def test_choices_are_listed_in_the_message():
 
 
 @given(config=CONFIGS)
-@settings(max_examples=40, deadline=None)
+@settings(REPEATABLE, max_examples=40)
 def test_flags_round_trip(config):
     assert parse_flags(TrainConfig, "program", config.as_flags()) == config
 
@@ -150,7 +153,7 @@ def test_flags_hold_from_any_folder(tmp_path, monkeypatch):
 
 
 @given(config=CONFIGS)
-@settings(max_examples=25)
+@settings(REPEATABLE, max_examples=25)
 def test_json_has_every_field(config):
     as_json = config.as_json()
     assert list(as_json) == [item.name for item in fields(TrainConfig)]
@@ -183,7 +186,7 @@ def test_number_of_parameters():
 
 
 @given(hidden=st.tuples(st.integers(1, 40), st.integers(1, 40)))
-@settings(max_examples=25, deadline=None)
+@settings(REPEATABLE, max_examples=25)
 def test_number_of_parameters_is_that_of_the_weights(hidden):
     weights = initial_weights(hidden, 0)
     assert TrainConfig(hidden=hidden).parameters() == sum(array.size for array in weights.values())

@@ -1,33 +1,503 @@
-"""Every difference in docs/DIFFERENCES.md is marked in the code, and is as the page says.
+"""Every difference in docs/DIFFERENCES.md is marked in the code, and is as that page says.
 
-What the frameworks do is asked of each in a process of its own, once: `python -m
-tests.test_differences torch` prints the answers as JSON, and so does `... tensorflow`.
+Each framework is asked in a process of its own, once: `python -m tests.test_differences torch`
+prints its answers as JSON, and so does `python -m tests.test_differences tensorflow`.
 """
 
 import ast
 import json
-import math
-import os
 import random
 import re
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import warnings
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
-from tests.commands import ROOT
+from shared.config import prepare_environment
+from tests.commands import ROOT, run_command
 
 LEDGER = ROOT / "docs" / "DIFFERENCES.md"
-UNUSED = "Not used in this code"
-LABELS = ("PyTorch", "Keras", "Here", "How much", "Pinned by")
+TWINS = ("pytorch_impl", "tensorflow_impl")
+UNUSED = "## Not used in this code"
+LINES = ("PyTorch", "Keras", "Here", "How much", "Pinned by")
 
-# The small problem that both frameworks are asked about.
+# A small problem for both frameworks: ten rows in batches of 4, 4 and 2.
 RANDOM = np.random.default_rng(0)
-IMAGES = RANDOM.normal(size=(10, 6)).astype("float32")
-LABELS_OF_IMAGES = RANDOM.integers(0, 3, 10)
-KERNEL = RANDOM.normal(size=(6, 3)).astype("float32")
-BATCH = 4
+ROWS, FEATURES, KINDS, BATCH = 10, 6, 3, 4
+IMAGES = RANDOM.normal(size=(ROWS, FEATURES)).astype("float32")
+LABELS = RANDOM.integers(0, KINDS, ROWS)
+KERNEL = RANDOM.normal(size=(FEATURES, KINDS)).astype("float32")
+STEP_SIZE = 0.5
+
+# For what depends on chance: enough numbers that the odds of a false alarm are below 1e-9.
+MANY = 1000
+
+
+# The ledger and the marks.
+
+
+def sections() -> dict[int, str]:
+    """The text of each row of the ledger, by number."""
+    parts = re.split(r"^## DIFF-(\d+): ", LEDGER.read_text(), flags=re.MULTILINE)
+    numbers = [int(number) for number in parts[1::2]]
+    assert len(set(numbers)) == len(numbers), "a number is used twice"
+    texts = (re.split(r"^## ", text, flags=re.MULTILINE)[0] for text in parts[2::2])
+    return dict(zip(numbers, texts, strict=True))
+
+
+def unused_rows() -> set[int]:
+    """The numbers of the rows under the heading of those that this code does not use."""
+    _, _, behind = LEDGER.read_text().partition(f"\n{UNUSED}\n")
+    return {int(number) for number in re.findall(r"^## DIFF-(\d+): ", behind, re.MULTILINE)}
+
+
+def marks() -> Iterator[tuple[int, str]]:
+    """Number and place of every mark in the twins."""
+    for twin in TWINS:
+        for path in sorted((ROOT / twin).rglob("*.py")):
+            for line, text in enumerate(path.read_text().splitlines(), start=1):
+                for number in re.findall(r"# DIFF-(\d+)\b", text):
+                    yield int(number), f"{twin}/{path.name}:{line}"
+
+
+def test_every_mark_has_a_row():
+    known = set(sections())
+    assert [place for number, place in marks() if number not in known] == []
+
+
+def test_every_used_row_has_a_mark_and_no_other_has():
+    marked = {number for number, _ in marks()}
+    unused = unused_rows()
+    assert unused, "the heading is missing"
+    assert set(sections()) - unused - marked == set(), "rows without a mark in the code"
+    assert unused & marked == set(), "these are used after all"
+
+
+def test_every_row_has_all_its_lines():
+    for number, text in sections().items():
+        found = re.findall(r"^- \*\*(.+?):\*\* \S", text, re.MULTILINE)
+        assert found == list(LINES), f"DIFF-{number}"
+
+
+def test_index_links_to_every_row():
+    page = LEDGER.read_text()
+    titles = re.findall(r"^## (DIFF-\d+: .+)$", page, re.MULTILINE)
+    rows = re.findall(r"^\| \[(DIFF-\d+)\]\(#(.+?)\) \|", page, re.MULTILINE)
+    expected = {(title.partition(":")[0], anchor(title)) for title in titles}
+    assert set(rows) == expected
+    assert len(rows) == len(titles)
+
+
+def test_every_link_within_the_page_leads_somewhere():
+    page = LEDGER.read_text()
+    anchors = {anchor(title) for title in re.findall(r"^#+ (.+)$", page, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#(.+?)\)", page)) <= anchors
+
+
+def anchor(title: str) -> str:
+    """What a heading's link is called: lower case, hyphens for spaces, no punctuation."""
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
+def test_every_pinning_test_exists():
+    for number, text in sections().items():
+        pinned = text.partition("**Pinned by:**")[2]
+        named = re.findall(r"`(tests/\w+\.py)::(\w+)`", pinned)
+        assert named, f"DIFF-{number} names no test"
+        for path, name in named:
+            body = ast.parse((ROOT / path).read_text()).body
+            functions = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+            assert name in functions, f"DIFF-{number}: {path}::{name}"
+
+
+# What PyTorch answers.
+
+
+def torch_answers() -> dict[str, object]:
+    """Ask PyTorch, in this process."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    from pytorch_impl.model import build_model
+    from pytorch_impl.train import make_optimizer
+
+    answers: dict[str, object] = {}
+    images, labels = torch.from_numpy(IMAGES), torch.from_numpy(LABELS)
+
+    def make_layer():
+        layer = nn.Linear(FEATURES, KINDS)
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(KERNEL.T))
+            layer.bias.zero_()
+        return layer
+
+    def one_step(optimizer, gradient, dtype=torch.float64, start=0.0, **settings):
+        weight = torch.full((1,), start, dtype=dtype, requires_grad=True)
+        weight.grad = torch.full_like(weight, gradient)
+        optimizer([weight], **settings).step()
+        return weight.item()
+
+    layer = make_layer()
+    answers["weight shape"] = list(layer.weight.shape)
+    answers["logits"] = layer(images).tolist()
+
+    torch.manual_seed(0)
+    answers["initial weights"] = [
+        describe_start(each.weight.detach().numpy(), each.bias.detach().numpy())
+        for each in build_model((128, 64))
+        if isinstance(each, nn.Linear)
+    ]
+
+    answers["adam epsilon"] = torch.optim.Adam([torch.zeros(1)]).defaults["eps"]
+    answers["adam step"] = one_step(torch.optim.Adam, 1e-6, eps=1e-7)
+    answers["adam float32 step"] = one_step(torch.optim.Adam, 1, torch.float32, eps=0)
+    answers["adamw decay"] = torch.optim.AdamW([torch.zeros(1)]).defaults["weight_decay"]
+    answers["adamw step"] = one_step(torch.optim.AdamW, 0, start=1.0)
+    weight = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    weight.sum().backward()
+    torch.optim.SGD([weight], lr=0.001).step()
+    answers["sgd step"] = weight.item()
+
+    logits = make_layer()(images).detach().requires_grad_()
+    loss = functional.cross_entropy(logits, labels)
+    answers["loss"] = loss.item()
+    answers["loss shape"] = list(loss.shape)
+    answers["loss gradient"] = torch.autograd.grad(loss, logits)[0].tolist()
+    answers["swapped loss"] = attempt(lambda: functional.cross_entropy(labels, logits).item())
+    halves, ones = torch.full((4,), 0.75), torch.ones(4)
+    answers["binary loss"] = functional.binary_cross_entropy(halves, ones).item()
+    answers["swapped binary loss"] = functional.binary_cross_entropy(ones, halves).item()
+
+    layer = make_layer()
+    optimizer = torch.optim.SGD(layer.parameters(), lr=STEP_SIZE)
+    answers["batch losses"] = []
+    for rows in torch.arange(ROWS).split(BATCH):
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(layer(images[rows]), labels[rows])
+        loss.backward()
+        optimizer.step()
+        answers["batch losses"].append(loss.item())
+    answers["loss at the end"] = functional.cross_entropy(layer(images), labels).item()
+
+    torch.manual_seed(0)
+    numbers = torch.utils.data.TensorDataset(torch.arange(MANY))
+    loader = torch.utils.data.DataLoader(numbers, batch_size=MANY, shuffle=True)
+    answers["order"] = next(iter(loader))[0].tolist()
+    plain = torch.utils.data.DataLoader(numbers, batch_size=MANY)
+    answers["order by default"] = next(iter(plain))[0].tolist()
+
+    dropout = nn.Dropout(0.5)
+    answers["dropped on a plain call"] = int((dropout(torch.ones(MANY)) == 0).sum())
+    answers["dropped after eval"] = int((dropout.eval()(torch.ones(MANY)) == 0).sum())
+    masks = []
+    for draws in (0, 0, 1):
+        torch.manual_seed(0)
+        torch.rand(draws)
+        masks.append((functional.dropout(torch.ones(MANY)) != 0).int().tolist())
+    answers["masks: first, again, after another draw"] = masks
+
+    layer = make_layer()
+    gradients = []
+    for _ in range(2):
+        functional.cross_entropy(layer(images), labels).backward()
+        gradients.append(layer.weight.grad.clone())
+    answers["second gradient over first"] = (gradients[1] / gradients[0]).flatten().tolist()
+    answers["recorded by default"] = layer(images).requires_grad
+    with torch.inference_mode():
+        answers["recorded in inference mode"] = layer(images).requires_grad
+
+    answers["body runs in four calls"] = count_runs(lambda body: body, lambda function: function())
+    answers["matmul precision"] = torch.get_float32_matmul_precision()
+    answers["missing device"] = attempt(lambda: torch.ones(2, device="cuda:99").device.type)
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = make_layer()(images)
+        loss = functional.cross_entropy(logits, labels)
+    answers["mixed: weights, logits, loss"] = [
+        str(each.dtype).removeprefix("torch.") for each in (layer.weight, logits, loss)
+    ]
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "weights.pt")
+        torch.save(layer.state_dict(), path)
+        answers["saved weights"] = sorted(torch.load(path))
+        torch.save(layer, path)
+        answers["saved module"] = attempt(lambda: type(torch.load(path)).__name__)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        answers["float64 images"] = attempt(lambda: str(make_layer()(images.double()).dtype))
+    torch.set_default_dtype(torch.float64)
+    answers["weights after float64 was set"] = str(nn.Linear(2, 2).weight.dtype)
+    torch.set_default_dtype(torch.float32)
+
+    answers["seeded elsewhere"] = seeded_elsewhere(torch.manual_seed)
+
+    layer = make_layer()
+    optimizer = make_optimizer(layer, 0.001, "matched")
+    answers["optimizer state before a step"] = len(optimizer.state)
+    late = make_layer()
+    functional.cross_entropy(late(images), labels).backward()
+    optimizer.step()
+    answers["a weight the optimizer was not given"] = (
+        "unchanged" if torch.equal(late.weight, make_layer().weight) else "changed"
+    )
+    answers["layer without its input size"] = attempt(lambda: nn.Linear(out_features=KINDS))
+    return answers
+
+
+# What TensorFlow and Keras answer.
+
+
+def tensorflow_answers() -> dict[str, object]:
+    """Ask TensorFlow and Keras, in this process."""
+    import keras
+    import tensorflow as tf
+    from keras import layers
+    from keras.losses import binary_crossentropy, sparse_categorical_crossentropy
+
+    from tensorflow_impl.device import choose_device
+    from tensorflow_impl.model import build_model
+
+    answers: dict[str, object] = {}
+
+    # First, because the first layer that is made settles the policy.
+    keras.config.set_floatx("float64")
+    answers["rate's dtype with floatx float64"] = keras.optimizers.SGD()._learning_rate.dtype
+    keras.config.set_floatx("float32")
+    answers["layer at first"] = layers.Dense(1).dtype_policy.name
+    keras.config.set_floatx("float64")
+    answers["layer after floatx alone"] = layers.Dense(1).dtype_policy.name
+    keras.config.set_dtype_policy("float64")
+    answers["layer after floatx and policy"] = layers.Dense(1).dtype_policy.name
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+    images, labels = tf.constant(IMAGES), tf.constant(LABELS)
+
+    def make_model():
+        model = keras.Sequential([keras.Input((FEATURES,)), layers.Dense(KINDS)])
+        model.layers[0].kernel.assign(KERNEL)
+        return model
+
+    def one_step(optimizer, gradient, dtype="float64", start=0.0):
+        weight = keras.Variable([start], dtype=dtype)
+        optimizer.apply([tf.constant([gradient], dtype)], [weight])
+        return float(weight.numpy()[0])
+
+    model = make_model()
+    answers["weight shape"] = list(model.layers[0].kernel.shape)
+    answers["logits"] = model(images).numpy().tolist()
+
+    keras.utils.set_random_seed(0)
+    answers["initial weights"] = [
+        describe_start(layer.kernel.numpy(), layer.bias.numpy())
+        for layer in build_model((128, 64)).layers
+        if isinstance(layer, layers.Dense)
+    ]
+
+    adam, adamw = keras.optimizers.Adam, keras.optimizers.AdamW
+    answers["adam epsilon"] = adam().epsilon
+    answers["adam step"] = one_step(adam(epsilon=1e-7), 1e-6)
+    answers["adam float32 step"] = one_step(adam(epsilon=0), 1, "float32")
+    answers["adamw decay"] = adamw().weight_decay
+    answers["adamw step"] = one_step(adamw(), 0, start=1.0)
+    answers["sgd step"] = one_step(keras.optimizers.SGD(0.001), 1)
+
+    with tf.GradientTape(persistent=True) as tape:
+        logits = model(images)
+        tape.watch(logits)
+        losses = sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+    answers["loss"] = float(loss)
+    answers["loss shape"] = list(losses.shape)
+    answers["loss gradient"] = tape.gradient(losses, logits).numpy().tolist()
+    answers["swapped loss"] = attempt(
+        lambda: float(tf.reduce_sum(sparse_categorical_crossentropy(logits, labels, True)))
+    )
+    halves, ones = tf.fill((4,), 0.75), tf.ones(4)
+    answers["binary loss"] = float(binary_crossentropy(ones, halves))
+    answers["swapped binary loss"] = float(binary_crossentropy(halves, ones))
+
+    model = make_model()
+    answers["jit"] = []
+    physical = tf.config.list_physical_devices()
+    gpu = mock.Mock(device_type="GPU")
+    determinism = "tensorflow.python.framework.config.is_op_determinism_enabled"
+    for devices, deterministic in ((physical, False), ([*physical, gpu], False), ([gpu], True)):
+        with (
+            mock.patch.object(tf.config, "list_physical_devices", return_value=devices),
+            mock.patch(determinism, return_value=deterministic),
+        ):
+            model.compile(loss="mse")
+            answers["jit"].append(model.jit_compile)
+
+    model.compile(
+        keras.optimizers.SGD(STEP_SIZE),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    history = model.fit(images, labels, BATCH, shuffle=False, verbose=0).history
+    answers["reported loss"] = history["loss"][0]
+    answers["loss at the end"] = model.evaluate(images, labels, verbose=0)
+
+    tf.random.set_seed(0)
+    numbers = tf.data.Dataset.range(MANY)
+    answers["order"] = [int(number) for number in numbers.shuffle(10)]
+
+    # With the weight kept at 1, the loss says which rows it was measured on.
+    model = keras.Sequential([keras.Input((1,)), layers.Dense(1, kernel_initializer="ones")])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    rows = np.arange(ROWS, dtype="float32")[:, None]
+    history = model.fit(rows, 0 * rows, validation_split=0.2, shuffle=True, verbose=0).history
+    answers["validation loss"] = history["val_loss"][0]
+
+    dropout = layers.Dropout(0.5)
+    answers["dropped on a plain call"] = int(tf.reduce_sum(1 - tf.sign(dropout(tf.ones(MANY)))))
+    masks = []
+    for draws in (0, 0, 1):
+        keras.utils.set_random_seed(0)
+        dropout = layers.Dropout(0.5)
+        tf.random.uniform([draws])
+        masks.append(tf.sign(dropout(tf.ones(MANY), training=True)).numpy().tolist())
+    answers["masks: first, again, after another draw"] = masks
+
+    model = make_model()
+    gradients = []
+    for _ in range(2):
+        with tf.GradientTape() as tape:
+            losses = sparse_categorical_crossentropy(labels, model(images), from_logits=True)
+        gradients.append(tape.gradient(losses, model.layers[0].kernel))
+    answers["second gradient over first"] = (gradients[1] / gradients[0]).numpy().ravel().tolist()
+    outside = model(images)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(outside)
+    answers["gradient of what was computed outside"] = tape.gradient(loss, model.weights[0])
+
+    answers["body runs in four calls"] = count_runs(tf.function, lambda function: function())
+    sizes = iter((4, 4, 2, 3))
+    answers["body runs in four calls, three sizes"] = count_runs(
+        tf.function, lambda function: function(tf.ones(next(sizes)))
+    )
+
+    answers["tf32"] = tf.config.experimental.tensor_float_32_execution_enabled()
+    choose_device("cpu", "float32")
+    answers["tf32 here"] = tf.config.experimental.tensor_float_32_execution_enabled()
+
+    def on_a_missing_device():
+        with tf.device("GPU:99"):
+            return tf.ones(2).device.rpartition(":")[0][-3:]
+
+    answers["missing device"] = attempt(on_a_missing_device)
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    mixed = make_model()
+    logits = mixed(images)
+    loss = tf.reduce_mean(sparse_categorical_crossentropy(labels, logits, from_logits=True))
+    answers["mixed: weights, logits, loss"] = [
+        tf.as_dtype(each.dtype).name for each in (mixed.layers[0].kernel, logits, loss)
+    ]
+    keras.config.set_dtype_policy("mixed_float16")
+    mixed = make_model()
+    mixed.compile(keras.optimizers.SGD(), "mse")
+    answers["optimizer of mixed_float16"] = type(mixed.optimizer).__name__
+    keras.config.set_dtype_policy("float32")
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        model.compile(adam(), "mse")
+        model.fit(images, tf.one_hot(labels, KINDS), verbose=0)
+        model.save(path)
+        answers["saved files"] = sorted(zipfile.ZipFile(path).namelist())
+        loaded = keras.models.load_model(path)
+        answers["saved model"] = type(loaded).__name__
+        answers["saved optimizer's steps"] = int(loaded.optimizer.iterations)
+
+    answers["float64 images"] = make_model()(tf.cast(images, tf.float64)).dtype.name
+    answers["seeded elsewhere"] = seeded_elsewhere(keras.utils.set_random_seed)
+    answers["seeded elsewhere by TensorFlow alone"] = seeded_elsewhere(tf.random.set_seed)
+
+    optimizer = adam()
+    answers["optimizer variables before and after build"] = [len(optimizer.variables)]
+    optimizer.build(make_model().trainable_variables)
+    answers["optimizer variables before and after build"].append(len(optimizer.variables))
+    late = make_model().trainable_variables
+    answers["a weight the optimizer was not given"] = attempt(
+        lambda: optimizer.apply([tf.ones_like(each) for each in late], late)
+    )
+
+    late = keras.Sequential([layers.Dense(KINDS)])
+    answers["weights before and after the first call"] = [len(late.weights)]
+    late(images)
+    answers["weights before and after the first call"].append(len(late.weights))
+    return answers
+
+
+# What both are asked with.
+
+
+def describe_start(kernel: np.ndarray, bias: np.ndarray) -> dict[str, float]:
+    """The largest kernel weight, the deviation of the kernel, and the largest bias."""
+    return {
+        "largest": float(np.abs(kernel).max()),
+        "deviation": float(kernel.std()),
+        "largest bias": float(np.abs(bias).max()),
+    }
+
+
+def attempt(action) -> object:
+    """What an action returns, or `raises` and the kind of error."""
+    try:
+        return action()
+    except Exception as error:
+        return f"raises {type(error).__name__}"
+
+
+def count_runs(wrap, call) -> int:
+    """How often the body of a function runs when the wrapped function is called four times."""
+    runs = []
+
+    def body(*_):
+        runs.append(1)
+
+    function = wrap(body)
+    for _ in range(4):
+        call(function)
+    return len(runs)
+
+
+def seeded_elsewhere(seed) -> dict[str, bool]:
+    """Whether a framework's call for its seed also sets Python's and NumPy's random numbers."""
+    drawn = []
+    for _ in range(2):
+        seed(0)
+        drawn.append((random.random(), float(np.random.random())))
+    return {name: a == b for name, a, b in zip(("python", "numpy"), *drawn, strict=True)}
+
+
+def ask(framework: str) -> dict[str, object]:
+    """The answers of one framework, from a process of its own with one thread."""
+    done = run_command("-m", "tests.test_differences", framework, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def torch_says() -> dict[str, object]:
+    return ask("torch")
+
+
+@pytest.fixture(scope="module")
+def keras_says() -> dict[str, object]:
+    return ask("tensorflow")
+
+
+if __name__ == "__main__":
+    prepare_environment(threads=1)
+    print(json.dumps({"torch": torch_answers, "tensorflow": tensorflow_answers}[sys.argv[1]]()))

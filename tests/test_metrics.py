@@ -4,12 +4,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import special
 
 from shared.metrics import accuracy, cross_entropy, epoch_mean, softmax
+
+# The same examples every time, however slow the machine.
+REPEATABLE = settings(derandomize=True, deadline=None)
 
 ROWS = st.integers(1, 12)
 
@@ -34,6 +37,7 @@ def test_accuracy():
 
 
 @given(case=logits_and_labels() | logits_and_labels("float32"))
+@REPEATABLE
 def test_cross_entropy_against_scipy(case):
     logits, labels = case
     of_labels = special.log_softmax(logits.astype(np.float64), axis=1)[range(len(labels)), labels]
@@ -68,6 +72,7 @@ def test_cross_entropy_of_float32_is_computed_in_float64():
 
 
 @given(case=logits_and_labels() | logits_and_labels("float32"))
+@REPEATABLE
 def test_softmax_gives_probabilities(case):
     probabilities = softmax(case[0])
     assert probabilities.dtype == np.float64
@@ -85,6 +90,7 @@ def test_epoch_mean_counts_the_partial_batch_by_its_size():
 
 
 @given(size=st.integers(1, 200), batch_size=st.integers(1, 70), seed=st.integers(0, 99))
+@REPEATABLE
 def test_epoch_mean_is_the_mean_over_the_images(size, batch_size, seed):
     figures = np.random.default_rng(seed).normal(size=size)
     means = np.array([figures[i : i + batch_size].mean() for i in range(0, size, batch_size)])

@@ -1,0 +1,1 @@
+"""Measurements behind the claims of the documents; each prints what it found."""

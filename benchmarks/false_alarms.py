@@ -1,0 +1,44 @@
+"""How often does verification find a fault where there is none?
+
+`python -m benchmarks.false_alarms [N]` verifies N times (default 50), each with another seed, batch
+size and network, and prints the largest differences and the number of false alarms.
+"""
+
+import sys
+from dataclasses import replace
+from itertools import cycle, islice, product
+
+from shared.clock import Clock
+from shared.config import TrainConfig
+from shared.single_run import load, prepare
+from verification import verify
+
+RUNS = ("pytorch/eager", "tensorflow/graph", "tensorflow/fit")
+BATCH_SIZES = (1, 7, 64, 1000)
+HIDDEN = ((128, 64), (32, 16), (300, 100))
+
+
+def main() -> int:
+    """Verify again and again; returns 1 if there was a false alarm."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    config, _ = prepare(TrainConfig())
+    train_size = len(load(config, Clock()).train_labels)
+    interpreters = {"pytorch": sys.executable, "tensorflow": sys.executable}
+    alarms, largest = 0, 0.0
+    for seed, (hidden, batch_size) in enumerate(islice(cycle(product(HIDDEN, BATCH_SIZES)), count)):
+        changed = replace(config, seed=seed, batch_size=batch_size, hidden=hidden)
+        for run in verify(RUNS, interpreters, changed, train_size).runs:
+            alarms += not run.passed
+            largest = max(largest, run.figures["float64"]["weights"])
+            if not run.passed:
+                print(f"{changed}: {run.run} {run.message}")
+        print(f"{seed + 1} of {count} verifications, {alarms} false alarms", flush=True)
+    print(
+        f"{count} verifications of {len(RUNS)} runs on {config.dataset}: {alarms} false alarms; "
+        f"float64 weights within {largest:.0e} of the oracle"
+    )
+    return 1 if alarms else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

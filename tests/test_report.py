@@ -1,0 +1,504 @@
+"""What is told at the end: the table, the words, the pictures, and the folder they go to."""
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from rich.console import Console
+from safetensors.numpy import save_file
+
+from shared import outputs, plotting, report
+from shared.clock import PHASES
+from shared.config import TrainConfig, UsageError
+from shared.datasets import Dataset
+from shared.outputs import claim_output_dir, current_command
+from shared.results import (
+    ComparisonResult,
+    EpochResult,
+    RunResult,
+    RunVerification,
+    Verification,
+    load_results,
+)
+
+TEST_IMAGES = 50
+ENVIRONMENT = {
+    "python": "3.12.1",
+    "platform": "Linux",
+    "processor": "Processor 9000",
+    "physical_cores": 2,
+    "logical_cores": 4,
+    "memory_bytes": 8 * 2**30,
+    "load_average": [0.25, 0.5, 0.75],
+    "versions": {"torch": "2.15.0", "tensorflow": None, "numpy": "2.4.6"},
+}
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    random = np.random.default_rng(0)
+    return Dataset(
+        name="digits",
+        train_images=np.zeros((1437, 784), np.float32),
+        train_labels=np.zeros(1437, np.int64),
+        test_images=random.normal(size=(TEST_IMAGES, 784)).astype(np.float32),
+        test_labels=np.arange(TEST_IMAGES) % 10,
+        class_names=("zero", "one", "two", "three", *"456789"),
+        mean=0.5,
+        deviation=0.25,
+        sha256={},
+    )
+
+
+def make_run(name: str, seed: int = 0, speed: float = 1.0, epochs: int = 3) -> RunResult:
+    """A completed run that needs `speed` seconds an epoch, the first twice that."""
+    framework, _, variant = name.partition("/")
+    run = RunResult(name, framework, variant, seed, threads=2, status="completed")
+    run.epochs = [
+        EpochResult(k, 1 / k, 0.8 + k / 100, 1.1 / k, 0.9 + k / 100, speed * (1 + (k == 1)), 0.5)
+        for k in range(1, epochs + 1)
+    ]
+    run.test_loss, run.test_accuracy = run.epochs[-1].test_loss, run.epochs[-1].test_accuracy
+    run.phases = {phase: number / 4 for number, phase in enumerate(PHASES, 1)}
+    run.wall_seconds = sum(run.phases.values())
+    run.time_to_first_step_seconds = 0.75
+    run.peak_memory_bytes = 300 * 2**20
+    run.framework_version, run.device = "1.2.3", "cpu"
+    run.predictions = f"{framework}-{variant}-{seed}.predictions.safetensors"
+    run.set_speed(1437)
+    return run
+
+
+def make_unfinished(name: str, status: str, error: str, epochs: int = 0, seed: int = 0):
+    """A run that ended early, after some epochs."""
+    whole = make_run(name, seed, epochs=epochs or 1)
+    run = RunResult(name, whole.framework, whole.variant, seed, 2, status=status, error=error)
+    if epochs:
+        run.epochs, run.phases, run.wall_seconds = whole.epochs, whole.phases, whole.wall_seconds
+        run.set_speed(1437)
+    return run
+
+
+def make_result(dataset: Dataset, *runs: RunResult, **others) -> ComparisonResult:
+    """What the commands assemble from these runs."""
+    config = TrainConfig(dataset="digits", threads=2)
+    command, notice = "python compare.py --epochs 3", others.pop("notice", None)
+    return report.assemble(command, config, dataset, notice, ENVIRONMENT, list(runs), **others)
+
+
+def rows_of(result: ComparisonResult) -> dict[str, list[str]]:
+    """The table by the names of its rows."""
+    return {name: cells for name, *cells in report.table(result)}
+
+
+def test_assembled_facts(dataset):
+    result = make_result(dataset, make_run("numpy/reference"), notice="Beware.")
+    assert (result.dataset.name, result.dataset.notice) == ("digits", "Beware.")
+    assert (result.dataset.train_size, result.dataset.test_size) == (1437, TEST_IMAGES)
+    assert result.dataset.classes == list(dataset.class_names)
+    assert result.config["dataset"] == "digits"
+    assert datetime.fromisoformat(result.created).utcoffset().total_seconds() == 0
+
+
+def test_table_of_one_run(dataset):
+    rows = rows_of(make_result(dataset, make_run("numpy/reference", speed=0.5)))
+    assert rows == {
+        "scikit-learn's embedded digits": ["numpy/reference"],
+        "status": ["completed"],
+        "test accuracy": ["93.00 %"],
+        "test loss": ["0.3667"],
+        "training time per epoch": ["0.500 s"],
+        "training images per second": ["2,874"],
+        "time to first step": ["0.75 s"],
+        "peak memory": ["300 MiB"],
+        "wall time": ["7.0 s"],
+        "device": ["cpu"],
+        "version": ["1.2.3"],
+    }
+
+
+def test_table_of_repeats_shows_means_over_what_was_completed(dataset):
+    rows = rows_of(
+        make_result(
+            dataset,
+            make_run("pytorch/eager", 0, speed=1),
+            make_run("tensorflow/fit", 0, speed=3),
+            make_run("pytorch/eager", 1, speed=2),
+            make_unfinished("tensorflow/fit", "failed", "It broke.", epochs=1, seed=1),
+        )
+    )
+    assert rows["scikit-learn's embedded digits"] == ["pytorch/eager", "tensorflow/fit"]
+    assert rows["status"] == ["2 completed", "1 completed, 1 failed"]
+    assert rows["training time per epoch"] == ["1.500 s", "3.000 s"]
+    assert rows["test accuracy"] == ["93.00 %", "93.00 %"]
+    assert rows["device"] == ["cpu", "-, cpu"]
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged", "interrupted", "unavailable"])
+def test_table_has_no_figures_of_what_was_not_completed(status, dataset):
+    run = make_unfinished("pytorch/eager", status, "It broke.", epochs=2)
+    rows = rows_of(make_result(dataset, run))
+    assert rows.pop("status") == [status]
+    assert rows.pop("scikit-learn's embedded digits") == ["pytorch/eager"]
+    assert set(map(tuple, rows.values())) == {("-",)}
+
+
+def test_words_of_one_run_are_none(dataset):
+    assert report.in_words(make_result(dataset, make_run("numpy/reference"))) == []
+
+
+def test_words_compare_each_with_the_first(dataset):
+    runs = [make_run(name) for name in ("pytorch/eager", "tensorflow/fit", "numpy/reference")]
+    words = report.in_words(make_result(dataset, *runs))
+    assert [line.partition(" needs")[0] for line in words] == ["tensorflow/fit", "numpy/reference"]
+    assert all("of pytorch/eager" in line for line in words)
+
+
+def test_words_about_what_went_wrong_come_before_the_figures(dataset):
+    runs = [
+        make_run("pytorch/eager"),
+        make_unfinished("tensorflow/fit", "failed", "It broke."),
+        make_run("numpy/reference"),
+        make_unfinished("tensorflow/graph", "diverged", "The loss was lost.", seed=7),
+    ]
+    words = report.in_words(make_result(dataset, *runs, notice="Digits are used."))
+    assert words[:3] == [
+        "NOTICE: Digits are used.",
+        "tensorflow/fit (seed 0) failed: It broke.",
+        "tensorflow/graph (seed 7) diverged: The loss was lost.",
+    ]
+    assert [line.partition(" ")[0] for line in words[3:]] == ["numpy/reference"]
+
+
+def test_different_devices_are_a_loud_warning(dataset):
+    runs = [make_run("pytorch/eager"), make_run("tensorflow/fit")]
+    assert not any("WARNING" in line for line in report.in_words(make_result(dataset, *runs)))
+    runs[0].device = "cuda (NVIDIA H200)"
+    result = make_result(dataset, *runs)
+    warning = (
+        "WARNING: the runs used different devices (pytorch/eager on cuda (NVIDIA H200), "
+        "tensorflow/fit on cpu). Their timings compare devices, not frameworks."
+    )
+    assert report.in_words(result)[0] == warning
+    assert warning in report.markdown(result, {})
+
+
+def test_a_run_that_never_had_a_device_is_no_other_device(dataset):
+    runs = [make_run("pytorch/eager"), make_unfinished("tensorflow/fit", "failed", "It broke.")]
+    assert not any("WARNING" in line for line in report.in_words(make_result(dataset, *runs)))
+
+
+def make_verification(passed: bool) -> Verification:
+    run = RunVerification("pytorch/eager", passed, "says this")
+    return Verification("numpy/reference", "matched", 20, 10.0, 1.25, [run])
+
+
+@pytest.mark.parametrize(
+    ("passed", "verdict"), [(True, "Verification passed"), (False, "Verification FAILED")]
+)
+def test_the_summary_tells_what_was_verified(passed, verdict, dataset):
+    verification = make_verification(passed)
+    first, second = report.describe_verification(verification)
+    assert first.startswith(verdict)
+    assert first.endswith("(20 steps, 1.2 s).")
+    assert second == "  pytorch/eager says this"
+    result = make_result(dataset, make_run("pytorch/eager"), verification=verification)
+    lines = report.markdown(result, {}).splitlines()
+    assert first in lines
+    assert "- pytorch/eager says this" in lines
+
+
+def test_words_begin_with_a_verification_only_if_it_failed(dataset):
+    runs = [make_run("pytorch/eager"), make_run("numpy/reference")]
+    words = [
+        report.in_words(make_result(dataset, *runs, verification=verification))
+        for verification in (None, make_verification(True), make_verification(False))
+    ]
+    assert words[1] == words[0]
+    assert words[2][0].startswith("Verification FAILED")
+    assert words[2][1:] == words[0]
+
+
+def test_markdown(dataset):
+    broken = make_unfinished("tensorflow/fit", "failed", "It broke.")
+    broken.error_output = ["Traceback", "  ValueError: [bad]"]
+    result = make_result(dataset, make_run("pytorch/eager"), broken)
+    lines = report.markdown(result, {"time.png": "Where the time went"}).splitlines()
+    assert lines[0] == "# pytorch/eager, tensorflow/fit on scikit-learn's embedded digits"
+    assert f"`python compare.py --epochs 3` ({result.created})" in lines
+    rows = [line for line in lines if line.startswith("|")]
+    assert rows[1] == "|---|---:|---:|"
+    assert "| test accuracy | 93.00 % | - |" in rows
+    assert len(rows) == len(report.table(result)) + 1
+    assert {row.count("|") for row in rows} == {4}
+    # A blank line is what separates a table from the text around it.
+    start = lines.index(rows[0])
+    assert lines[start - 1] == lines[start + len(rows)] == ""
+    assert "![Where the time went](time.png)" in lines
+    assert "tensorflow/fit (seed 0) failed: It broke." in lines
+    quoted = lines.index("```")
+    assert lines[quoted + 1 : quoted + 4] == [*broken.error_output, "```"]
+
+
+def test_machine():
+    assert report.describe_machine(ENVIRONMENT) == (
+        "Processor 9000, 2 cores, 8 GiB; Linux; Python 3.12.1, torch 2.15.0, numpy 2.4.6; "
+        "load average at the start 0.25"
+    )
+
+
+def test_printed_report(dataset):
+    broken = make_unfinished("tensorflow/fit", "failed", "It [red]broke[/red].")
+    broken.error_output = ["ValueError: [bold]"]
+    result = make_result(dataset, make_run("pytorch/eager"), broken)
+    printed = io.StringIO()
+    report.print_report(result, Console(file=printed, width=200))
+    lines = printed.getvalue().splitlines()
+    for row in report.table(result):
+        assert any(line.split() == " ".join(row).split() for line in lines), row
+    # Square brackets would be taken for colours.
+    assert "tensorflow/fit (seed 0) failed: It [red]broke[/red]." in lines
+    assert "  tensorflow/fit: ValueError: [bold]" in lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        *((0, "0:00"), (7.4, "0:07"), (59.6, "1:00"), (754, "12:34")),
+        *((3599.7, "1:00:00"), (5025, "1:23:45"), (360000, "100:00:00")),
+    ],
+)
+def test_duration(seconds, text):
+    assert report.format_duration(seconds) == text
+
+
+def test_line_of_an_epoch(dataset):
+    epochs = make_run("numpy/reference", epochs=2).epochs
+    line = report.epoch_line("numpy/reference", epochs, TrainConfig(epochs=6), dataset)
+    assert line == (
+        "numpy/reference  epoch 2/6  train loss 0.5000 accuracy 82.00 %"
+        "  test loss 0.5500 accuracy 92.00 %  1,437 images/s  0:06 left"
+    )
+
+
+def test_description_of_the_job(dataset):
+    config = TrainConfig(dataset="digits", threads=2, seed=4, hidden=(32, 16))
+    text = report.describe_job(config, dataset, None)
+    assert text == (
+        "scikit-learn's embedded digits: 1,437 training and 50 test images. "
+        "Network 784-32-16-10, Adam 0.001, batches of 64, epochs: 5, seed 4, float32, threads: 2."
+    )
+    assert report.describe_job(config, dataset, "Beware.") == f"NOTICE: Beware.\n{text}"
+
+
+def save_predictions(dataset: Dataset, run: RunResult, folder: Path, wrong: int) -> None:
+    """Logits that are right but for the first `wrong` images."""
+    answers = dataset.test_labels.copy()
+    answers[:wrong] = (answers[:wrong] + 1) % 10
+    save_file({"logits": np.eye(10, dtype=np.float32)[answers]}, folder / run.predictions)
+
+
+ONE = (make_run("numpy/reference"),)
+TWO = (make_run("pytorch/eager"), make_run("tensorflow/fit"))
+REPEATS = (
+    *(make_run(name, seed) for seed in (0, 1) for name in ("pytorch/eager", "tensorflow/fit")),
+    make_unfinished("pytorch/eager", "interrupted", "Stopped.", epochs=1, seed=2),
+)
+UNFINISHED = (
+    make_unfinished("pytorch/eager", "interrupted", "Stopped.", epochs=2),
+    make_unfinished("tensorflow/fit", "unavailable", "Not installed."),
+)
+NOTHING = (make_unfinished("pytorch/eager", "failed", "It broke."),)
+ALL_PICTURES = {"time.png", "curves.png", "predictions.png"}
+REPORTS = {
+    "one run": (ONE, ALL_PICTURES),
+    "two runs": (TWO, ALL_PICTURES),
+    "repeats": (REPEATS, ALL_PICTURES),
+    "none completed": (UNFINISHED, {"time.png", "curves.png"}),
+    "not one epoch": (NOTHING, {"time.png"}),
+}
+
+
+@pytest.mark.parametrize(("runs", "pictures"), REPORTS.values(), ids=REPORTS)
+def test_report_files(runs, pictures, dataset, tmp_path, monkeypatch):
+    if len(runs) > 1:
+        # The grid is drawn whole only once, because that takes seconds.
+        monkeypatch.setattr(plotting, "GRID_COLUMNS", 2)
+        monkeypatch.setattr(plotting, "GRID_ROWS", 1)
+    for number, run in enumerate(runs):
+        if run.status == "completed":
+            save_predictions(dataset, run, tmp_path, wrong=3 * number)
+    predictions = {run.predictions for run in runs if run.predictions}
+    result = make_result(dataset, *runs)
+    report.write_report(result, dataset, tmp_path)
+    written = {path.name for path in tmp_path.iterdir()} - predictions
+    assert written == {"results.json", "summary.md"} | pictures
+    assert load_results(tmp_path / "results.json") == result
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    for name in pictures:
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+        pixels = imread(tmp_path / name)
+        assert min(pixels.shape[:2]) > 100
+        # More than one colour: something is drawn.
+        assert len(np.unique(pixels[..., :3].reshape(-1, 3), axis=0)) > 2
+    for name in ALL_PICTURES:
+        assert (f"({name})" in summary) == (name in pictures)
+    listed = report.describe_files(tmp_path)
+    assert listed == f"Written to {tmp_path}: {', '.join(sorted(written | predictions))}"
+
+
+def test_figures_are_saved_before_a_picture_can_fail(dataset, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(plotting, "plot_time", fail)
+    with pytest.raises(RuntimeError):
+        report.write_report(make_result(dataset, *NOTHING), dataset, tmp_path)
+    assert load_results(tmp_path / "results.json").runs == list(NOTHING)
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that would be saved, without the time that drawing takes."""
+    kept = []
+    monkeypatch.setattr(plotting, "_save", lambda figure, path: kept.append(figure))
+    return kept
+
+
+def test_bars_are_means_over_the_repeats(figures, dataset, tmp_path):
+    first, second = make_run("pytorch/eager", 0), make_run("pytorch/eager", 1)
+    second.phases = {phase: 3 * seconds for phase, seconds in first.phases.items()}
+    plotting.plot_time(make_result(dataset, first, second), tmp_path / "time.png")
+    (axes,) = figures[0].axes
+    widths = [bar.get_width() for bar in axes.patches]
+    assert widths == [2 * first.phases[phase] for phase in PHASES]
+    assert [text.get_text().strip() for text in axes.texts] == ["14.0 s"]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == [phase.replace("_", " ") for phase in PHASES]
+
+
+def test_curves_are_means_with_the_range_as_band(figures, dataset, tmp_path):
+    first, second = make_run("pytorch/eager", 0), make_run("pytorch/eager", 1)
+    second.epochs = [replace(epoch, test_loss=epoch.test_loss + 1) for epoch in first.epochs]
+    cut_short = make_unfinished("pytorch/eager", "interrupted", "Stopped.", epochs=1, seed=2)
+    result = make_result(dataset, first, second, cut_short)
+    plotting.plot_curves(result, tmp_path / "curves.png")
+    loss_axes, accuracy_axes = figures[0].axes
+    lines = {line.get_label(): line for line in loss_axes.lines}
+    assert list(lines) == ["pytorch/eager, train", "pytorch/eager, test"]
+    assert [lines[name].get_linestyle() for name in lines] == ["--", "-"]
+    tested = lines["pytorch/eager, test"]
+    assert tested.get_xdata().tolist() == [1, 2, 3]
+    expected = [epoch.test_loss + 0.5 for epoch in first.epochs]
+    np.testing.assert_allclose(tested.get_ydata(), expected)
+    assert len(loss_axes.collections) == len(accuracy_axes.collections) == 2
+
+
+def test_disputed_images_come_first(figures, dataset, tmp_path):
+    agreed = np.eye(10)[dataset.test_labels]
+    other = agreed.copy()
+    disputed = list(range(30, 50))
+    other[disputed] = np.roll(agreed[disputed], 1, axis=1)
+    result = make_result(dataset, *TWO)
+    logits = {"pytorch/eager": agreed, "tensorflow/fit": other}
+    plotting.plot_predictions(result, dataset, logits, tmp_path / "predictions.png")
+    titles = [axes.get_title().partition(":")[0] for axes in figures[0].axes]
+    # At most half of the grid's 32 cells, then the first images of the test set.
+    assert titles == [str(row) for row in (*disputed[:16], *range(16))]
+    assert "disagree about 20 of 50 images" in figures[0].get_suptitle()
+    first = figures[0].axes[0]
+    assert [text.get_text() for text in first.texts] == [
+        "pytorch/eager: zero",
+        "tensorflow/fit: one",
+    ]
+    assert [text.get_color() for text in first.texts] == [plotting.RIGHT, plotting.WRONG]
+    assert first.axison
+    assert not figures[0].axes[16].axison
+
+
+def test_few_test_images_leave_cells_empty(figures, dataset, tmp_path):
+    few = dataset.with_test_images(5)
+    logits = {"numpy/reference": np.eye(10)[few.test_labels]}
+    plotting.plot_predictions(make_result(few, *ONE), few, logits, tmp_path / "predictions.png")
+    titles = [axes.get_title() for axes in figures[0].axes]
+    assert titles[:5] == ["0: zero", "1: one", "2: two", "3: three", "4: 4"]
+    assert set(titles[5:]) == {""}
+    assert "disagree" not in figures[0].get_suptitle()
+
+
+@pytest.fixture
+def one_moment(tmp_path, monkeypatch):
+    """An empty folder to work in, at one moment of time."""
+
+    class Frozen(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    monkeypatch.setattr(outputs, "datetime", Frozen)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_default_folders_are_unique(one_moment):
+    folders = [claim_output_dir(None, "the command") for _ in range(3)]
+    names = ["2026-01-02T03-04-05Z", "2026-01-02T03-04-05Z-2", "2026-01-02T03-04-05Z-3"]
+    assert folders == [Path("results", name) for name in names]
+    for folder in folders:
+        assert (one_moment / folder / "command.txt").read_text() == "the command\n"
+
+
+def test_default_folder_where_there_can_be_none(one_moment):
+    (one_moment / "results").write_text("mine")
+    with pytest.raises(UsageError, match="results"):
+        claim_output_dir(None, "the command")
+    assert (one_moment / "results").read_text() == "mine"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_requested_folder_new_or_empty(exists, tmp_path):
+    folder = tmp_path / "deep" / "out"
+    if exists:
+        folder.mkdir(parents=True)
+    assert claim_output_dir(folder, "the command") == folder
+    assert [path.name for path in folder.iterdir()] == ["command.txt"]
+
+
+def test_a_folder_is_claimed_only_once(tmp_path):
+    claim_output_dir(tmp_path / "out", "first")
+    with pytest.raises(UsageError, match=r"--output-dir .*not empty"):
+        claim_output_dir(tmp_path / "out", "second")
+    assert (tmp_path / "out" / "command.txt").read_text() == "first\n"
+
+
+def test_a_folder_claimed_at_the_same_moment(tmp_path, monkeypatch):
+    claim_output_dir(tmp_path / "out", "first")
+    # Both found it empty.
+    monkeypatch.setattr(Path, "iterdir", lambda self: iter(()))
+    with pytest.raises(UsageError, match=r"--output-dir .*taken by another run"):
+        claim_output_dir(tmp_path / "out", "second")
+    assert (tmp_path / "out" / "command.txt").read_text() == "first\n"
+
+
+@pytest.mark.parametrize("inside", ["", "deeper"])
+def test_a_file_is_no_folder(inside, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(UsageError, match=r"^--output-dir .*taken.*\.$"):
+        claim_output_dir(tmp_path / "taken" / inside, "the command")
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["/some/compare.py", "a b", "--seed", "1"], "python compare.py 'a b' --seed 1"),
+        (["/some/numpy_impl/__main__.py", "--offline"], "python -m numpy_impl --offline"),
+    ],
+)
+def test_command_as_typed(arguments, command, monkeypatch):
+    monkeypatch.setattr("sys.argv", arguments)
+    assert current_command() == command
