@@ -10,9 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tyro
-
-from shared.command_line import interrupt_on_terminate, parse_flags
+from shared.command_line import (
+    Flag,
+    Repeatable,
+    RunNames,
+    interrupt_on_terminate,
+    parse_flags,
+)
 from shared.config import ALL_RUNS, IMPLEMENTATIONS, TrainConfig, UsageError
 
 if TYPE_CHECKING:
@@ -26,23 +30,19 @@ class Request:
     """Train the same network in several frameworks and report them side by side."""
 
     config: TrainConfig
-    run: tyro.conf.Positional[tuple[str, ...]] = ("pytorch/eager", "tensorflow/fit")
-    """What to compare with the first one, as IMPLEMENTATION/VARIANT. The word all stands for
-    every run whose framework is installed."""
+    run: RunNames = ("pytorch/eager", "tensorflow/fit")
     repeats: int | None = None
-    """Paired repeats: repeat k of every run uses seed + k, so the same weights and batches.
-    Default: 1, and 8 with --attribute."""
-    python: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Paired repeats, with seed, seed + 1, ...; by default 1, and 8 with --attribute."""
+    python: Repeatable[tuple[str, ...]] = ()
     """Interpreter for one implementation, as tensorflow=PATH."""
     verify: bool = True
     """First prove that the runs compute the same thing, against the NumPy oracle."""
-    verify_only: bool = False
+    verify_only: Flag = False
     """Only prove it: train and time nothing."""
-    attribute: bool = False
-    """Instead of timing, measure how much each default that differs between PyTorch and Keras moves
-    the result: switch one at a time from PyTorch's to Keras's."""
+    attribute: Flag = False
+    """Measure instead how much each default that differs between the frameworks matters."""
     output_dir: Path | None = None
-    """Folder for the results, new or empty. Default: results/<UTC time>."""
+    """Folder for the results, new or empty; by default results/<UTC time>."""
 
 
 def plan_runs(request: Request) -> tuple[list[str], dict[str, str]]:

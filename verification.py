@@ -40,10 +40,11 @@ TOLERANCES = {
     "float64": {"start": 1e-12, "step": 1e-12, "epoch": 1e-12},
     "float32": {"start": 1e-5, "step": 1e-6, "epoch": 1e-4},
 }
-# A ReLU's input that is nearer to zero than this may change its sign by rounding. From that step on
-# the tolerances are those of the control.
+# A ReLU's input that is nearer to zero than this may change its sign by rounding. From then on the
+# gradients, weights and epochs' figures may be as far off as this, or as the control is, times the
+# factor: the control is only one sample of how far two runs part.
 KINK = {"float64": 1e-14, "float32": 1e-5}
-# The control is one sample of how far two runs part; a run may stray this many times as far.
+BEHIND_A_KINK = {"start": 1e-2, "step": 1e-4, "epoch": 1e-2}
 CONTROL_FACTOR = 10
 
 Arrays = Mapping[str, np.ndarray]
@@ -63,24 +64,25 @@ class Reference:
         numpy_impl.trace.trace(
             config, "reference", dataset, lambda *moment: self.moments.append(moment)
         )
-        floors = TOLERANCES[float_type]
-        first = dict.fromkeys(self.moments[0][1], floors["start"])
-        self.tolerances: list[dict[str, float]] = [first]
-        # Steps until rounding first decides the sign of a ReLU's input.
+        self.tolerances: list[dict[str, float]] = []
+        # Steps before rounding first decides the sign of a ReLU's input.
         self.horizon = 0
         strayed: dict[str, float] = {}
-        past_horizon = False
+        nearest = math.inf
 
         def calibrate(kind: str, arrays: Arrays) -> None:
-            nonlocal past_horizon
-            past_horizon |= kind == "step" and arrays["nearest kink"] < KINK[float_type]
-            self.horizon += kind == "step" and not past_horizon
+            nonlocal nearest
+            nearest = min(nearest, float(arrays.get("nearest kink", math.inf)))
+            behind_a_kink = nearest < KINK[float_type]
+            self.horizon += kind == "step" and not behind_a_kink
             limits = {}
             expected = self.moments[len(self.tolerances)][1]
             for name, error in self.errors(kind, arrays, expected).items():
                 strayed[name] = max(error, strayed.get(name, 0))
-                allowed = CONTROL_FACTOR * strayed[name] if past_horizon else 0
-                limits[name] = max(floors[kind], allowed)
+                limits[name] = TOLERANCES[float_type][kind]
+                # What comes before the backward pass does not depend on the sign at a kink.
+                if behind_a_kink and name not in ("images", "labels", "logits", "loss"):
+                    limits[name] = max(BEHIND_A_KINK[kind], CONTROL_FACTOR * strayed[name])
             self.tolerances.append(limits)
 
         numpy_impl.trace.trace_control(config, dataset, calibrate)

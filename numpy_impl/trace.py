@@ -64,24 +64,27 @@ def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> No
 def trace_control(config: TrainConfig, dataset: Dataset, emit: Emit) -> None:
     """Trace the same training with every weight nudged and the rows of each batch permuted.
 
-    A step also emits `nearest kink`, the smallest absolute input of any ReLU in it. Where rounding
-    decides on which side of zero an input lies, trajectories part by orders of magnitude, each at
-    a step of its own; the nudge, larger than rounding, makes this control part early.
+    Start and steps also emit `nearest kink`, the smallest absolute input of any ReLU in the batch.
+    Where rounding decides on which side of zero an input lies, trajectories part by orders of
+    magnitude, each at a step of its own; the nudge, larger than rounding, makes this control part
+    early.
     """
     _, model, optimizer, train_set, test_set = build(config, dataset)
     for weight in model.parameters():
         weight *= 1 + NUDGE
-    nearest = np.array(np.inf)
+
+    def nearest_kink() -> dict[str, np.ndarray]:
+        inputs = [layer.inputs for layer in model.layers if isinstance(layer, ReLU)]
+        return {"nearest kink": np.array(min(np.abs(each).min() for each in inputs))}
 
     def step(model: Sequential, optimizer: Adam, images: np.ndarray, labels: np.ndarray) -> Tensors:
-        nonlocal nearest
         rows = np.random.default_rng(len(labels)).permutation(len(labels))
-        figures = train_step(model, optimizer, images[rows], labels[rows])
-        kinks = [np.abs(layer.inputs).min() for layer in model.layers if isinstance(layer, ReLU)]
-        nearest = np.minimum(nearest, min(kinks))
-        return figures
+        return train_step(model, optimizer, images[rows], labels[rows])
 
+    order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
+    images, labels = next(iter(make_batches(*train_set, order, config.batch_size)))
+    emit("start", compute_gradients(model, images, labels) | nearest_kink())
     clock = Clock()
-    clock.after_step = lambda: emit("step", get_weights(model) | {"nearest kink": nearest})
+    clock.after_step = lambda: emit("step", get_weights(model) | nearest_kink())
     for epoch in train(model, optimizer, train_set, test_set, config, clock, step):
         emit("epoch", {name: np.array(value) for name, value in asdict(epoch).items()})

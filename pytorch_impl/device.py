@@ -13,7 +13,7 @@ def choose_device(name: DeviceName, float_type: FloatType) -> torch.device:
     Raises:
         UsageError: this machine or this build of the framework has no such device.
     """
-    torch.set_default_dtype(getattr(torch, float_type))
+    torch.set_default_dtype(getattr(torch, float_type))  # DIFF-20
     available = {
         "cuda": torch.cuda.is_available(),
         # Apple's GPUs have no float64.

@@ -8,15 +8,15 @@ from .data import make_batches
 from .loss import compute_loss, count_correct
 
 
-@torch.inference_mode()
+@torch.inference_mode()  # DIFF-23
 def predict(model: nn.Sequential, images: np.ndarray) -> np.ndarray:
     """Logits of all images in one call: images [n, 784] -> logits [n, 10]."""
     model.eval()  # DIFF-10
     device = next(model.parameters()).device
-    return model(torch.from_numpy(images).to(device)).cpu().numpy()
+    return model(torch.from_numpy(images).to(device)).cpu().numpy()  # DIFF-16
 
 
-@torch.inference_mode()
+@torch.inference_mode()  # DIFF-23
 def evaluate(
     model: nn.Sequential, images: torch.Tensor, labels: torch.Tensor, batch_size: int = 1000
 ) -> tuple[float, float]:

@@ -13,7 +13,7 @@ def build_model(hidden: tuple[int, int]) -> nn.Sequential:
     The logits are left without softmax, which the loss contains.
     """
     return nn.Sequential(
-        nn.Linear(IMAGE_SIZE, hidden[0]),  # DIFF-2
+        nn.Linear(IMAGE_SIZE, hidden[0]),  # DIFF-2  # DIFF-24
         nn.ReLU(),
         nn.Linear(hidden[0], hidden[1]),
         nn.ReLU(),
@@ -31,7 +31,7 @@ def get_weights(model: nn.Sequential) -> Weights:
     return weights
 
 
-@torch.no_grad()
+@torch.no_grad()  # DIFF-23
 def set_weights(model: nn.Sequential, weights: Weights) -> None:
     """Copy weights in, named and shaped as `get_weights` gives them."""
     dense_layers = [layer for layer in model if isinstance(layer, nn.Linear)]

@@ -19,7 +19,7 @@ from .evaluate import predict
 from .model import build_model, get_weights, set_weights
 from .train import Tensors, make_optimizer, train
 
-LOOPS = {"eager": train}
+LOOPS = {"eager": train}  # DIFF-12
 
 
 def build(
@@ -33,7 +33,7 @@ def build(
     device = choose_device(config.device, config.float_type)
     train_set = to_tensors(dataset.train_images, dataset.train_labels, device)
     test_set = to_tensors(dataset.test_images, dataset.test_labels, device)
-    torch.manual_seed(config.seed)
+    torch.manual_seed(config.seed)  # DIFF-22
     model = build_model(config.hidden).to(device)  # DIFF-16
     if config.alignment != "defaults":
         set_weights(model, initial_weights(config.hidden, config.seed, config.float_type))

@@ -64,7 +64,7 @@ def train(
             batches = make_batches(*train_set, order, config.batch_size)
             for images, labels in clock.steps(batches):
                 batch_loss, batch_correct = step(model, optimizer, images, labels)
-                losses.append(batch_loss)
+                losses.append(batch_loss)  # DIFF-7
                 correct.append(batch_correct)
             # Only here do the figures leave the device, so that no step waits for Python.
             train_loss = epoch_mean(torch.stack(losses).cpu().numpy(), size, config.batch_size)

@@ -8,14 +8,28 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import tyro
 
 from shared.clock import Clock
-from shared.config import IMPLEMENTATIONS, TrainConfig, UsageError, prepare_environment
+from shared.config import ALL_RUNS, IMPLEMENTATIONS, TrainConfig, UsageError, prepare_environment
 
 Request = TypeVar("Request")
+
+# Kinds of fields of a request; here, so that compare.py needs no library of its own.
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+Repeatable = tyro.conf.UseAppendAction
+RunNames = Annotated[
+    tuple[str, ...],
+    tyro.conf.Positional,
+    tyro.conf.arg(
+        metavar="[RUN ...]",
+        help="What to compare with the first, of: "
+        + ", ".join(ALL_RUNS)
+        + "; or all, for every run whose framework is installed.",
+    ),
+]
 
 # Set by compare.py for its children: the start of the names of the files to write.
 CHILD_VARIABLE = "COMPARISON_CHILD"
@@ -78,7 +92,7 @@ def main(name: str) -> int:
 
         Args:
             variant: Way to run the training loop.
-            output_dir: Folder for the results, new or empty. Default: results/<UTC time>.
+            output_dir: Folder for the results, new or empty; by default results/<UTC time>.
         """
         return config, variant, output_dir
 

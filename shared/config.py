@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import psutil
+import tyro
 
 DatasetName = Literal["auto", "mnist", "fashion-mnist", "digits"]
 FloatType = Literal["float32", "float64"]
@@ -73,11 +74,10 @@ class TrainConfig:
     """What is trained, on what, and how. The same for every run of a comparison."""
 
     dataset: DatasetName = "auto"
-    """Images to learn. auto: MNIST, or the embedded digits where MNIST can neither be found nor
-    downloaded."""
+    """Images to learn; auto is MNIST, or the embedded digits where MNIST can't be had."""
     data_dir: Path = field(default_factory=lambda: Path(os.environ.get("DATA_DIR") or "data"))
-    """Folder of the datasets; also the environment variable DATA_DIR. Filled on first use."""
-    offline: bool = False
+    """Folder of the datasets, filled on first use; also the environment variable DATA_DIR."""
+    offline: tyro.conf.FlagCreatePairsOff[bool] = False
     """Never touch the network."""
     epochs: int = 5
     """Passes over the training images."""
@@ -92,15 +92,13 @@ class TrainConfig:
     limit: int | None = None
     """Use only the first LIMIT training images."""
     alignment: Alignment = "matched"
-    """How alike the two sides are. defaults: each framework's own initial weights and Adam epsilon.
-    matched: same initial weights and hyper-parameters, each framework's own Adam. exact: as
-    matched, with Adam's epsilon in the same place."""
+    """Own defaults, or matched weights and hyper-parameters, or exact: Adam's epsilon as well."""
     float_type: FloatType = "float32"
     """Floating-point type of images, weights and arithmetic."""
     device: DeviceName = "auto"
-    """Where to compute. auto: CUDA, then Apple's GPU for PyTorch, else the CPU."""
+    """Where to compute; auto is CUDA, else Apple's GPU for PyTorch, else the CPU."""
     threads: int = field(default_factory=physical_cores)
-    """CPU threads of each run. Default: the physical cores."""
+    """CPU threads of each run; by default as many as there are physical cores."""
 
     def __post_init__(self) -> None:
         """Check every value that a flag can set.

@@ -15,7 +15,7 @@ def choose_device(name: DeviceName, float_type: FloatType) -> tf.config.Physical
         UsageError: this machine or this build of the framework has no such device.
     """
     keras.config.set_floatx(float_type)
-    keras.config.set_dtype_policy(float_type)
+    keras.config.set_dtype_policy(float_type)  # DIFF-20
     tf.config.experimental.enable_tensor_float_32_execution(False)  # DIFF-14
     gpus = tf.config.list_physical_devices("GPU")
     built_with_cuda = tf.test.is_built_with_cuda()
@@ -35,7 +35,7 @@ def choose_device(name: DeviceName, float_type: FloatType) -> tf.config.Physical
         )
     if name == "cpu":
         # TensorFlow puts everything on a GPU that it sees.
-        tf.config.set_visible_devices([], "GPU")
+        tf.config.set_visible_devices([], "GPU")  # DIFF-16
         return tf.config.list_physical_devices("CPU")[0]
     return gpus[0]
 

@@ -25,7 +25,7 @@ def fit(
     """Train as `train` does, and yield the same figures, from what Keras measures."""
     model.compile(  # DIFF-13
         optimizer=optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),  # DIFF-6
         metrics=["accuracy"],
     )
     size, test_size = len(train_set[0]), len(test_set[0])
@@ -41,7 +41,7 @@ def fit(
                 initial_epoch=epoch - 1,
                 epochs=epoch,
                 callbacks=[StepDone(clock)] if clock.watches_steps else [],
-                shuffle=False,
+                shuffle=False,  # DIFF-8
                 verbose=0,
             ).history  # DIFF-7
         with clock.phase("evaluate") as evaluating:

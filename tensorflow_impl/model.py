@@ -14,7 +14,7 @@ def build_model(hidden: tuple[int, int]) -> keras.Sequential:
     """
     return keras.Sequential(
         [
-            keras.Input((IMAGE_SIZE,)),
+            keras.Input((IMAGE_SIZE,)),  # DIFF-24
             layers.Dense(hidden[0]),  # DIFF-2
             layers.ReLU(),
             layers.Dense(hidden[1]),

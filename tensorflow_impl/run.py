@@ -40,7 +40,7 @@ def build(
     device = choose_device(config.device, config.float_type)
     train_set = to_tensors(dataset.train_images, dataset.train_labels, device)
     test_set = to_tensors(dataset.test_images, dataset.test_labels, device)
-    keras.utils.set_random_seed(config.seed)
+    keras.utils.set_random_seed(config.seed)  # DIFF-22
     model = build_model(config.hidden)  # DIFF-16
     if config.alignment != "defaults":
         set_weights(model, initial_weights(config.hidden, config.seed, config.float_type))

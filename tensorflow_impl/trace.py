@@ -30,7 +30,7 @@ def compute_gradients(
         and shaped as in `get_weights`.
     """
     with tf.GradientTape() as tape:
-        logits = model(images, training=True)
+        logits = model(images, training=True)  # DIFF-10
         loss = compute_loss(logits, labels)
     gradients = tape.gradient(loss, model.trainable_variables)
     figures = {

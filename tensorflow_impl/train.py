@@ -28,9 +28,9 @@ def make_optimizer(
     elif alignment == "matched":
         optimizer = keras.optimizers.Adam(learning_rate, epsilon=ADAM_EPSILON)
     else:
-        optimizer = AlignedAdam(learning_rate, epsilon=ADAM_EPSILON)
+        optimizer = AlignedAdam(learning_rate, epsilon=ADAM_EPSILON)  # DIFF-21
     # Now, because inside a traced step no variable may be created.
-    optimizer.build(model.trainable_variables)
+    optimizer.build(model.trainable_variables)  # DIFF-25
     return optimizer
 
 
@@ -71,7 +71,7 @@ def train(
             batches = make_batches(*train_set, order, config.batch_size)
             for images, labels in clock.steps(batches):
                 batch_loss, batch_correct = step(model, optimizer, images, labels)
-                losses.append(batch_loss)
+                losses.append(batch_loss)  # DIFF-7
                 correct.append(batch_correct)
             # Only here do the figures leave the device, so that no step waits for Python.
             train_loss = epoch_mean(tf.stack(losses).numpy(), size, config.batch_size)

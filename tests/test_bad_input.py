@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from tests.commands import compare, run_command
+from tests.commands import ROOT, compare, run_command
 
 BAD_FLAGS = {
     "unknown dataset": (["--dataset", "nope"], "nope"),
@@ -102,7 +102,8 @@ def test_device_that_is_not_there(tmp_path):
     assert not list((tmp_path / "results").iterdir())
 
 
-def test_without_the_libraries_one_sentence_says_how_to_install_them(tmp_path):
-    done = run_command("-S", "-m", "pytorch_impl", cwd=tmp_path)
+@pytest.mark.parametrize("command", [["-m", "pytorch_impl"], [str(ROOT / "compare.py")]])
+def test_without_the_libraries_one_sentence_says_how_to_install_them(command, tmp_path):
+    done = run_command("-S", *command, cwd=tmp_path)
     assert_one_sentence(done, "pip install", tmp_path)
     assert "tyro" in done.stderr

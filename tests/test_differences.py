@@ -6,6 +6,7 @@ prints its answers as JSON, and so does `python -m tests.test_differences tensor
 
 import ast
 import json
+import math
 import random
 import re
 import sys
@@ -19,7 +20,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from shared.config import prepare_environment
+from shared.config import ADAM_EPSILON, prepare_environment
+from shared.metrics import epoch_mean
 from tests.commands import ROOT, run_command
 
 LEDGER = ROOT / "docs" / "DIFFERENCES.md"
@@ -158,6 +160,7 @@ def torch_answers() -> dict[str, object]:
     answers["adam epsilon"] = torch.optim.Adam([torch.zeros(1)]).defaults["eps"]
     answers["adam step"] = one_step(torch.optim.Adam, 1e-6, eps=1e-7)
     answers["adam float32 step"] = one_step(torch.optim.Adam, 1, torch.float32, eps=0)
+    answers["adam float64 step"] = one_step(torch.optim.Adam, 1, eps=0)
     answers["adamw decay"] = torch.optim.AdamW([torch.zeros(1)]).defaults["weight_decay"]
     answers["adamw step"] = one_step(torch.optim.AdamW, 0, start=1.0)
     weight = torch.zeros(1, dtype=torch.float64, requires_grad=True)
@@ -215,6 +218,7 @@ def torch_answers() -> dict[str, object]:
 
     answers["body runs in four calls"] = count_runs(lambda body: body, lambda function: function())
     answers["matmul precision"] = torch.get_float32_matmul_precision()
+    answers["tf32 in convolutions"] = torch.backends.cudnn.allow_tf32
     answers["missing device"] = attempt(lambda: torch.ones(2, device="cuda:99").device.type)
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -270,7 +274,10 @@ def tensorflow_answers() -> dict[str, object]:
 
     # First, because the first layer that is made settles the policy.
     keras.config.set_floatx("float64")
-    answers["rate's dtype with floatx float64"] = keras.optimizers.SGD()._learning_rate.dtype
+    answers["rate with floatx float64"] = float(keras.optimizers.SGD(0.001).learning_rate)
+    weight = keras.Variable([0.0], dtype="float64")
+    keras.optimizers.Adam(epsilon=0).apply([tf.ones(1, "float64")], [weight])
+    answers["adam float64 step"] = float(weight.numpy()[0])
     keras.config.set_floatx("float32")
     answers["layer at first"] = layers.Dense(1).dtype_policy.name
     keras.config.set_floatx("float64")
@@ -496,6 +503,206 @@ def torch_says() -> dict[str, object]:
 @pytest.fixture(scope="module")
 def keras_says() -> dict[str, object]:
     return ask("tensorflow")
+
+
+# The pinning tests: what each difference is, and that it is one.
+
+
+def test_kernels_are_transposed(torch_says, keras_says):
+    assert torch_says["weight shape"] == [KINDS, FEATURES]
+    assert keras_says["weight shape"] == [FEATURES, KINDS]
+    for logits in (torch_says["logits"], keras_says["logits"]):
+        np.testing.assert_allclose(logits, IMAGES @ KERNEL, atol=1e-5)
+
+
+def test_default_initial_weights(torch_says, keras_says):
+    sizes = ((784, 128), (128, 64), (64, 10))
+    starts = zip(sizes, torch_says["initial weights"], keras_says["initial weights"], strict=True)
+    for (fan_in, fan_out), torch_start, keras_start in starts:
+        bounds = fan_in**-0.5, math.sqrt(6 / (fan_in + fan_out))
+        for start, bound in zip((torch_start, keras_start), bounds, strict=True):
+            # The largest of 640 uniform numbers, and their deviation.
+            assert 0.95 * bound < start["largest"] <= 1.0001 * bound
+            assert start["deviation"] == pytest.approx(bound / math.sqrt(3), rel=0.1)
+        assert 0.5 * bounds[0] < torch_start["largest bias"] <= 1.0001 * bounds[0]
+        assert keras_start["largest bias"] == 0
+        assert 1.99 < bounds[1] / bounds[0] < 2.28
+
+
+def test_adam_epsilon_by_default(torch_says, keras_says):
+    assert torch_says["adam epsilon"] == ADAM_EPSILON == 1e-8
+    assert keras_says["adam epsilon"] == 1e-7
+
+
+def test_adam_epsilon_has_two_places(torch_says, keras_says):
+    """One step with gradient 1e-6 and epsilon 1e-7 against both formulas."""
+    inside = -0.001 * 1e-6 / (1e-6 + 1e-7)
+    outside = -0.001 * 1e-6 / (1e-6 + 1e-7 / math.sqrt(1 - 0.999))
+    assert torch_says["adam step"] == pytest.approx(inside, rel=1e-9)
+    # Keras's bias correction is not exact: see the next test.
+    assert keras_says["adam step"] == pytest.approx(outside, rel=1e-5)
+    assert inside / outside > 3
+
+
+def test_adam_bias_correction_has_two_precisions(torch_says, keras_says):
+    """A first step without epsilon moves a weight by exactly the learning rate."""
+    for float_type, rounding in (("float32", 5e-7), ("float64", 1e-14)):
+        name = f"adam {float_type} step"
+        assert torch_says[name] == pytest.approx(-0.001, rel=rounding)
+        assert 5e-6 < 1 - keras_says[name] / -0.001 < 1e-5
+
+
+def test_loss_arguments_are_in_opposite_order(torch_says, keras_says):
+    assert torch_says["loss"] == pytest.approx(keras_says["loss"], rel=1e-6)
+    for answers in (torch_says, keras_says):
+        assert answers["swapped loss"].startswith("raises")
+        assert answers["binary loss"] == pytest.approx(-math.log(0.75), rel=1e-6)
+    assert torch_says["swapped binary loss"] == pytest.approx(25)
+    assert keras_says["swapped binary loss"] == pytest.approx(3.9856, rel=1e-4)
+
+
+def test_functional_losses_reduce_differently(torch_says, keras_says):
+    assert torch_says["loss shape"] == []
+    assert keras_says["loss shape"] == [ROWS]
+    ratio = np.divide(keras_says["loss gradient"], torch_says["loss gradient"])
+    np.testing.assert_allclose(ratio, ROWS, rtol=1e-3)
+
+
+def test_reported_training_loss_is_a_running_weighted_mean(torch_says, keras_says):
+    losses, reported = torch_says["batch losses"], keras_says["reported loss"]
+    assert reported == pytest.approx(epoch_mean(np.array(losses), ROWS, BATCH), rel=1e-5)
+    assert abs(reported - np.mean(losses)) > 0.1, "the last batch is not weighted"
+    at_the_end = torch_says["loss at the end"]
+    assert at_the_end == pytest.approx(keras_says["loss at the end"], rel=1e-5)
+    assert reported - at_the_end > 0.3, "the weights did not move"
+
+
+def test_shuffling_by_permutation_and_by_buffer(torch_says, keras_says):
+    numbers = list(range(MANY))
+    assert torch_says["order by default"] == numbers
+    assert sorted(torch_says["order"]) == sorted(keras_says["order"]) == numbers
+    # How much earlier a number comes than it is stored.
+    assert max(np.subtract(torch_says["order"], numbers)) > MANY / 2
+    assert 0 < max(np.subtract(keras_says["order"], numbers)) < 10
+
+
+def test_train_and_eval_mode(torch_says, keras_says):
+    assert 400 < torch_says["dropped on a plain call"] < 600
+    assert torch_says["dropped after eval"] == 0
+    assert keras_says["dropped on a plain call"] == 0
+
+
+def test_gradients_accumulate_only_in_torch(torch_says, keras_says):
+    np.testing.assert_allclose(torch_says["second gradient over first"], 2)
+    np.testing.assert_allclose(keras_says["second gradient over first"], 1)
+
+
+def test_a_traced_function_runs_once_per_shape(torch_says, keras_says):
+    assert torch_says["body runs in four calls"] == 4
+    assert keras_says["body runs in four calls"] == 1
+    assert keras_says["body runs in four calls, three sizes"] == 3
+
+
+def test_jit_compile_auto(keras_says):
+    """On the CPU; with a GPU, as far as Keras is told; with a GPU and op determinism."""
+    assert keras_says["jit"] == [False, True, False]
+
+
+def test_tf32_defaults(torch_says, keras_says):
+    assert torch_says["matmul precision"] == "highest"
+    assert torch_says["tf32 in convolutions"] is True
+    assert keras_says["tf32"] is True
+    assert keras_says["tf32 here"] is False
+
+
+def test_a_missing_device_is_an_error_only_in_torch(torch_says, keras_says):
+    assert torch_says["missing device"].startswith("raises")
+    assert keras_says["missing device"] in ("CPU", "GPU")
+
+
+def test_float_type_settings(torch_says, keras_says):
+    assert torch_says["weights after float64 was set"] == "torch.float64"
+    assert keras_says["layer at first"] == "float32"
+    assert keras_says["layer after floatx alone"] == "float32"
+    assert keras_says["layer after floatx and policy"] == "float64"
+
+
+def test_float64_images_into_a_float32_model(torch_says, keras_says):
+    assert torch_says["float64 images"] == "raises RuntimeError"
+    assert keras_says["float64 images"] == "float32"
+
+
+def test_learning_rate_precision(torch_says, keras_says):
+    assert torch_says["sgd step"] == -0.001
+    assert keras_says["sgd step"] == -float(np.float32(0.001)) != -0.001
+    assert keras_says["rate with floatx float64"] == 0.001
+
+
+def test_what_one_seed_sets(torch_says, keras_says):
+    assert torch_says["seeded elsewhere"] == {"python": False, "numpy": False}
+    assert keras_says["seeded elsewhere"] == {"python": True, "numpy": True}
+    alone = keras_says["seeded elsewhere by TensorFlow alone"]
+    assert alone == {"python": False, "numpy": False}
+
+
+def test_recording_by_default(torch_says, keras_says):
+    assert torch_says["recorded by default"] is True
+    assert torch_says["recorded in inference mode"] is False
+    assert keras_says["gradient of what was computed outside"] is None
+
+
+def test_when_weights_are_created(torch_says, keras_says):
+    assert torch_says["layer without its input size"] == "raises TypeError"
+    assert keras_says["weights before and after the first call"] == [0, 2]
+
+
+def test_which_weights_the_optimizer_has(torch_says, keras_says):
+    assert torch_says["a weight the optimizer was not given"] == "unchanged"
+    assert torch_says["optimizer state before a step"] == 0
+    assert keras_says["a weight the optimizer was not given"] == "raises ValueError"
+    # The step count and the learning rate; then two running means for each of two weights.
+    assert keras_says["optimizer variables before and after build"] == [2, 6]
+
+
+def test_validation_split_takes_the_tail(keras_says):
+    """The mean of 8^2 and 9^2: the last two of ten rows, although `shuffle` is on."""
+    assert keras_says["validation loss"] == 72.5
+
+
+def test_adamw_decay_by_default(torch_says, keras_says):
+    """A step without a gradient shrinks a weight by the learning rate times the decay."""
+    assert torch_says["adamw decay"] == 0.01
+    assert keras_says["adamw decay"] == 0.004
+    assert 1 - torch_says["adamw step"] == pytest.approx(1e-5, rel=1e-6)
+    assert 1 - keras_says["adamw step"] == pytest.approx(4e-6, rel=1e-6)
+
+
+def test_dropout_streams(torch_says, keras_says):
+    name = "masks: first, again, after another draw"
+    (torch_mask, again, shifted), (keras_mask, keras_again, same) = (
+        np.array(answers[name]) for answers in (torch_says, keras_says)
+    )
+    assert (torch_mask == again).all()
+    assert (keras_mask == keras_again).all()
+    # Two independent masks agree in half of their places, give or take.
+    assert 0.4 < np.mean(torch_mask == keras_mask) < 0.6
+    assert 0.4 < np.mean(torch_mask == shifted) < 0.6
+    assert (keras_mask == same).all()
+
+
+def test_mixed_precision(torch_says, keras_says):
+    name = "mixed: weights, logits, loss"
+    assert torch_says[name] == ["float32", "bfloat16", "float32"]
+    assert keras_says[name] == ["float32", "bfloat16", "bfloat16"]
+    assert keras_says["optimizer of mixed_float16"] == "LossScaleOptimizer"
+
+
+def test_what_is_saved(torch_says, keras_says):
+    assert torch_says["saved weights"] == ["bias", "weight"]
+    assert torch_says["saved module"] == "raises UnpicklingError"
+    assert keras_says["saved files"] == ["config.json", "metadata.json", "model.weights.h5"]
+    assert keras_says["saved model"] == "Sequential"
+    assert keras_says["saved optimizer's steps"] == 1
 
 
 if __name__ == "__main__":
