@@ -45,6 +45,15 @@ def compute_gradients(
     return figures
 
 
+def nearest_kink(model: Sequential) -> dict[str, np.ndarray]:
+    """The smallest absolute input of any ReLU in the last batch, as the array `nearest kink`.
+
+    Where it is within rounding of zero, chance decides whether a gradient passes.
+    """
+    inputs = [layer.inputs for layer in model.layers if isinstance(layer, ReLU)]
+    return {"nearest kink": np.array(min(np.abs(each).min() for each in inputs))}
+
+
 def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> None:
     """Train, and emit the first batch's gradients, the weights after each step, each epoch's end.
 
@@ -54,9 +63,9 @@ def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> No
     _, model, optimizer, train_set, test_set = build(config, dataset)
     order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
     images, labels = next(iter(make_batches(*train_set, order, config.batch_size)))
-    emit("start", compute_gradients(model, images, labels))
+    emit("start", compute_gradients(model, images, labels) | nearest_kink(model))
     clock = Clock()
-    clock.after_step = lambda: emit("step", get_weights(model))
+    clock.after_step = lambda: emit("step", get_weights(model) | nearest_kink(model))
     for epoch in LOOPS[variant](model, optimizer, train_set, test_set, config, clock):
         emit("epoch", {name: np.array(value) for name, value in asdict(epoch).items()})
 
@@ -64,18 +73,12 @@ def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> No
 def trace_control(config: TrainConfig, dataset: Dataset, emit: Emit) -> None:
     """Trace the same training with every weight nudged and the rows of each batch permuted.
 
-    Start and steps also emit `nearest kink`, the smallest absolute input of any ReLU in the batch.
-    Where rounding decides on which side of zero an input lies, trajectories part by orders of
-    magnitude, each at a step of its own; the nudge, larger than rounding, makes this control part
-    early.
+    Where rounding decides on which side of zero a ReLU's input lies, trajectories part by orders of
+    magnitude. The nudge, larger than rounding, makes this control part from the oracle early.
     """
     _, model, optimizer, train_set, test_set = build(config, dataset)
     for weight in model.parameters():
         weight *= 1 + NUDGE
-
-    def nearest_kink() -> dict[str, np.ndarray]:
-        inputs = [layer.inputs for layer in model.layers if isinstance(layer, ReLU)]
-        return {"nearest kink": np.array(min(np.abs(each).min() for each in inputs))}
 
     def step(model: Sequential, optimizer: Adam, images: np.ndarray, labels: np.ndarray) -> Tensors:
         rows = np.random.default_rng(len(labels)).permutation(len(labels))
@@ -83,8 +86,8 @@ def trace_control(config: TrainConfig, dataset: Dataset, emit: Emit) -> None:
 
     order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
     images, labels = next(iter(make_batches(*train_set, order, config.batch_size)))
-    emit("start", compute_gradients(model, images, labels) | nearest_kink())
+    emit("start", compute_gradients(model, images, labels))
     clock = Clock()
-    clock.after_step = lambda: emit("step", get_weights(model) | nearest_kink())
+    clock.after_step = lambda: emit("step", get_weights(model))
     for epoch in train(model, optimizer, train_set, test_set, config, clock, step):
         emit("epoch", {name: np.array(value) for name, value in asdict(epoch).items()})
