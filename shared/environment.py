@@ -3,6 +3,8 @@
 import importlib.metadata
 import os
 import platform
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +21,7 @@ def describe_environment() -> dict[str, object]:
         "processor": processor_name(),
         "physical_cores": psutil.cpu_count(logical=False),
         "logical_cores": psutil.cpu_count(),
+        "accelerators": accelerators(),
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": list(psutil.getloadavg()),
         "versions": {package: _version(package) for package in PACKAGES},
@@ -33,6 +36,21 @@ def processor_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def accelerators() -> list[str]:
+    """Names of the GPUs that the system reports, without asking any framework."""
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return ["Apple GPU"]
+    if not shutil.which("nvidia-smi"):
+        return []
+    listed = subprocess.run(
+        ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return listed.stdout.splitlines() if listed.returncode == 0 else []
 
 
 def peak_memory_bytes() -> int:
