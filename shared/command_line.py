@@ -105,7 +105,7 @@ def main(name: str) -> int:
         if slug := os.environ.get(CHILD_VARIABLE):
             from shared.single_run import run_as_child
 
-            return run_as_child(name, variant, config, output_dir, slug, clock)
+            run_as_child(name, variant, config, output_dir, slug, clock)
         from shared.alone import run_alone
 
         return run_alone(name, variant, config, output_dir, clock)

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 
 from shared.clock import PHASES
 from shared.datasets import Dataset
@@ -113,48 +112,38 @@ def plot_predictions(
     others = np.setdiff1d(np.arange(min(len(disagree), 2 * cells)), disputed)
     rows = np.concatenate([disputed, others])[:cells]
 
-    height = 1.25 + 0.19 * len(predicted)
-    figure = Figure(figsize=(1.75 * GRID_COLUMNS, height * GRID_ROWS + 1.2), layout="constrained")
-    grid = figure.subplots(GRID_ROWS, GRID_COLUMNS, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for axes, row in zip(grid.flat, rows, strict=False):
-        answers = {run: labels[row] for run, labels in predicted.items()}
-        _draw_answer(axes, dataset, int(row), answers, bool(disagree[row]))
+    # One mosaic in one pair of axes: a pair for each image would take ten times as long to draw.
+    side = math.isqrt(dataset.test_images.shape[1])
+    margin, line = side / 4, side / 6
+    width, height = side + 2 * margin, side + (len(predicted) + 2.5) * line
+    figure = Figure(figsize=(14, 14 * GRID_ROWS * height / (GRID_COLUMNS * width) + 0.8))
+    axes = figure.add_axes((0, 0.05, 1, 0.88))
+    axes.set_axis_off()
+    for cell, row in enumerate(rows):
+        left = cell % GRID_COLUMNS * width + margin
+        top = cell // GRID_COLUMNS * height + 1.2 * line
+        truth = dataset.test_labels[row]
+        image = dataset.test_images[row].reshape(side, side)
+        axes.imshow(image, cmap="gray_r", extent=(left, left + side, top + side, top))
+        middle = {"x": left + side / 2, "ha": "center", "fontsize": 8.5}
+        axes.text(y=top - 0.3 * line, s=f"{row}: {dataset.class_names[truth]}", **middle)
+        if disagree[row]:
+            frame = Rectangle((left, top), side, side, fill=False, edgecolor=DISAGREE, linewidth=4)
+            axes.add_patch(frame)
+        for number, (run, labels) in enumerate(predicted.items(), start=1):
+            answer = f"{run}: {dataset.class_names[labels[row]]}"
+            color = RIGHT if labels[row] == truth else WRONG
+            axes.text(y=top + side + number * line, s=answer, color=color, **middle)
+    # Drawing an image sets the limits anew.
+    axes.set(xlim=(0, GRID_COLUMNS * width), ylim=(GRID_ROWS * height, 0))
     count = int(disagree.sum())
     disputes = f"; the runs disagree about {count:,} of {len(disagree):,} images"
     figure.suptitle(f"Predictions on {title(result)}" + (disputes if len(predicted) > 1 else ""))
     handles = [Patch(color=RIGHT, label="right"), Patch(color=WRONG, label="wrong")]
     if count:
         handles.append(Patch(color=DISAGREE, label="the runs disagree"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False)
     _save(figure, path)
-
-
-def _draw_answer(
-    axes: Axes, dataset: Dataset, row: int, answers: Mapping[str, int], disputed: bool
-) -> None:
-    """One test image, its number and true class above, each run's answer below."""
-    side = math.isqrt(dataset.test_images.shape[1])
-    truth = dataset.test_labels[row]
-    axes.imshow(dataset.test_images[row].reshape(side, side), cmap="gray_r")
-    axes.set_title(f"{row}: {dataset.class_names[truth]}", fontsize=9)
-    for line, (run, answer) in enumerate(answers.items()):
-        axes.text(
-            0.5,
-            -0.04 - 0.16 * line,
-            f"{run}: {dataset.class_names[answer]}",
-            color=RIGHT if answer == truth else WRONG,
-            fontsize=8,
-            ha="center",
-            va="top",
-            transform=axes.transAxes,
-        )
-    if disputed:
-        axes.set_axis_on()
-        axes.set(xticks=[], yticks=[])
-        for spine in axes.spines.values():
-            spine.set(color=DISAGREE, linewidth=4)
 
 
 def plot_attribution(attribution: "Attribution", path: Path) -> None:
