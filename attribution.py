@@ -6,6 +6,7 @@ frameworks compute. The last rungs are all of Keras's defaults at once and, as t
 is nothing, the same training with only the rounding changed.
 """
 
+import shutil
 import statistics
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -194,8 +195,10 @@ def _show(interval: MeanInterval, scale: float, form: str) -> str:
     text = format(scale * interval.mean, form)
     if interval.low is None or interval.high is None:
         return text
-    limits = f"{scale * interval.low:{form}} to {scale * interval.high:{form}}"
-    return f"{text} ({limits})" + (" *" if detectable(interval, 0) else "")
+    low, high = format(scale * interval.low, form), format(scale * interval.high, form)
+    # Nor does a star stand where all that is shown is zero.
+    star = detectable(interval, 0) and float(low) * float(high) > 0
+    return f"{text} ({low} to {high})" + (" *" if star else "")
 
 
 HEADER = ("switched", "test accuracy, points", "test loss", "training loss, last epoch")
@@ -215,7 +218,11 @@ def attribute(
     folder = claim_output_dir(output_dir, command)
     environment = describe_environment()
     report.say(console, report.describe_job(config, dataset, notice))
-    results = measure(config, repeats, console)
+    try:
+        results = measure(config, repeats, console)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder)
+        raise
     final = [epochs[-1] for epochs in results[BASE.name]]
     base = {
         figure: statistics.fmean(getattr(epoch, figure) for epoch in final)
@@ -244,8 +251,8 @@ def describe_base(attribution: Attribution) -> str:
     """The figures that the differences are measured from."""
     base = attribution.base
     return (
-        f"PyTorch's defaults after {attribution.config['epochs']} epochs, {attribution.repeats} "
-        f"seeds: test accuracy {100 * base['test_accuracy']:.2f} %, test loss "
+        f"PyTorch's defaults, epochs: {attribution.config['epochs']}, seeds: "
+        f"{attribution.repeats}: test accuracy {100 * base['test_accuracy']:.2f} %, test loss "
         f"{base['test_loss']:.4f}, training loss {base['train_loss']:.4f}."
     )
 

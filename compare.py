@@ -17,12 +17,13 @@ from shared.command_line import (
     interrupt_on_terminate,
     parse_flags,
 )
-from shared.config import ALL_RUNS, IMPLEMENTATIONS, TrainConfig, UsageError
+from shared.config import ALL_RUNS, IMPLEMENTATIONS, SEEDS, TrainConfig, UsageError
 
 if TYPE_CHECKING:
     from shared.jobs import Job
 
 PROGRAM = "python compare.py"
+DEFAULT_RUNS = ("pytorch/eager", "tensorflow/fit")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Request:
     """Train the same network in several frameworks and report them side by side."""
 
     config: TrainConfig
-    run: RunNames = ("pytorch/eager", "tensorflow/fit")
+    run: RunNames = DEFAULT_RUNS
     repeats: int | None = None
     """Paired repeats, with seed, seed + 1, ...; by default 1, and 8 with --attribute."""
     python: Repeatable[tuple[str, ...]] = ()
@@ -55,6 +56,11 @@ def plan_runs(request: Request) -> tuple[list[str], dict[str, str]]:
     """
     if request.repeats is not None and request.repeats < 1:
         raise UsageError(f"--repeats {request.repeats}: expected 1 or more.")
+    if request.config.seed + (request.repeats or 1) > SEEDS:
+        raise UsageError(
+            f"--seed {request.config.seed} --repeats {request.repeats}: expected seeds that stay "
+            f"below {SEEDS}."
+        )
     interpreters = dict.fromkeys(IMPLEMENTATIONS, sys.executable) | _interpreters(request.python)
     seen: Counter[str] = Counter()
     runs = []
@@ -79,9 +85,11 @@ def plan_jobs(
         seeded = replace(config, seed=config.seed + repeat)
         for run in runs if repeat % 2 == 0 else reversed(runs):
             slug = run.replace("/", "-").replace("#", "-")
+            title = run
             if repeats > 1:
                 slug += f"-seed{seeded.seed}"
-            jobs.append(Job(run, interpreters[run.partition("/")[0]], seeded, slug))
+                title += f", seed {seeded.seed}"
+            jobs.append(Job(run, interpreters[run.partition("/")[0]], seeded, slug, title))
     return jobs
 
 
@@ -126,12 +134,34 @@ def _starts(program: str) -> bool:
     return True
 
 
+def refuse_with_attribute(request: Request) -> None:
+    """Refuse what --attribute, which trains in NumPy, would have to ignore.
+
+    Raises:
+        UsageError: names the flag.
+    """
+    ignored = {
+        "RUN": request.run != DEFAULT_RUNS,
+        "--python": bool(request.python),
+        "--verify-only": request.verify_only,
+        "--alignment": request.config.alignment != "matched",
+        "--device": request.config.device not in ("auto", "cpu"),
+    }
+    if given := [name for name, is_given in ignored.items() if is_given]:
+        raise UsageError(
+            f"--attribute: expected without {', '.join(given)}, because it trains in NumPy, from "
+            "PyTorch's defaults to Keras's; leave that out."
+        )
+
+
 def compare(request: Request) -> int:
     """Do what was asked for; returns the exit status.
 
     Raises:
         UsageError: the request can't be met; nothing was left behind.
     """
+    if request.attribute:
+        refuse_with_attribute(request)
     runs, interpreters = plan_runs(request)
     # Only now: what reads data and draws pictures takes longer to import than --help may take.
     from shared import report
@@ -160,8 +190,13 @@ def compare(request: Request) -> int:
     verification = None
     if request.verify or request.verify_only:
         different = [run for run in runs if "#" not in run]
-        verification = verify(different, interpreters, config, len(dataset.train_labels))
-        report.say(console, *report.describe_verification(verification))
+        try:
+            verification = verify(different, interpreters, config, len(dataset.train_labels))
+        except KeyboardInterrupt:
+            if not request.verify_only:
+                shutil.rmtree(folder)
+            raise
+        report.say(console, *report.describe_verification(verification, config.alignment))
     if request.verify_only:
         return 0 if verification.passed else 1
 
@@ -190,7 +225,9 @@ def main() -> int:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"{PROGRAM}: interrupted before the first run began.", file=sys.stderr)
+        print(
+            f"{PROGRAM}: interrupted before a run was finished; nothing was kept.", file=sys.stderr
+        )
         return 1
 
 

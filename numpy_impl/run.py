@@ -49,11 +49,12 @@ def run(
     yield from LOOPS[variant](model, optimizer, train_set, test_set, config, clock)
 
     with clock.phase("evaluate"):
-        return Trained(
-            framework_version=np.__version__,
-            device=describe_device(device),
-            weights=get_weights(model),
-            test_logits=predict(model, dataset.test_images),
-            inference=measure_inference(partial(predict, model), dataset.test_images),
-            peak_device_memory_bytes=peak_device_memory(device),
-        )
+        test_logits = predict(model, dataset.test_images)
+    return Trained(
+        framework_version=np.__version__,
+        device=describe_device(device),
+        weights=get_weights(model),
+        test_logits=test_logits,
+        inference=measure_inference(partial(predict, model), dataset.test_images),
+        peak_device_memory_bytes=peak_device_memory(device),
+    )

@@ -14,6 +14,7 @@ def choose_device(name: DeviceName, float_type: FloatType) -> torch.device:
         UsageError: this machine or this build of the framework has no such device.
     """
     torch.set_default_dtype(getattr(torch, float_type))  # DIFF-20
+    torch.backends.cuda.matmul.allow_tf32 = False  # DIFF-14
     available = {
         "cuda": torch.cuda.is_available(),
         # Apple's GPUs have no float64.

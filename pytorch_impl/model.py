@@ -24,6 +24,7 @@ def build_model(hidden: tuple[int, int]) -> nn.Sequential:
 def get_weights(model: nn.Sequential) -> Weights:
     """Copy the weights out as `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on."""
     weights = {}
+    # Copies, because the next step changes the memory that `numpy()` shares.
     dense_layers = [layer for layer in model if isinstance(layer, nn.Linear)]
     for number, layer in enumerate(dense_layers, start=1):
         weights[f"dense_{number}/kernel"] = layer.weight.detach().cpu().numpy().T.copy()  # DIFF-1

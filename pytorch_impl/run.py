@@ -4,6 +4,7 @@ from collections.abc import Generator
 from functools import partial
 
 import torch
+import torch._dynamo  # torch.optim would import it with the first optimizer, which is not building
 from torch import nn
 
 from shared.clock import Clock
@@ -52,11 +53,12 @@ def run(
     yield from LOOPS[variant](model, optimizer, train_set, test_set, config, clock)
 
     with clock.phase("evaluate"):
-        return Trained(
-            framework_version=str(torch.__version__),
-            device=describe_device(device),
-            weights=get_weights(model),
-            test_logits=predict(model, dataset.test_images),
-            inference=measure_inference(partial(predict, model), dataset.test_images),
-            peak_device_memory_bytes=peak_device_memory(device),
-        )
+        test_logits = predict(model, dataset.test_images)
+    return Trained(
+        framework_version=str(torch.__version__),
+        device=describe_device(device),
+        weights=get_weights(model),
+        test_logits=test_logits,
+        inference=measure_inference(partial(predict, model), dataset.test_images),
+        peak_device_memory_bytes=peak_device_memory(device),
+    )

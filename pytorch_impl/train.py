@@ -22,7 +22,7 @@ def make_optimizer(
     model: nn.Sequential, learning_rate: float, alignment: Alignment
 ) -> torch.optim.Optimizer:
     """Adam, with its epsilon as the alignment says."""
-    # One place and value of epsilon under all alignments: the others come to meet it.
+    # PyTorch's epsilon is the reference: under every alignment it is Keras's that is adjusted.
     return torch.optim.Adam(model.parameters(), lr=learning_rate, eps=ADAM_EPSILON)  # DIFF-3
 
 

@@ -4,7 +4,7 @@ import importlib.util
 import sys
 
 LIBRARIES = (
-    *("filelock", "jinja2", "matplotlib", "msgspec", "numpy", "pooch", "psutil"),
+    *("filelock", "matplotlib", "msgspec", "numpy", "pooch", "psutil"),
     *("rich", "safetensors", "scipy", "sklearn", "threadpoolctl", "tyro"),
 )
 

@@ -106,9 +106,10 @@ def main(name: str) -> int:
             from shared.single_run import run_as_child
 
             run_as_child(name, variant, config, output_dir, slug, clock)
-        from shared.alone import run_alone
+        else:
+            from shared.alone import run_alone
 
-        return run_alone(name, variant, config, output_dir, clock)
+            return run_alone(name, variant, config, output_dir, clock)
     except UsageError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Every number that the two sides must share, validated once; each field is a command-line flag."""
+"""Every number that all sides must share, validated once; each field is a command-line flag."""
 
 import math
 import os
@@ -17,6 +17,8 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 IMAGE_SIZE = 28 * 28
 CLASSES = 10
+# NumPy, torch and Keras all take seeds below this.
+SEEDS = 2**32
 # PyTorch's default; Keras's is 1e-7.
 ADAM_EPSILON = 1e-8
 
@@ -115,7 +117,7 @@ class TrainConfig:
             "a finite number above 0",
         )
         _require(min(self.hidden) >= 1, "hidden", self.hidden, "two sizes of 1 or more")
-        _require(0 <= self.seed < 2**32, "seed", self.seed, "a number from 0 to 4294967295")
+        _require(0 <= self.seed < SEEDS, "seed", self.seed, "a number from 0 to 4294967295")
         _require(self.limit is None or self.limit >= 1, "limit", self.limit, "1 or more")
         for name, choices in CHOICES.items():
             value = getattr(self, name)

@@ -27,6 +27,8 @@ class Job:
     config: TrainConfig
     slug: str
     """The start of its files' names."""
+    title: str
+    """As in the progress display."""
 
     @property
     def implementation(self) -> str:
@@ -87,9 +89,9 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
         child.wait()
     finally:
         _end(child)
-    output = log_path.read_text(errors="replace").strip().splitlines()
-    if not output:
-        log_path.unlink()
+        output = log_path.read_text(errors="replace").strip().splitlines()
+        if not output:
+            log_path.unlink()
     if result:
         result.run = job.run
         return result
@@ -126,7 +128,7 @@ def run_jobs(jobs: Sequence[Job], folder: Path, progress: RunProgress) -> list[R
     try:
         for job in jobs:
             epochs = []
-            progress.start(job.run if job.slug.endswith(job.variant) else job.slug)
+            progress.start(job.title)
             results.append(run_job(job, folder, epochs, progress))
             progress.end(results[-1])
     except KeyboardInterrupt:
@@ -134,7 +136,7 @@ def run_jobs(jobs: Sequence[Job], folder: Path, progress: RunProgress) -> list[R
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         current, *others = jobs[len(results) :] or [None]
         if current:
-            error = f"interrupted after epoch {len(epochs)} of {current.config.epochs}"
+            error = f"ended after epoch {len(epochs)} of {current.config.epochs}"
             results.append(current.result(status="interrupted", error=error, epochs=epochs))
         results += [job.result(status="interrupted", error="not started") for job in others]
     return results

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
@@ -32,7 +33,11 @@ def plot_curves(result: ComparisonResult, path: Path) -> None:
     """
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     loss_axes, accuracy_axes = figure.subplots(1, 2)
-    for color, (run, repeats) in zip(COLORS * 9, group_by_run(result.runs).items(), strict=False):
+    groups = group_by_run(result.runs)
+    for place, (run, repeats) in enumerate(groups.items()):
+        color = COLORS[place % len(COLORS)]
+        # Curves that coincide stay visible: the first ones are drawn wider, beneath the others.
+        width = 1.5 + 2.5 * (len(groups) - 1 - place)
         # A repeat that was cut short would bend the mean of the later epochs.
         longest = max(len(repeat.epochs) for repeat in repeats)
         histories = [repeat.epochs for repeat in repeats if len(repeat.epochs) == longest]
@@ -49,14 +54,22 @@ def plot_curves(result: ComparisonResult, path: Path) -> None:
                 )
                 label = f"{run}, {part}"
                 axes.plot(
-                    epochs, values.mean(axis=0), style, color=color, marker="o", ms=3.5, label=label
+                    epochs,
+                    values.mean(axis=0),
+                    style,
+                    color=color,
+                    lw=width,
+                    marker="o",
+                    ms=width + 2,
+                    alpha=0.8,
+                    label=label,
                 )
                 if len(values) > 1:
                     low, high = values.min(axis=0), values.max(axis=0)
                     axes.fill_between(epochs, low, high, color=color, alpha=0.15, lw=0)
     for axes, name in ((loss_axes, "Cross-entropy loss"), (accuracy_axes, "Accuracy")):
         axes.set(xlabel="Epoch", title=name)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        set_epoch_ticks(axes, max(len(run.epochs) for run in result.runs))
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         if axes.lines:
@@ -184,7 +197,7 @@ def plot_attribution(attribution: "Attribution", path: Path) -> None:
     accuracy_axes.invert_yaxis()
     accuracy_axes.set(title="Final test accuracy", xlabel="Change, percentage points")
     loss_axes.set(title="Training loss", xlabel="Epoch")
-    loss_axes.xaxis.get_major_locator().set_params(integer=True)
+    set_epoch_ticks(loss_axes, max(len(effect.train_losses) for effect in attribution.effects))
     loss_axes.legend(frameon=False, fontsize=8)
     accuracy_axes.axvline(0, color="black", lw=0.8)
     loss_axes.axhline(0, color="black", lw=0.8)
@@ -197,6 +210,14 @@ def plot_attribution(attribution: "Attribution", path: Path) -> None:
         "with 95 % intervals"
     )
     _save(figure, path)
+
+
+def set_epoch_ticks(axes: Axes, epochs: int) -> None:
+    """Mark whole epochs only, all of them where they are few."""
+    if epochs <= 20:
+        axes.set_xticks(range(1, epochs + 1))
+    else:
+        axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def title(result: ComparisonResult) -> str:

@@ -100,8 +100,10 @@ def write_report(result: ComparisonResult, dataset: Dataset, folder: Path) -> No
     The figures are written first, so that no failing picture can cost them.
     """
     save_results(result, folder / "results.json")
-    pictures = {"time.png": "Where the time went"}
-    plotting.plot_time(result, folder / "time.png")
+    pictures = {}
+    if any(run.phases for run in result.runs):
+        pictures["time.png"] = "Where the time went"
+        plotting.plot_time(result, folder / "time.png")
     if any(run.epochs for run in result.runs):
         pictures["curves.png"] = "Learning curves"
         plotting.plot_curves(result, folder / "curves.png")
@@ -126,6 +128,12 @@ def completed_by_run(result: ComparisonResult) -> dict[str, list[RunResult]]:
     return group_by_run([run for run in result.runs if run.status == "completed"])
 
 
+def latency(run: RunResult, batch_size: int) -> float | None:
+    """Median seconds of one prediction call, if it was measured at that batch size."""
+    measured = {each.batch_size: each.median_seconds for each in run.inference}
+    return measured.get(batch_size)
+
+
 Row = tuple[str, Callable[[RunResult], float | None], Callable[[float], str]]
 
 ROWS: tuple[Row, ...] = (
@@ -138,7 +146,20 @@ ROWS: tuple[Row, ...] = (
         lambda value: f"{value:,.0f}",
     ),
     ("time to first step", lambda run: run.time_to_first_step_seconds, lambda v: f"{v:.2f} s"),
+    *(
+        (
+            f"inference, batch of {size}",
+            lambda run, size=size: latency(run, size),
+            lambda value: f"{1000 * value:.2f} ms",
+        )
+        for size in (1, 1000)
+    ),
     ("peak memory", lambda run: run.peak_memory_bytes, lambda value: f"{value / 2**20:,.0f} MiB"),
+    (
+        "peak GPU memory",
+        lambda run: run.peak_device_memory_bytes,
+        lambda value: f"{value / 2**20:,.0f} MiB",
+    ),
     ("wall time", lambda run: run.wall_seconds, lambda value: f"{value:.1f} s"),
 )
 
@@ -154,14 +175,21 @@ def table(result: ComparisonResult) -> list[list[str]]:
             values = [figure(run) for run in repeats if run.status == "completed"]
             known = [value for value in values if value is not None]
             cells.append(show(statistics.fmean(known)) if known else "-")
-        rows.append([name, *cells])
+        if known_to_any(cells):
+            rows.append([name, *cells])
     for name, attribute in (("device", "device"), ("version", "framework_version")):
         cells = [
             ", ".join(sorted({getattr(run, attribute) or "-" for run in repeats}))
             for repeats in groups.values()
         ]
-        rows.append([name, *cells])
+        if known_to_any(cells):
+            rows.append([name, *cells])
     return rows
+
+
+def known_to_any(cells: Sequence[str]) -> bool:
+    """Whether a row of the table says anything."""
+    return any(cell != "-" for cell in cells)
 
 
 def _statuses(repeats: Sequence[RunResult]) -> str:
@@ -178,13 +206,20 @@ def in_words(result: ComparisonResult) -> list[str]:
     if result.dataset.notice:
         sentences.append(f"NOTICE: {result.dataset.notice}")
     if result.verification and not result.verification.passed:
-        sentences += describe_verification(result.verification)[:1]
+        sentences += describe_verification(result.verification, result.config["alignment"])[:1]
     devices = {run.run: run.device for run in result.runs if run.device}
     if len(set(devices.values())) > 1:
         where = ", ".join(f"{run} on {device}" for run, device in devices.items())
         sentences.append(
             f"WARNING: the runs used different devices ({where}). "
             "Their timings compare devices, not frameworks."
+        )
+    cores = result.environment["physical_cores"]
+    load = result.environment["load_average"][0]
+    if cores and load > cores / 2:
+        sentences.append(
+            f"WARNING: the machine was busy when the comparison began (load {load:.1f} on {cores} "
+            "cores), so its timings may not be repeatable."
         )
     sentences += [
         f"{run.run} (seed {run.seed}) {run.status}: {run.error}"
@@ -220,15 +255,28 @@ def say(console: Console, *lines: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def describe_verification(verification: Verification) -> list[str]:
-    """The verdict of the verification, then one line a run."""
+# What the timed runs have beyond what is verified, by alignment.
+BEYOND_EXACT = {
+    "defaults": " Timed are the frameworks' defaults: initial weights and Adam's epsilon differ.",
+    "matched": " Timed is `matched`: only Adam's epsilon has another place in each framework.",
+    "exact": "",
+}
+
+
+def describe_verification(verification: Verification, alignment: str) -> list[str]:
+    """The verdict of the verification, then one line a run.
+
+    Args:
+        alignment: of the timed runs; verified is always `exact`.
+    """
     verdict = (
-        "passed: from the same weights and batches all runs compute the same"
+        "passed: from the same weights and batches, under `exact`, all runs compute the same"
         if verification.passed
         else "FAILED: the timings do not compare equal computations"
     )
     return [
-        f"Verification {verdict} ({verification.steps} steps, {verification.seconds:.1f} s).",
+        f"Verification {verdict} ({verification.steps} steps, {verification.seconds:.1f} s)."
+        + BEYOND_EXACT[alignment],
         *(f"  {run.run} {run.message}" for run in verification.runs),
     ]
 
@@ -242,7 +290,7 @@ def markdown(result: ComparisonResult, pictures: Mapping[str, str]) -> str:
     header, *rows = table(result)
     verified = []
     if result.verification:
-        verdict, *findings = describe_verification(result.verification)
+        verdict, *findings = describe_verification(result.verification, result.config["alignment"])
         # A failure is among the words already.
         verified = [verdict, ""] if result.verification.passed else []
         verified += [*(f"- {finding.strip()}" for finding in findings), ""]

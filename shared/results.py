@@ -67,15 +67,16 @@ class RunResult:
     weights: str | None = None
     predictions: str | None = None
 
-    def set_speed(self, train_size: int) -> None:
+    def set_speed(self, train_size: int, first_step_seconds: float) -> None:
         """Set the epoch time: the median without the first epoch, which also traces and warms up.
 
         Args:
             train_size: training images per epoch.
+            first_step_seconds: taken off where the first epoch is the only one.
         """
-        seconds = [epoch.train_seconds for epoch in self.epochs]
-        if seconds:
-            self.epoch_seconds = statistics.median(seconds[1:] or seconds)
+        first, *others = [epoch.train_seconds for epoch in self.epochs] or [None]
+        if first is not None:
+            self.epoch_seconds = statistics.median(others or [first - first_step_seconds])
             self.samples_per_second = train_size / self.epoch_seconds
 
 

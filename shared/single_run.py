@@ -120,7 +120,7 @@ def train_and_save(
         result.status, result.error = "diverged", str(error)
     except KeyboardInterrupt:
         result.status = "interrupted"
-        result.error = f"interrupted after epoch {len(result.epochs)} of {config.epochs}"
+        result.error = f"ended after epoch {len(result.epochs)} of {config.epochs}"
     else:
         result.status = "completed"
         result.framework_version, result.device = trained.framework_version, trained.device
@@ -133,7 +133,7 @@ def train_and_save(
         result.predictions = f"{slug}.predictions.safetensors"
         write_atomically(folder / result.weights, save(trained.weights))
         write_atomically(folder / result.predictions, save({"logits": trained.test_logits}))
-    result.set_speed(len(dataset.train_labels))
+    result.set_speed(len(dataset.train_labels), clock.seconds["first_step"])
     result.peak_memory_bytes = peak_memory_bytes()
     clock.switch("other")
     result.phases, result.wall_seconds = dict(clock.seconds), clock.wall_seconds()

@@ -1,1 +1,1 @@
-"""The network in TensorFlow/Keras. Read data, model, train, evaluate, in this order."""
+"""The network in TensorFlow/Keras. Read data, model, loss, train, evaluate, in this order."""

@@ -10,7 +10,8 @@ class AlignedAdam(keras.optimizers.Adam):
 
     Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), Algorithm 1, instead of the
     rearrangement at the end of their section 2. The bias corrections are computed in float64,
-    because 1 - 0.999^t loses half of float32's digits in the first steps.
+    because 1 - 0.999^t loses half of float32's digits in the first steps. Keras offers no public
+    way to the moments of a variable, hence the private names.
     """
 
     def update_step(

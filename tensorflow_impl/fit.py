@@ -14,6 +14,21 @@ from .data import make_batches
 from .train import Tensors
 
 
+class StepDone(keras.callbacks.Callback):
+    """Tells the clock when the first step begins and when each step is over."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        if self.clock.time_to_first_step is None:
+            self.clock.switch("first_step")
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.clock.step_done()
+
+
 def fit(
     model: keras.Sequential,
     optimizer: keras.optimizers.Optimizer,
@@ -23,11 +38,12 @@ def fit(
     clock: Clock,
 ) -> Iterator[EpochResult]:
     """Train as `train` does, and yield the same figures, from what Keras measures."""
-    model.compile(  # DIFF-13
-        optimizer=optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),  # DIFF-6
-        metrics=["accuracy"],
-    )
+    with clock.phase("build"):
+        model.compile(  # DIFF-13
+            optimizer=optimizer,
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),  # DIFF-6
+            metrics=["accuracy"],
+        )
     size, test_size = len(train_set[0]), len(test_set[0])
     test_batches = make_batches(*test_set, np.arange(test_size), batch_size=1000)
     for epoch in range(1, config.epochs + 1):
@@ -55,18 +71,3 @@ def fit(
             training.seconds,
             evaluating.seconds,
         )
-
-
-class StepDone(keras.callbacks.Callback):
-    """Tells the clock when the first step begins and when each step is over."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self.clock = clock
-
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        if self.clock.time_to_first_step is None:
-            self.clock.switch("first_step")
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.clock.step_done()

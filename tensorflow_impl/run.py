@@ -22,6 +22,7 @@ from .train import Tensors, make_optimizer, train, train_step
 
 LOOPS = {
     "eager": train,
+    # Traced twice: for full batches, and for the last one where it is smaller.
     "graph": partial(train, step=tf.function(train_step)),  # DIFF-12
     "fit": fit,
 }
@@ -59,11 +60,12 @@ def run(
     yield from LOOPS[variant](model, optimizer, train_set, test_set, config, clock)
 
     with clock.phase("evaluate"):
-        return Trained(
-            framework_version=f"{tf.__version__} (Keras {keras.__version__})",
-            device=describe_device(device),
-            weights=get_weights(model),
-            test_logits=predict(model, dataset.test_images),
-            inference=measure_inference(partial(predict, model), dataset.test_images),
-            peak_device_memory_bytes=peak_device_memory(device),
-        )
+        test_logits = predict(model, dataset.test_images)
+    return Trained(
+        framework_version=f"{tf.__version__} (Keras {keras.__version__})",
+        device=describe_device(device),
+        weights=get_weights(model),
+        test_logits=test_logits,
+        inference=measure_inference(partial(predict, model), dataset.test_images),
+        peak_device_memory_bytes=peak_device_memory(device),
+    )

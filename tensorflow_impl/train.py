@@ -26,10 +26,10 @@ def make_optimizer(
     if alignment == "defaults":
         optimizer = keras.optimizers.Adam(learning_rate)  # DIFF-3
     elif alignment == "matched":
-        optimizer = keras.optimizers.Adam(learning_rate, epsilon=ADAM_EPSILON)
+        optimizer = keras.optimizers.Adam(learning_rate, epsilon=ADAM_EPSILON)  # DIFF-3
     else:
         optimizer = AlignedAdam(learning_rate, epsilon=ADAM_EPSILON)  # DIFF-21
-    # Now, because inside a traced step no variable may be created.
+    # Now, because a traced step may create variables in its first call only.
     optimizer.build(model.trainable_variables)  # DIFF-25
     return optimizer
 

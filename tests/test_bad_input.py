@@ -51,6 +51,9 @@ def test_one_implementation_refuses(package, case, tmp_path):
 
 
 COMPARE_ONLY = {
+    "seeds beyond the last": (["--seed", "4294967295", "--repeats", "2"], "--repeats 2"),
+    "attribution of runs": (["--attribute", "pytorch/eager"], "RUN"),
+    "attribution on a GPU": (["--attribute", "--device", "cuda"], "--device"),
     "unknown variant": (["tensorflow/nope"], "tensorflow/nope"),
     "unknown implementation": (["jax/eager"], "jax/eager"),
     "no repeats": (["--repeats", "0"], "--repeats 0"),

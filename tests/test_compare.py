@@ -174,7 +174,7 @@ def test_an_interrupted_comparison_keeps_what_is_finished(how, tmp_path):
         command.send_signal(how)
         rest = command.stdout.read()
     assert command.returncode == 1
-    assert "interrupted after epoch" in rest
+    assert "interrupted: ended after epoch" in rest
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
     current, never = load_results(tmp_path / "out" / "results.json").runs
