@@ -37,7 +37,7 @@ def plot_curves(result: ComparisonResult, path: Path) -> None:
     for place, (run, repeats) in enumerate(groups.items()):
         color = COLORS[place % len(COLORS)]
         # Curves that coincide stay visible: the first ones are drawn wider, beneath the others.
-        width = 1.5 + 2.5 * (len(groups) - 1 - place)
+        width = 1.5 + 3 * (len(groups) - 1 - place) / max(1, len(groups) - 1)
         # A repeat that was cut short would bend the mean of the later epochs.
         longest = max(len(repeat.epochs) for repeat in repeats)
         histories = [repeat.epochs for repeat in repeats if len(repeat.epochs) == longest]
