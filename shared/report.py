@@ -177,6 +177,14 @@ def table(result: ComparisonResult) -> list[list[str]]:
             cells.append(show(statistics.fmean(known)) if known else "-")
         if known_to_any(cells):
             rows.append([name, *cells])
+    if result.verification:
+        verified = {run.run: run.figures.get("float64", {}) for run in result.verification.runs}
+        for figure in ("logits", "gradients", "weights"):
+            # The second of two equal runs was verified with the first.
+            offs = [verified.get(run.partition("#")[0], {}).get(figure) for run in groups]
+            cells = ["-" if off is None else f"{off:.0e}" for off in offs]
+            if known_to_any(cells):
+                rows.append([f"off the oracle, {figure}", *cells])
     for name, attribute in (("device", "device"), ("version", "framework_version")):
         cells = [
             ", ".join(sorted({getattr(run, attribute) or "-" for run in repeats}))

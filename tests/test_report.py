@@ -513,3 +513,13 @@ def test_a_busy_machine_is_a_warning(dataset):
     assert not any("busy" in line for line in report.in_words(result))
     result.environment = {**ENVIRONMENT, "physical_cores": 2, "load_average": [1.5, 0, 0]}
     assert any("WARNING: the machine was busy" in line for line in report.in_words(result))
+
+
+def test_the_table_shows_how_far_from_the_oracle(dataset):
+    verification = make_verification(True)
+    verification.runs[0].figures = {"float64": {"logits": 4e-16, "weights": 2e-15}}
+    runs = [make_run("pytorch/eager"), make_run("pytorch/eager#2"), make_run("numpy/reference")]
+    rows = rows_of(make_result(dataset, *runs, verification=verification))
+    assert rows["off the oracle, logits"] == ["4e-16", "4e-16", "-"]
+    assert rows["off the oracle, weights"] == ["2e-15", "2e-15", "-"]
+    assert "off the oracle, gradients" not in rows
