@@ -6,7 +6,6 @@ frameworks compute. The last rungs are all of Keras's defaults at once and, as t
 is nothing, the same training with only the rounding changed.
 """
 
-import shutil
 import statistics
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -28,7 +27,7 @@ from shared.config import ADAM_EPSILON, TrainConfig
 from shared.datasets import Dataset
 from shared.environment import describe_environment
 from shared.initial_weights import initial_weights
-from shared.outputs import claim_output_dir, current_command
+from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.results import EpochResult, MeanInterval, write_atomically
 from shared.single_run import load
 from shared.statistics import detectable, paired_interval
@@ -221,7 +220,7 @@ def attribute(
     try:
         results = measure(config, repeats, console)
     except KeyboardInterrupt:
-        shutil.rmtree(folder)
+        abandon_output_dir(folder)
         raise
     final = [epochs[-1] for epochs in results[BASE.name]]
     base = {

@@ -168,7 +168,7 @@ def compare(request: Request) -> int:
     from shared.clock import Clock
     from shared.environment import describe_environment
     from shared.jobs import run_jobs
-    from shared.outputs import claim_output_dir, current_command
+    from shared.outputs import abandon_output_dir, claim_output_dir, current_command
     from shared.progress import RunProgress
     from shared.single_run import load, prepare
     from verification import verify
@@ -194,7 +194,7 @@ def compare(request: Request) -> int:
             verification = verify(different, interpreters, config, len(dataset.train_labels))
         except KeyboardInterrupt:
             if not request.verify_only:
-                shutil.rmtree(folder)
+                abandon_output_dir(folder)
             raise
         report.say(console, *report.describe_verification(verification, config.alignment))
     if request.verify_only:
@@ -203,7 +203,7 @@ def compare(request: Request) -> int:
     with RunProgress(console, config, dataset) as progress:
         results = run_jobs(jobs, folder, progress)
     if all(result.status == "unavailable" for result in results):
-        shutil.rmtree(folder)
+        abandon_output_dir(folder)
         raise UsageError(" ".join(dict.fromkeys(result.error for result in results)))
     comparison = report.assemble(
         command, config, dataset, notice, environment, results, verification

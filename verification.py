@@ -48,6 +48,30 @@ KINK = {"float64": 1e-14, "float32": 1e-5}
 BEHIND_A_KINK = {"start": 1.0, "epoch": 0.05}
 CONTROL_FACTOR = 10
 
+# Of time, and what only the oracle tells.
+IGNORED = ("train_seconds", "evaluate_seconds", "nearest kink")
+
+# How a moment is called in a message.
+NEXT = {
+    "step": "another step",
+    "epoch": "the end of the epoch",
+    "start": "a start",
+    None: "nothing",
+}
+
+# Under which name the largest error of each array is reported; all else is gradients or weights.
+GROUPS = {
+    "images": "first batch",
+    "labels": "first batch",
+    "logits": "logits",
+    "loss": "loss",
+    "train_loss": "epochs",
+    "train_accuracy": "epochs",
+    "test_loss": "epochs",
+    "test_accuracy": "epochs",
+    "epoch": "epochs",
+}
+
 Arrays = Mapping[str, np.ndarray]
 Moment = tuple[str, Arrays]
 
@@ -113,10 +137,6 @@ class Reference:
                 scale = 1 if kind == "step" else np.abs(value).max() or 1
                 errors[name] = float(np.abs(difference).max() / scale)
         return errors
-
-
-# Of time, and what only the oracle tells.
-IGNORED = ("train_seconds", "evaluate_seconds", "nearest kink")
 
 
 def verify(
@@ -264,26 +284,6 @@ def judge(verdict: RunVerification, trace: Iterable[Moment], reference: Referenc
             )
             failed = True
     verdict.figures[reference.float_type] = largest
-
-
-NEXT = {
-    "step": "another step",
-    "epoch": "the end of the epoch",
-    "start": "a start",
-    None: "nothing",
-}
-
-GROUPS = {
-    "images": "first batch",
-    "labels": "first batch",
-    "logits": "logits",
-    "loss": "loss",
-    "train_loss": "epochs",
-    "train_accuracy": "epochs",
-    "test_loss": "epochs",
-    "test_accuracy": "epochs",
-    "epoch": "epochs",
-}
 
 
 def diagnose(kind: str, step: int, off: Sequence[str], errors: Mapping[str, float]) -> str:

@@ -1,13 +1,12 @@
 """`python -m pytorch_impl` and its twins: one implementation, run for a person."""
 
-import shutil
 from pathlib import Path
 
 from shared import report
 from shared.clock import Clock
 from shared.config import TrainConfig, UsageError
 from shared.environment import describe_environment
-from shared.outputs import claim_output_dir, current_command
+from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.results import EpochResult
 from shared.single_run import load, prepare, train_and_save
 
@@ -33,7 +32,7 @@ def run_alone(
     try:
         result = train_and_save(name, variant, config, dataset, clock, folder, slug, show)
     except UsageError:
-        shutil.rmtree(folder)
+        abandon_output_dir(folder)
         raise
     comparison = report.assemble(command, config, dataset, notice, environment, [result])
     report.write_report(comparison, dataset, folder)

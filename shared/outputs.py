@@ -1,6 +1,8 @@
 """Where a command puts what it writes: a folder of its own, never somebody else's."""
 
+import contextlib
 import shlex
+import shutil
 import sys
 from datetime import UTC, datetime
 from itertools import count
@@ -41,6 +43,14 @@ def claim_output_dir(requested: Path | None, command: str) -> Path:
             f"--output-dir {folder}: cannot be written ({error.strerror}); choose another folder."
         ) from None
     return folder
+
+
+def abandon_output_dir(folder: Path) -> None:
+    """Remove a claimed folder with all that is in it, and `results` if nothing else is there."""
+    shutil.rmtree(folder)
+    if folder.parent == Path("results"):
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()
 
 
 def _unique_folder(parent: Path) -> Path:
