@@ -51,7 +51,8 @@ class Job:
         """The result of a run that did not report one itself."""
         framework = IMPLEMENTATIONS[self.implementation].framework
         config = self.config
-        return RunResult(self.run, framework, self.variant, config.seed, config.threads, **known)
+        shared = (config.seed, config.threads, config.batch_size)
+        return RunResult(self.run, framework, self.variant, *shared, **known)
 
 
 def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProgress) -> RunResult:

@@ -40,13 +40,18 @@ class InferenceResult:
 
 @dataclass
 class RunResult:
-    """One run: what it was, how it ended, what it reached and where its time went."""
+    """One run: what it was, how it ended, what it reached and where its time went.
+
+    `energy_joules` is of the whole processor while the run lasted, where the platform tells;
+    `foreign_cpus` how many cores, on average, all other processes kept busy meanwhile.
+    """
 
     run: str
     framework: str
     variant: str
     seed: int
     threads: int
+    batch_size: int
     status: Status = "failed"
     error: str | None = None
     error_output: list[str] = field(default_factory=list)
@@ -59,10 +64,13 @@ class RunResult:
     phases: dict[str, float] = field(default_factory=dict)
     wall_seconds: float | None = None
     time_to_first_step_seconds: float | None = None
+    time_to_target_seconds: float | None = None
     epoch_seconds: float | None = None
     samples_per_second: float | None = None
     peak_memory_bytes: int | None = None
     peak_device_memory_bytes: int | None = None
+    energy_joules: float | None = None
+    foreign_cpus: float | None = None
     inference: list[InferenceResult] = field(default_factory=list)
     weights: str | None = None
     predictions: str | None = None
@@ -111,10 +119,23 @@ class RatioInterval:
 
 
 @dataclass(frozen=True)
+class Floor:
+    """The matrix products of one epoch alone, as fast as one library does them.
+
+    `epoch_seconds` holds one measurement a repeat.
+    """
+
+    library: str
+    batch_size: int
+    epoch_seconds: list[float]
+
+
+@dataclass(frozen=True)
 class Pair:
     """One run set against the baseline over the seeds that both completed."""
 
     run: str
+    batch_size: int
     repeats: int
     train_time_ratio: RatioInterval
     test_accuracy_difference: MeanInterval
@@ -178,6 +199,7 @@ class ComparisonResult:
     runs: list[RunResult]
     comparison: Comparison
     verification: Verification | None = None
+    floor: list[Floor] = field(default_factory=list)
     schema: Literal["framework-comparison/1"] = SCHEMA
 
 

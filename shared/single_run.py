@@ -92,7 +92,12 @@ def train_and_save(
     """
     implementation = IMPLEMENTATIONS[name]
     result = RunResult(
-        f"{name}/{variant}", implementation.framework, variant, config.seed, config.threads
+        f"{name}/{variant}",
+        implementation.framework,
+        variant,
+        config.seed,
+        config.threads,
+        config.batch_size,
     )
 
     def record(epoch: EpochResult) -> None:

@@ -67,7 +67,8 @@ def compare_runs(runs: Sequence[RunResult]) -> Comparison:
             [run.test_accuracy - base.test_accuracy for base, run in partners]
         )
         verdict = describe_pair(name, baseline, ratio, difference, len(partners))
-        pairs.append(Pair(name, len(partners), ratio, difference, verdict))
+        batch_size = partners[0][1].batch_size
+        pairs.append(Pair(name, batch_size, len(partners), ratio, difference, verdict))
     return Comparison(baseline, pairs)
 
 

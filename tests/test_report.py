@@ -57,7 +57,7 @@ def dataset() -> Dataset:
 def make_run(name: str, seed: int = 0, speed: float = 1.0, epochs: int = 3) -> RunResult:
     """A completed run that needs `speed` seconds an epoch, the first twice that."""
     framework, _, variant = name.partition("/")
-    run = RunResult(name, framework, variant, seed, threads=2, status="completed")
+    run = RunResult(name, framework, variant, seed, threads=2, batch_size=64, status="completed")
     run.epochs = [
         EpochResult(k, 1 / k, 0.8 + k / 100, 1.1 / k, 0.9 + k / 100, speed * (1 + (k == 1)), 0.5)
         for k in range(1, epochs + 1)
@@ -76,7 +76,7 @@ def make_run(name: str, seed: int = 0, speed: float = 1.0, epochs: int = 3) -> R
 def make_unfinished(name: str, status: str, error: str, epochs: int = 0, seed: int = 0):
     """A run that ended early, after some epochs."""
     whole = make_run(name, seed, epochs=epochs or 1)
-    run = RunResult(name, whole.framework, whole.variant, seed, 2, status=status, error=error)
+    run = RunResult(name, whole.framework, whole.variant, seed, 2, 64, status=status, error=error)
     if epochs:
         run.epochs, run.phases, run.wall_seconds = whole.epochs, whole.phases, whole.wall_seconds
         run.set_speed(1437, 0.0)

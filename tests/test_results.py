@@ -15,6 +15,7 @@ from shared.results import (
     ComparisonResult,
     DatasetFacts,
     EpochResult,
+    Floor,
     InferenceResult,
     MeanInterval,
     Pair,
@@ -69,6 +70,7 @@ def make_result() -> ComparisonResult:
         variant="reference",
         seed=3,
         threads=2,
+        batch_size=64,
         status="completed",
         error="none",
         error_output=["a line"],
@@ -81,16 +83,19 @@ def make_result() -> ComparisonResult:
         phases={"train": 2.0, "other": 1.0},
         wall_seconds=3.0,
         time_to_first_step_seconds=0.5,
+        time_to_target_seconds=1.5,
         epoch_seconds=2.0,
         samples_per_second=30000.0,
         peak_memory_bytes=2**33,
         peak_device_memory_bytes=2**34,
+        energy_joules=12.5,
+        foreign_cpus=0.25,
         inference=[InferenceResult(64, 0.001, 0.002)],
         weights="weights.safetensors",
         predictions="predictions.safetensors",
     )
     limits = (1.5, 1.25, 1.75)
-    pair = Pair("other", 5, RatioInterval(*limits), MeanInterval(*limits), "words")
+    pair = Pair("other", 64, 5, RatioInterval(*limits), MeanInterval(*limits), "words")
     return ComparisonResult(
         created="2026-01-02T03:04:05+00:00",
         command="python compare.py",
@@ -107,6 +112,7 @@ def make_result() -> ComparisonResult:
             1.5,
             [RunVerification("other", False, "off", {"float64": {"loss": 1e-9}})],
         ),
+        floor=[Floor("a BLAS", 64, [0.25, 0.5])],
     )
 
 
@@ -267,7 +273,7 @@ def test_a_reader_never_sees_a_part(tmp_path, monkeypatch):
     ("seconds", "expected"), [([9.0, 2, 4, 3], 3), ([9.0, 2, 4], 3), ([9.0], 8), ([], None)]
 )
 def test_speed_leaves_out_the_first_epoch(seconds, expected):
-    run = RunResult("numpy/reference", "numpy", "reference", 0, 1)
+    run = RunResult("numpy/reference", "numpy", "reference", 0, 1, 64)
     run.epochs = [EpochResult(i, 1, 0.5, 1, 0.5, each, 7) for i, each in enumerate(seconds, 1)]
     run.set_speed(600, 1.0)
     assert run.epoch_seconds == expected

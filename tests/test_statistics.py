@@ -28,7 +28,7 @@ FIGURES = st.integers(-(10**6), 10**6).map(lambda number: number / 1000)
 def make_run(name: str, seed: int = 0, seconds: float = 1.0, accuracy: float = 0.9, **others):
     """A completed run, unless told otherwise."""
     known = {"status": "completed", "epoch_seconds": seconds, "test_accuracy": accuracy}
-    return RunResult(name, "framework", "variant", seed, 1, **known | others)
+    return RunResult(name, "framework", "variant", seed, 1, 64, **known | others)
 
 
 @given(differences=st.lists(FIGURES, min_size=2, max_size=12))
