@@ -135,7 +135,7 @@ def test_keys(tmp_path):
     assert content["schema"] == "framework-comparison/1"
     assert content.keys() == {
         *("schema", "created", "command", "config", "dataset", "environment"),
-        *("verification", "runs", "comparison"),
+        *("verification", "runs", "comparison", "floor"),
     }
     assert {"name", "train_size", "test_size", "classes", "sha256"} <= content["dataset"].keys()
     (run,) = content["runs"]
