@@ -9,6 +9,7 @@ is nothing, the same training with only the rounding changed.
 import statistics
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from numpy_impl.adam import Adam
 from numpy_impl.model import Sequential, build_model, set_weights
-from numpy_impl.train import Tensors, train, train_step
+from numpy_impl.train import Tensors, train, train_epoch, train_step
 from shared import plotting, report
 from shared.clock import Clock
 from shared.config import ADAM_EPSILON, TrainConfig
@@ -119,7 +120,7 @@ def train_rung(config: TrainConfig, dataset: Dataset, rung: Rung) -> list[EpochR
                 (dataset.test_images, dataset.test_labels),
                 ordered,
                 Clock(),
-                permuted_step if rung.permuted else train_step,
+                partial(train_epoch, step=permuted_step if rung.permuted else train_step),
             )
         )
 

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,17 @@ from shared.command_line import (
     Flag,
     Repeatable,
     RunNames,
+    SharedConfig,
     interrupt_on_terminate,
     parse_flags,
 )
-from shared.config import ALL_RUNS, IMPLEMENTATIONS, SEEDS, TrainConfig, UsageError
+from shared.config import (
+    ALL_RUNS,
+    IMPLEMENTATIONS,
+    SEEDS,
+    TrainConfig,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from shared.jobs import Job
@@ -30,8 +38,10 @@ DEFAULT_RUNS = ("pytorch/eager", "tensorflow/fit")
 class Request:
     """Train the same network in several frameworks and report them side by side."""
 
-    config: TrainConfig
+    config: SharedConfig
     run: RunNames = DEFAULT_RUNS
+    batch_size: tuple[int, ...] = (64,)
+    """Images per training step; several draw the throughput of each against them."""
     repeats: int | None = None
     """Paired repeats, with seed, seed + 1, ...; by default 1, and 8 with --attribute."""
     python: Repeatable[tuple[str, ...]] = ()
@@ -42,8 +52,21 @@ class Request:
     """Only prove it: train and time nothing."""
     attribute: Flag = False
     """Measure instead how much each default that differs between the frameworks matters."""
+    floor: Flag = False
+    """Also time the matrix products alone, the lower limit, and show each run as its multiple."""
     output_dir: Path | None = None
     """Folder for the results, new or empty; by default results/<UTC time>."""
+
+    def configs(self) -> list[TrainConfig]:
+        """The configuration for each batch size.
+
+        Raises:
+            UsageError: a batch size is not as expected.
+        """
+        if len(set(self.batch_size)) < max(1, len(self.batch_size)):
+            sizes = " ".join(map(str, self.batch_size))
+            raise UsageError(f"--batch-size {sizes}: expected one or more sizes, each once.")
+        return [replace(self.config, batch_size=size) for size in self.batch_size]
 
 
 def plan_runs(request: Request) -> tuple[list[str], dict[str, str]]:
@@ -71,9 +94,12 @@ def plan_runs(request: Request) -> tuple[list[str], dict[str, str]]:
 
 
 def plan_jobs(
-    runs: Sequence[str], interpreters: dict[str, str], config: TrainConfig, repeats: int
+    runs: Sequence[str],
+    interpreters: dict[str, str],
+    configs: Sequence[TrainConfig],
+    repeats: int,
 ) -> list["Job"]:
-    """One job for each run and repeat, in the order in which they are to run.
+    """One job for each run, configuration and repeat, in the order in which they are to run.
 
     Repeats are interleaved, every second one in reverse (A B, B A, ...), so that a drift of the
     machine falls on all runs alike.
@@ -81,11 +107,14 @@ def plan_jobs(
     from shared.jobs import Job
 
     jobs = []
-    for repeat in range(repeats):
+    for repeat, config in product(range(repeats), configs):
         seeded = replace(config, seed=config.seed + repeat)
         for run in runs if repeat % 2 == 0 else reversed(runs):
             slug = run.replace("/", "-").replace("#", "-")
             title = run
+            if len(configs) > 1:
+                slug += f"-batch{config.batch_size}"
+                title += f", batch size {config.batch_size}"
             if repeats > 1:
                 slug += f"-seed{seeded.seed}"
                 title += f", seed {seeded.seed}"
@@ -146,6 +175,8 @@ def refuse_with_attribute(request: Request) -> None:
         "--verify-only": request.verify_only,
         "--alignment": request.config.alignment != "matched",
         "--device": request.config.device not in ("auto", "cpu"),
+        "--floor": request.floor,
+        "several --batch-size": len(request.batch_size) > 1,
     }
     if given := [name for name, is_given in ignored.items() if is_given]:
         raise UsageError(
@@ -173,14 +204,17 @@ def compare(request: Request) -> int:
     from shared.single_run import load, prepare
     from verification import verify
 
-    config, notice = prepare(request.config)
-    dataset = load(config, Clock())
+    configs = request.configs()
+    first, notice = prepare(configs[0])
     # All downloading is done.
+    configs = [replace(config, dataset=first.dataset, offline=True) for config in configs]
+    config = configs[0]
+    dataset = load(config, Clock())
     if request.attribute:
         from attribution import attribute
 
         return attribute(config, notice, request.repeats or 8, request.output_dir)
-    jobs = plan_jobs(runs, interpreters, replace(config, offline=True), request.repeats or 1)
+    jobs = plan_jobs(runs, interpreters, configs, request.repeats or 1)
     console = report.make_console()
     command = current_command()
     if not request.verify_only:
@@ -200,13 +234,19 @@ def compare(request: Request) -> int:
     if request.verify_only:
         return 0 if verification.passed else 1
 
+    floor = []
+    if request.floor:
+        from benchmarks.floor import measure_floor
+
+        for each in configs:
+            floor += measure_floor(each, len(dataset.train_labels), interpreters)
     with RunProgress(console, config, dataset) as progress:
-        results = run_jobs(jobs, folder, progress)
+        results, probes = run_jobs(jobs, folder, progress)
     if all(result.status == "unavailable" for result in results):
         abandon_output_dir(folder)
         raise UsageError(" ".join(dict.fromkeys(result.error for result in results)))
     comparison = report.assemble(
-        command, config, dataset, notice, environment, results, verification
+        command, config, dataset, notice, environment, results, verification, floor, probes
     )
     report.write_report(comparison, dataset, folder)
     report.print_report(comparison, console)

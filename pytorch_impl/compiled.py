@@ -108,7 +108,8 @@ def compile_steps() -> tuple[Callable[..., Tensors], Callable[..., Tensors]]:
         # One step a program, because the compiler would unroll a loop over many.  # DIFF-26
         step = torch.compile(whole_step, fullgraph=True, dynamic=False, mode="reduce-overhead")
     except RuntimeError as error:
-        raise UsageError(f"torch.compile cannot be used here: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"torch.compile cannot be used here: {reason}") from error
     return partial(train_steps, step), partial(train_steps, whole_step)
 
 

@@ -97,6 +97,11 @@ class Clock:
         if self.after_step:
             self.after_step(steps)
 
+    def read(self) -> float:
+        """Seconds from the start of the process until now."""
+        self.switch(self._phase)
+        return self.wall_seconds()
+
     def wall_seconds(self) -> float:
         """Seconds from the start of the process to the last reading: the sum of all phases."""
         return sum(self.seconds.values())

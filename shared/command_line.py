@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -30,6 +31,14 @@ RunNames = Annotated[
         + "; or all, for every run whose framework is installed.",
     ),
 ]
+
+
+@dataclass(frozen=True)
+class SharedConfig(TrainConfig):
+    """A configuration whose batch size is not a flag, but set by whoever sweeps several."""
+
+    batch_size: tyro.conf.Suppress[int] = 64
+
 
 # Set by compare.py for its children: the start of the names of the files to write.
 CHILD_VARIABLE = "COMPARISON_CHILD"

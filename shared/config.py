@@ -97,6 +97,8 @@ class TrainConfig:
     """Draws the initial weights and the order of the images."""
     limit: int | None = None
     """Use only the first LIMIT training images."""
+    target_accuracy: float = 0.97
+    """Test accuracy, a fraction, until which the time is reported."""
     alignment: Alignment = "matched"
     """Own defaults, or matched weights and hyper-parameters, or exact: Adam's epsilon as well."""
     float_type: FloatType = "float32"
@@ -119,6 +121,12 @@ class TrainConfig:
             "learning_rate",
             self.learning_rate,
             "a finite number above 0",
+        )
+        _require(
+            0 < self.target_accuracy <= 1,
+            "target_accuracy",
+            self.target_accuracy,
+            "above 0, at most 1",
         )
         _require(min(self.hidden) >= 1, "hidden", self.hidden, "two sizes of 1 or more")
         _require(0 <= self.seed < SEEDS, "seed", self.seed, "a number from 0 to 4294967295")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from shared.machine import on_battery
+
 PACKAGES = ("torch", "torchvision", "tensorflow", "keras", "numpy", "scipy", "matplotlib")
 
 
@@ -24,6 +26,7 @@ def describe_environment() -> dict[str, object]:
         "accelerators": accelerators(),
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": list(psutil.getloadavg()),
+        "on_battery": on_battery(),
         "versions": {package: _version(package) for package in PACKAGES},
     }
 

@@ -11,6 +11,7 @@ import msgspec
 
 from shared.command_line import CHILD_VARIABLE
 from shared.config import IMPLEMENTATIONS, TrainConfig
+from shared.machine import CpuReading, energy_joules, probe_seconds
 from shared.progress import RunProgress
 from shared.results import EpochResult, Event, RunResult
 
@@ -58,10 +59,15 @@ class Job:
 def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProgress) -> RunResult:
     """Run one child process to its end and return what it reports, or what became of it.
 
+    This process only waits meanwhile; from the end of the child's first epoch to that of its last
+    one it watches what other processes do.
+
     Args:
         epochs: filled while the child trains, so that they are known even if it never ends well.
     """
     result = None
+    readings: list[CpuReading] = []
+    energy = energy_joules()
     log_path = folder / f"{job.slug}.log"
     with log_path.open("wb") as log:
         # A session of its own, so that Ctrl-C reaches this process only, which then ends the child.
@@ -85,6 +91,8 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
                 continue
             if event.epoch:
                 epochs.append(event.epoch)
+                if reading := CpuReading.take(child.pid):
+                    readings.append(reading)
                 progress.epoch(epochs)
             result = event.run or result
         child.wait()
@@ -95,6 +103,10 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
             log_path.unlink()
     if result:
         result.run = job.run
+        if len(readings) > 1:
+            result.foreign_cpus = readings[0].foreign_cpus(readings[-1])
+        if energy is not None:
+            result.energy_joules = max(0.0, energy_joules() - energy)
         return result
     if child.returncode == 2 and output:
         return job.result(status="unavailable", error=output[-1].partition(": ")[2])
@@ -122,14 +134,22 @@ def _describe_death(returncode: int) -> str:
     return f"was ended by {name}{hint}"
 
 
-def run_jobs(jobs: Sequence[Job], folder: Path, progress: RunProgress) -> list[RunResult]:
-    """Run all jobs, one after the other; after Ctrl-C the rest is reported as interrupted."""
+def run_jobs(
+    jobs: Sequence[Job], folder: Path, progress: RunProgress
+) -> tuple[list[RunResult], list[float]]:
+    """Run all jobs, one after the other; after Ctrl-C the rest is reported as interrupted.
+
+    Returns:
+        The results, and how many seconds the same small piece of work took before each job.
+    """
     results: list[RunResult] = []
+    probes: list[float] = []
     epochs: list[EpochResult] = []
     try:
         for job in jobs:
             epochs = []
             progress.start(job.title)
+            probes.append(probe_seconds(job.config.threads))
             results.append(run_job(job, folder, epochs, progress))
             progress.end(results[-1])
     except KeyboardInterrupt:
@@ -140,4 +160,4 @@ def run_jobs(jobs: Sequence[Job], folder: Path, progress: RunProgress) -> list[R
             error = f"ended after epoch {len(epochs)} of {current.config.epochs}"
             results.append(current.result(status="interrupted", error=error, epochs=epochs))
         results += [job.result(status="interrupted", error="not started") for job in others]
-    return results
+    return results, probes

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import LogLocator
 
 from shared.clock import PHASES
 from shared.datasets import Dataset
@@ -33,7 +34,7 @@ def plot_curves(result: ComparisonResult, path: Path) -> None:
     """
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     loss_axes, accuracy_axes = figure.subplots(1, 2)
-    groups = group_by_run(result.runs)
+    groups = group_by_run(result.main_runs())
     for place, (run, repeats) in enumerate(groups.items()):
         color = COLORS[place % len(COLORS)]
         # Curves that coincide stay visible: the first ones are drawn wider, beneath the others.
@@ -69,7 +70,7 @@ def plot_curves(result: ComparisonResult, path: Path) -> None:
                     axes.fill_between(epochs, low, high, color=color, alpha=0.15, lw=0)
     for axes, name in ((loss_axes, "Cross-entropy loss"), (accuracy_axes, "Accuracy")):
         axes.set(xlabel="Epoch", title=name)
-        set_epoch_ticks(axes, max(len(run.epochs) for run in result.runs))
+        set_epoch_ticks(axes, max(len(run.epochs) for run in result.main_runs()))
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         if axes.lines:
@@ -83,7 +84,7 @@ def plot_time(result: ComparisonResult, path: Path) -> None:
     """Where the wall time of each run went: one stacked bar a run, mean over its repeats."""
     groups = {
         run: [repeat.phases for repeat in repeats if repeat.phases]
-        for run, repeats in group_by_run(result.runs).items()
+        for run, repeats in group_by_run(result.main_runs()).items()
     }
     groups = {run: repeats for run, repeats in groups.items() if repeats}
     figure = Figure(figsize=(11, 1.9 + 0.6 * len(groups)), layout="constrained")
@@ -156,6 +157,41 @@ def plot_predictions(
     if count:
         handles.append(Patch(color=DISAGREE, label="the runs disagree"))
     figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False)
+    _save(figure, path)
+
+
+def plot_throughput(result: ComparisonResult, path: Path) -> None:
+    """Training images per second of all runs against batch size, both logarithmic.
+
+    Where a line rises with the batch size, its framework's work per step rules; where it levels
+    off, the arithmetic does. Several repeats give their mean as a line and their range as a band.
+    """
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for place, (run, repeats) in enumerate(group_by_run(result.runs).items()):
+        color = COLORS[place % len(COLORS)]
+        speeds: dict[int, list[float]] = {}
+        for repeat in repeats:
+            if repeat.status == "completed":
+                speeds.setdefault(repeat.batch_size, []).append(repeat.samples_per_second)
+        sizes = sorted(speeds)
+        axes.plot(sizes, [np.mean(speeds[size]) for size in sizes], "o-", color=color, label=run)
+        low, high = ([limit(speeds[size]) for size in sizes] for limit in (min, max))
+        axes.fill_between(sizes, low, high, color=color, alpha=0.15, lw=0)
+    axes.set(
+        title=f"Training speed on {title(result)}",
+        xlabel="Batch size",
+        ylabel="Images per second",
+        xscale="log",
+        yscale="log",
+    )
+    axes.set_xticks(result.batch_sizes(), [str(size) for size in result.batch_sizes()])
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
     _save(figure, path)
 
 

@@ -1,5 +1,6 @@
 """What the commands tell: lines while training, the table, `summary.md`, and the files' list."""
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,12 +18,17 @@ from shared.results import (
     ComparisonResult,
     DatasetFacts,
     EpochResult,
+    Floor,
     RunResult,
     Verification,
     save_results,
     write_atomically,
 )
 from shared.statistics import compare_runs, group_by_run
+
+# Above these, figures are called doubtful: cores kept busy by others, slowest to fastest probe.
+MOST_FOREIGN_CPUS = 0.1
+MOST_DRIFT = 1.15
 
 
 def describe_job(config: TrainConfig, dataset: Dataset, notice: str | None) -> str:
@@ -73,6 +79,8 @@ def assemble(
     environment: dict[str, object],
     runs: list[RunResult],
     verification: Verification | None = None,
+    floor: Sequence[Floor] = (),
+    probes: Sequence[float] = (),
 ) -> ComparisonResult:
     """Everything that is known at the end, as it goes into `results.json`."""
     return ComparisonResult(
@@ -91,6 +99,8 @@ def assemble(
         runs=runs,
         comparison=compare_runs(runs),
         verification=verification,
+        floor=list(floor),
+        probes=list(probes),
     )
 
 
@@ -101,10 +111,13 @@ def write_report(result: ComparisonResult, dataset: Dataset, folder: Path) -> No
     """
     save_results(result, folder / "results.json")
     pictures = {}
-    if any(run.phases for run in result.runs):
+    if len(result.batch_sizes()) > 1:
+        pictures["throughput.png"] = "Training images per second against batch size"
+        plotting.plot_throughput(result, folder / "throughput.png")
+    if any(run.phases for run in result.main_runs()):
         pictures["time.png"] = "Where the time went"
         plotting.plot_time(result, folder / "time.png")
-    if any(run.epochs for run in result.runs):
+    if any(run.epochs for run in result.main_runs()):
         pictures["curves.png"] = "Learning curves"
         plotting.plot_curves(result, folder / "curves.png")
     if completed := completed_by_run(result):
@@ -119,18 +132,21 @@ def write_report(result: ComparisonResult, dataset: Dataset, folder: Path) -> No
 
 def describe_files(folder: Path) -> str:
     """The last line of a command: what it wrote where."""
-    names = sorted(path.name for path in folder.iterdir() if path.name != "command.txt")
-    return f"Written to {folder}: {', '.join(names)}"
+    paths = sorted(path for path in folder.iterdir() if path.name != "command.txt")
+    names = [path.name for path in paths if path.suffix not in (".safetensors", ".log")]
+    others = len(paths) - len(names)
+    runs = f", and {others} files of weights, predictions and logs" if others else ""
+    return f"Written to {folder}: {', '.join(names)}{runs}"
 
 
 def completed_by_run(result: ComparisonResult) -> dict[str, list[RunResult]]:
     """The completed repeats of each run; runs without one are left out."""
-    return group_by_run([run for run in result.runs if run.status == "completed"])
+    return group_by_run([run for run in result.main_runs() if run.status == "completed"])
 
 
-def latency(run: RunResult, batch_size: int) -> float | None:
-    """Median seconds of one prediction call, if it was measured at that batch size."""
-    measured = {each.batch_size: each.median_seconds for each in run.inference}
+def latency(run: RunResult, batch_size: int, figure: str) -> float | None:
+    """A figure of one prediction call, if it was measured at that batch size."""
+    measured = {each.batch_size: getattr(each, figure) for each in run.inference}
     return measured.get(batch_size)
 
 
@@ -148,11 +164,12 @@ ROWS: tuple[Row, ...] = (
     ("time to first step", lambda run: run.time_to_first_step_seconds, lambda v: f"{v:.2f} s"),
     *(
         (
-            f"inference, batch of {size}",
-            lambda run, size=size: latency(run, size),
+            f"inference, batch of {size}, {name}",
+            lambda run, size=size, figure=figure: latency(run, size, figure),
             lambda value: f"{1000 * value:.2f} ms",
         )
-        for size in (1, 1000)
+        for size in (1, 64, 1000)
+        for name, figure in (("median", "median_seconds"), ("99th percentile", "p99_seconds"))
     ),
     ("peak memory", lambda run: run.peak_memory_bytes, lambda value: f"{value / 2**20:,.0f} MiB"),
     (
@@ -160,16 +177,17 @@ ROWS: tuple[Row, ...] = (
         lambda run: run.peak_device_memory_bytes,
         lambda value: f"{value / 2**20:,.0f} MiB",
     ),
+    ("energy", lambda run: run.energy_joules, lambda value: f"{value:,.0f} J"),
     ("wall time", lambda run: run.wall_seconds, lambda value: f"{value:.1f} s"),
 )
 
 
 def table(result: ComparisonResult) -> list[list[str]]:
     """The runs as columns: a header row, then one row a figure; means over completed repeats."""
-    groups = group_by_run(result.runs)
+    groups = group_by_run(result.main_runs())
     rows = [[plotting.title(result), *groups]]
     rows.append(["status", *(_statuses(repeats) for repeats in groups.values())])
-    for name, figure, show in ROWS:
+    for name, figure, show in (*ROWS, *_rows_of(result)):
         cells = []
         for repeats in groups.values():
             values = [figure(run) for run in repeats if run.status == "completed"]
@@ -195,6 +213,55 @@ def table(result: ComparisonResult) -> list[list[str]]:
     return rows
 
 
+def tables(result: ComparisonResult) -> list[list[list[str]]]:
+    """The table of the runs, and that of the sweep if there was one."""
+    return [table(result)] + ([sweep_table(result)] if len(result.batch_sizes()) > 1 else [])
+
+
+def _rows_of(result: ComparisonResult) -> list[Row]:
+    """The rows that depend on what was asked for: the target accuracy, the floor."""
+    target = result.config["target_accuracy"]
+    rows: list[Row] = [
+        (
+            f"time to {100 * target:g} % test accuracy",
+            lambda run: run.time_to_target_seconds,
+            lambda value: f"{value:.2f} s",
+        )
+    ]
+    if floor := lowest_floor(result):
+        rows.append(
+            (
+                "training time in multiples of the floor",
+                lambda run: run.epoch_seconds and run.epoch_seconds / floor.median_seconds,
+                lambda value: f"{value:.2f}",
+            )
+        )
+    return rows
+
+
+def lowest_floor(result: ComparisonResult) -> Floor | None:
+    """The matrix products alone by the fastest library, if they were timed."""
+    floors = [each for each in result.floor if each.batch_size == result.config["batch_size"]]
+    return min(floors, key=lambda floor: floor.median_seconds, default=None)
+
+
+def sweep_table(result: ComparisonResult) -> list[list[str]]:
+    """Training images per second: a row for each batch size, a column for each run; means."""
+    names = list(group_by_run(result.runs))
+    rows = [["batch size", *(f"{name}, images/s" for name in names)]]
+    for size in result.batch_sizes():
+        cells = []
+        for name in names:
+            known = [
+                run.samples_per_second
+                for run in result.runs
+                if (run.run, run.batch_size, run.status) == (name, size, "completed")
+            ]
+            cells.append(f"{statistics.fmean(known):,.0f}" if known else "-")
+        rows.append([str(size), *cells])
+    return rows
+
+
 def known_to_any(cells: Sequence[str]) -> bool:
     """Whether a row of the table says anything."""
     return any(cell != "-" for cell in cells)
@@ -215,38 +282,104 @@ def in_words(result: ComparisonResult) -> list[str]:
         sentences.append(f"NOTICE: {result.dataset.notice}")
     if result.verification and not result.verification.passed:
         sentences += describe_verification(result.verification, result.config["alignment"])[:1]
-    devices = {run.run: run.device for run in result.runs if run.device}
-    if len(set(devices.values())) > 1:
-        where = ", ".join(f"{run} on {device}" for run, device in devices.items())
-        sentences.append(
-            f"WARNING: the runs used different devices ({where}). "
-            "Their timings compare devices, not frameworks."
-        )
-    cores = result.environment["physical_cores"]
-    load = result.environment["load_average"][0]
-    if cores and load > cores / 2:
-        sentences.append(
-            f"WARNING: the machine was busy when the comparison began (load {load:.1f} on {cores} "
-            "cores), so its timings may not be repeatable."
-        )
+    sentences += doubts(result)
     sentences += [
         f"{run.run} (seed {run.seed}) {run.status}: {run.error}"
         for run in result.runs
         if run.status != "completed"
     ]
-    return sentences + [pair.verdict for pair in result.comparison.pairs]
+    sentences += [pair.verdict for pair in result.comparison.pairs]
+    if floor := lowest_floor(result):
+        sentences.append(
+            f"The floor, the eight matrix products of a step alone, is an epoch in "
+            f"{floor.median_seconds:.3f} s with {floor.library}."
+        )
+    return sentences + paid_off(result)
+
+
+def doubts(result: ComparisonResult) -> list[str]:
+    """Why the timings may not be fair or repeatable, as far as it was noticed."""
+    environment = result.environment
+    cores = environment["physical_cores"]
+    load = environment["load_average"][0]
+    devices = {run.run: run.device for run in result.runs if run.device}
+    busy = [run for run in result.runs if (run.foreign_cpus or 0) > MOST_FOREIGN_CPUS]
+    found = []
+    if len(set(devices.values())) > 1:
+        where = ", ".join(f"{run} on {device}" for run, device in devices.items())
+        found.append(
+            f"the runs used different devices ({where}). "
+            "Their timings compare devices, not frameworks."
+        )
+    if cores and load > cores / 2:
+        found.append(
+            f"the machine was busy when the comparison began (load {load:.1f} on {cores} cores), "
+            "so its timings may not be repeatable."
+        )
+    if busy:
+        most = max(busy, key=lambda run: run.foreign_cpus)
+        found.append(
+            f"other processes were at work during {len(busy)} of {len(result.runs)} runs, most "
+            f"during {most.run} (seed {most.seed}): {most.foreign_cpus:.1f} cores on average."
+        )
+    if result.probes and max(result.probes) > MOST_DRIFT * min(result.probes):
+        low, high = (1000 * limit(result.probes) for limit in (min, max))
+        found.append(
+            f"the machine changed its speed by itself: the same small piece of work took {low:.1f} "
+            f"to {high:.1f} ms before different runs. More --repeats help, and so does --threads 1 "
+            "where cores are at times slow to hear from one another, as on virtual machines."
+        )
+    if cores and result.config["threads"] > cores:
+        found.append(
+            f"{result.config['threads']} threads share {cores} physical cores, which costs time."
+        )
+    if environment.get("on_battery"):
+        found.append("the machine runs on its battery, which lowers most processors' speed.")
+    return [f"WARNING: {doubt}" for doubt in found]
+
+
+def paid_off(result: ComparisonResult) -> list[str]:
+    """For each compiled run: after how many epochs it has made up for its compiling, in words."""
+    groups = completed_by_run(result)
+    sentences = []
+    for name, runs in groups.items():
+        framework, _, variant = name.partition("/")
+        others = [other for other in groups if other.startswith(f"{framework}/") and other != name]
+        if variant != "compiled" or not others:
+            continue
+        plain = others[0]
+        start, plain_start = (
+            statistics.fmean(map(start_up_seconds, group)) for group in (runs, groups[plain])
+        )
+        epoch, plain_epoch = (
+            statistics.fmean(run.epoch_seconds for run in group) for group in (runs, groups[plain])
+        )
+        costs = f"{name} spends {start - plain_start:.1f} s more than {plain} on its start"
+        if epoch < plain_epoch:
+            epochs = math.ceil(max(0.0, start - plain_start) / (plain_epoch - epoch))
+            saves = f"saves {plain_epoch - epoch:.2f} s an epoch: it is ahead after epoch {epochs}"
+        else:
+            saves = "saves nothing an epoch: it never makes up for that"
+        sentences.append(f"{costs} and {saves}.")
+    return sentences
+
+
+def start_up_seconds(run: RunResult) -> float:
+    """What a run's training took beyond its epochs at their usual speed: tracing, compiling."""
+    spent = run.phases["build"] + run.phases["first_step"] + run.phases["train"]
+    return spent - len(run.epochs) * run.epoch_seconds
 
 
 def print_report(result: ComparisonResult, console: Console) -> None:
     """Print the table and what it means."""
-    header, *rows = table(result)
-    drawn = Table(box=box.SIMPLE_HEAD)
-    drawn.add_column(header[0])
-    for run in header[1:]:
-        drawn.add_column(run, justify="right")
-    for row in rows:
-        drawn.add_row(*row)
-    console.print(drawn)
+    for header, *rows in tables(result):
+        drawn = Table(box=box.SIMPLE_HEAD)
+        drawn.add_column(header[0])
+        for run in header[1:]:
+            drawn.add_column(run, justify="right")
+        for row in rows:
+            drawn.add_row(*row)
+        console.print(drawn)
     say(console, *in_words(result))
     for run in result.runs:
         say(console, *(f"  {run.run}: {line}" for line in run.error_output))
@@ -296,7 +429,7 @@ def markdown(result: ComparisonResult, pictures: Mapping[str, str]) -> str:
     Args:
         pictures: file name of each picture and the text that stands for it.
     """
-    header, *rows = table(result)
+    header = table(result)[0]
     verified = []
     if result.verification:
         verdict, *findings = describe_verification(result.verification, result.config["alignment"])
@@ -310,10 +443,7 @@ def markdown(result: ComparisonResult, pictures: Mapping[str, str]) -> str:
         "",
         *(f"{sentence}\n" for sentence in in_words(result)),
         *verified,
-        "| " + " | ".join(header) + " |",
-        "|---|" + "---:|" * (len(header) - 1),
-        *("| " + " | ".join(row) + " |" for row in rows),
-        "",
+        *(line for each in tables(result) for line in _markdown_table(each)),
         describe_machine(result.environment),
         "",
         *(f"![{text}]({file})\n" for file, text in pictures.items()),
@@ -323,6 +453,11 @@ def markdown(result: ComparisonResult, pictures: Mapping[str, str]) -> str:
             lines += [f"Last lines of {run.run} (seed {run.seed}):", "", "```"]
             lines += [*run.error_output, "```", ""]
     return "\n".join(lines)
+
+
+def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    header, *others = ("| " + " | ".join(row) + " |" for row in rows)
+    return [header, "|---|" + "---:|" * (len(rows[0]) - 1), *others, ""]
 
 
 def describe_machine(environment: dict[str, object]) -> str:

@@ -129,6 +129,11 @@ class Floor:
     batch_size: int
     epoch_seconds: list[float]
 
+    @property
+    def median_seconds(self) -> float:
+        """The epoch's usual time."""
+        return statistics.median(self.epoch_seconds)
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -191,7 +196,10 @@ class Verification:
 
 @dataclass
 class ComparisonResult:
-    """The content of one `results.json`."""
+    """The content of one `results.json`.
+
+    `probes` are the seconds that the same small piece of work took before each run.
+    """
 
     created: str
     command: str
@@ -202,7 +210,16 @@ class ComparisonResult:
     comparison: Comparison
     verification: Verification | None = None
     floor: list[Floor] = field(default_factory=list)
+    probes: list[float] = field(default_factory=list)
     schema: Literal["framework-comparison/1"] = SCHEMA
+
+    def main_runs(self) -> list[RunResult]:
+        """The runs with the first batch size, which all but a sweep's own figures are about."""
+        return [run for run in self.runs if run.batch_size == self.config["batch_size"]]
+
+    def batch_sizes(self) -> list[int]:
+        """The batch sizes of a sweep, in ascending order."""
+        return sorted({run.batch_size for run in self.runs})
 
 
 @dataclass(frozen=True)

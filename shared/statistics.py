@@ -49,27 +49,37 @@ def detectable(interval: MeanInterval | RatioInterval, nothing: float) -> bool |
 
 
 def compare_runs(runs: Sequence[RunResult]) -> Comparison:
-    """Set every run against the first one, over the seeds that both completed."""
-    by_run = group_by_run(runs)
-    baseline = next(iter(by_run))
-    reference = {run.seed: run for run in by_run[baseline] if run.status == "completed"}
+    """Set every run against the first one, over the seeds that both completed.
+
+    In a sweep, at each batch size on its own.
+    """
+    sizes = list(dict.fromkeys(run.batch_size for run in runs))
     pairs = []
-    for name, repeats in by_run.items():
-        partners = [
-            (reference[run.seed], run)
-            for run in repeats
-            if run.status == "completed" and run.seed in reference
-        ]
-        if name == baseline or not partners:
-            continue
-        ratio = ratio_interval([run.epoch_seconds / base.epoch_seconds for base, run in partners])
-        difference = paired_interval(
-            [run.test_accuracy - base.test_accuracy for base, run in partners]
-        )
-        verdict = describe_pair(name, baseline, ratio, difference, len(partners))
-        batch_size = partners[0][1].batch_size
-        pairs.append(Pair(name, batch_size, len(partners), ratio, difference, verdict))
-    return Comparison(baseline, pairs)
+    for size in sizes:
+        groups = group_by_run([run for run in runs if run.batch_size == size])
+        baseline, *others = groups
+        reference = {run.seed: run for run in groups[baseline] if run.status == "completed"}
+        for name in others:
+            partners = [
+                (reference[run.seed], run)
+                for run in groups[name]
+                if run.status == "completed" and run.seed in reference
+            ]
+            if partners:
+                pairs.append(_compare_pair(name, baseline, partners, len(sizes) > 1))
+    return Comparison(runs[0].run, pairs)
+
+
+def _compare_pair(
+    name: str, baseline: str, partners: Sequence[tuple[RunResult, RunResult]], swept: bool
+) -> Pair:
+    ratio = ratio_interval([run.epoch_seconds / base.epoch_seconds for base, run in partners])
+    difference = paired_interval([run.test_accuracy - base.test_accuracy for base, run in partners])
+    verdict = describe_pair(name, baseline, ratio, difference, len(partners))
+    batch_size = partners[0][1].batch_size
+    if swept:
+        verdict = f"At batch size {batch_size}: {verdict}"
+    return Pair(name, batch_size, len(partners), ratio, difference, verdict)
 
 
 def group_by_run(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:

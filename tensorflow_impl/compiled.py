@@ -53,7 +53,8 @@ def compile_steps() -> tuple[Callable[..., Tensors], Callable[..., Tensors]]:
     try:
         tf.function(tf.identity, jit_compile=True)(0)
     except tf.errors.OpError as error:
-        raise UsageError(f"XLA cannot be used here: {error.message}") from error
+        reason = error.message.partition("\n")[0]
+        raise UsageError(f"XLA cannot be used here: {reason}") from error
     steps = partial(train_steps, train_step)
     return tf.function(steps, jit_compile=True), tf.function(steps)  # DIFF-12
 

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import batches, initial_weights
-from shared.batches import ORDER_STREAM, WEIGHTS_STREAM, batch_sizes, epoch_order
+from shared.batches import (
+    ORDER_STREAM,
+    WEIGHTS_STREAM,
+    batch_sizes,
+    epoch_order,
+    split_rows,
+)
 
 # The same examples every time, however slow the machine.
 REPEATABLE = settings(derandomize=True, deadline=None)
@@ -51,6 +57,17 @@ def test_batch_sizes_add_up(size, batch_size):
     assert len(sizes) == math.ceil(size / batch_size)
     assert (sizes[:-1] == batch_size).all()
     assert 1 <= sizes[-1] <= batch_size
+
+
+@given(size=st.integers(1, 300), batch_size=st.integers(1, 400))
+@REPEATABLE
+def test_split_rows_are_the_batches(size, batch_size):
+    order = epoch_order(size, 0, 1)
+    batches, rest = split_rows(order, batch_size)
+    assert [len(rows) for rows in (*batches, *rest)] == list(batch_sizes(size, batch_size))
+    assert np.array_equal(np.concatenate([*batches, *rest]), order)
+    assert batches.shape[1] == batch_size
+    assert len(rest) == (size % batch_size > 0)
 
 
 def test_batch_sizes_of_mnist():

@@ -171,10 +171,50 @@ def test_steps_that_are_told_by_hand(clock_and_hand):
     assert booked(clock) == {"first_step": 7, "train": 2, "other": STARTUP}
 
 
+def test_a_group_of_steps_is_told_with_their_number(clock_and_hand):
+    clock, _ = clock_and_hand
+    told = []
+    clock.after_step = told.append
+    clock.begin_steps()
+    clock.step_done(32)
+    clock.step_done()
+    assert told == [32, 1]
+
+
+def test_spans_take_the_first_step_alone_and_then_all_the_rest(clock_and_hand):
+    clock, hand = clock_and_hand
+    spans = []
+    for _ in range(2):
+        with clock.phase("train"):
+            for span in clock.spans(5):
+                spans.append(span)
+                hand.pass_time(3)
+    assert spans == [(0, 1), (1, 5), (0, 5)]
+    assert booked(clock) == {"first_step": 3, "train": 6, "other": STARTUP}
+
+
+def test_spans_are_single_steps_while_somebody_watches(clock_and_hand):
+    clock, _ = clock_and_hand
+    told = []
+    clock.after_step = told.append
+    assert list(clock.spans(3)) == [(0, 1), (1, 2), (2, 3)]
+    assert told == [1, 1, 1]
+    assert list(clock.spans(0)) == []
+
+
+def test_reading_does_not_change_the_phase(clock_and_hand):
+    clock, hand = clock_and_hand
+    with clock.phase("train"):
+        hand.pass_time(2)
+        assert clock.read() == STARTUP + 2
+        hand.pass_time(1)
+    assert booked(clock) == {"train": 3, "other": STARTUP}
+
+
 def test_after_step_is_called_after_every_step(clock_and_hand):
     clock, _ = clock_and_hand
     events = []
-    clock.after_step = lambda: events.append(f"after {events[-1]}")
+    clock.after_step = lambda steps: events.append(f"after {events[-1]}" * steps)
     for epoch in (1, 2):
         for batch in clock.steps((1, 2)):
             events.append(f"{epoch}.{batch}")
@@ -192,7 +232,7 @@ def test_steps_are_watched_only_as_long_as_it_matters(clock_and_hand):
     assert watched == [True, False, False]
     # No reading after the last step but the one that ends the phase: reading waits for the device.
     assert len(hand.log) == readings + 1
-    clock.after_step = lambda: None
+    clock.after_step = lambda steps: None
     assert clock.watches_steps
 
 

@@ -49,6 +49,7 @@ VALID = {
     "hidden": st.tuples(AT_LEAST_ONE, AT_LEAST_ONE),
     "seed": st.integers(0, 2**32 - 1),
     "limit": st.none() | AT_LEAST_ONE,
+    "target_accuracy": st.floats(0, 1, exclude_min=True),
     "alignment": st.sampled_from(CHOICES["alignment"]),
     "float_type": st.sampled_from(CHOICES["float_type"]),
     "device": st.sampled_from(CHOICES["device"]),
@@ -62,6 +63,7 @@ INVALID = {
     "limit": TOO_FEW,
     "learning_rate": st.floats(max_value=0) | st.sampled_from([float("inf"), float("nan")]),
     "hidden": st.tuples(TOO_FEW, AT_LEAST_ONE) | st.tuples(AT_LEAST_ONE, TOO_FEW),
+    "target_accuracy": st.floats(max_value=0) | st.floats(1, exclude_min=True),
     "seed": st.integers(max_value=-1) | st.integers(min_value=2**32),
     **{
         name: st.text().filter(lambda text, choices=choices: text not in choices)
@@ -107,6 +109,7 @@ def test_invalid_values_are_refused_by_the_flags_name(name, data):
         ("threads", 1, 0),
         ("limit", 1, 0),
         ("learning_rate", 5e-324, 0.0),
+        ("target_accuracy", 1.0, 1.0000001),
         ("seed", 0, -1),
         ("seed", 2**32 - 1, 2**32),
         ("hidden", (1, 1), (1, 0)),

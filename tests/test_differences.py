@@ -13,7 +13,7 @@ import sys
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -217,6 +217,32 @@ def torch_answers() -> dict[str, object]:
         answers["recorded in inference mode"] = layer(images).requires_grad
 
     answers["body runs in four calls"] = count_runs(lambda body: body, lambda function: function())
+
+    def ends_a_program(function: Callable[[], object]) -> bool:
+        try:
+            torch.compile(function, backend="eager", fullgraph=True)()
+        except torch._dynamo.exc.Unsupported:
+            return True
+        return False
+
+    optimizer = torch.optim.Adam(layer.parameters())
+    answers["optimizer.step ends a program"] = ends_a_program(lambda: optimizer.step())
+    answers["backward ends a program"] = ends_a_program(lambda: layer(images).sum().backward())
+    operations = []
+
+    def count_operations(graph: torch.fx.GraphModule, inputs: object) -> Callable:
+        operations.append(sum(node.op.startswith("call") for node in graph.graph.nodes))
+        return graph.forward
+
+    def learn(numbers: torch.Tensor, steps: int) -> torch.Tensor:
+        for _ in range(steps):
+            numbers = numbers - STEP_SIZE * numbers
+        return numbers
+
+    for steps in (1, 3):
+        torch.compile(learn, backend=count_operations, dynamic=False)(images, steps)
+    answers["operations of one step and of three"] = operations
+
     answers["matmul precision"] = torch.get_float32_matmul_precision()
     answers["tf32 in convolutions"] = torch.backends.cudnn.allow_tf32
     answers["missing device"] = attempt(lambda: torch.ones(2, device="cuda:99").device.type)
@@ -392,6 +418,25 @@ def tensorflow_answers() -> dict[str, object]:
     answers["body runs in four calls, three sizes"] = count_runs(
         tf.function, lambda function: function(tf.ones(next(sizes)))
     )
+
+    number = keras.Variable(2.0)
+    optimizer = keras.optimizers.SGD(STEP_SIZE)
+    optimizer.build([number])
+
+    def learn(steps: tf.Tensor) -> tf.Tensor:
+        losses, step = tf.zeros(3), 0
+        while step < steps:
+            with tf.GradientTape() as tape:
+                loss = number**2 / 2
+            optimizer.apply([tape.gradient(loss, number.value)], [number])
+            losses = tf.tensor_scatter_nd_update(losses, [[step]], [tf.sqrt(2 * loss)])
+            step += 1
+        return losses
+
+    program = tf.function(learn, jit_compile=True)
+    answers["losses of an XLA program"] = program(tf.constant(3)).numpy().tolist()
+    program(tf.constant(1))
+    answers["programs for one step and for three"] = program.experimental_get_tracing_count()
 
     answers["tf32"] = tf.config.experimental.tensor_float_32_execution_enabled()
     choose_device("cpu", "float32")
@@ -601,6 +646,15 @@ def test_a_traced_function_runs_once_per_shape(torch_says, keras_says):
     assert torch_says["body runs in four calls"] == 4
     assert keras_says["body runs in four calls"] == 1
     assert keras_says["body runs in four calls, three sizes"] == 3
+
+
+def test_what_a_compiler_takes_in(torch_says, keras_says):
+    assert torch_says["optimizer.step ends a program"] is True
+    assert torch_says["backward ends a program"] is True
+    one, three = torch_says["operations of one step and of three"]
+    assert three == 3 * one
+    assert keras_says["programs for one step and for three"] == 1
+    assert keras_says["losses of an XLA program"] == [2.0, 1.0, 0.5]
 
 
 def test_jit_compile_auto(keras_says):

@@ -19,6 +19,7 @@ from shared.outputs import claim_output_dir, current_command
 from shared.results import (
     ComparisonResult,
     EpochResult,
+    Floor,
     RunResult,
     RunVerification,
     Verification,
@@ -350,7 +351,10 @@ def test_report_files(runs, pictures, dataset, tmp_path, monkeypatch):
     for name in ALL_PICTURES:
         assert (f"({name})" in summary) == (name in pictures)
     listed = report.describe_files(tmp_path)
-    assert listed == f"Written to {tmp_path}: {', '.join(sorted(written | predictions))}"
+    others = f", and {len(predictions)} files of weights, predictions and logs"
+    assert (
+        listed == f"Written to {tmp_path}: {', '.join(sorted(written))}{others * bool(predictions)}"
+    )
 
 
 def test_figures_are_saved_before_a_picture_can_fail(dataset, tmp_path, monkeypatch):
@@ -523,3 +527,90 @@ def test_the_table_shows_how_far_from_the_oracle(dataset):
     assert rows["off the oracle, logits"] == ["4e-16", "4e-16", "-"]
     assert rows["off the oracle, weights"] == ["2e-15", "2e-15", "-"]
     assert "off the oracle, gradients" not in rows
+
+
+def doubts_of(dataset: Dataset, *runs: RunResult, **others) -> list[str]:
+    return report.doubts(make_result(dataset, *runs, **others))
+
+
+def test_a_quiet_machine_raises_no_doubts(dataset):
+    assert doubts_of(dataset, make_run("numpy/reference"), probes=[0.005, 0.0051]) == []
+
+
+def test_work_of_others_is_a_warning_that_names_the_worst(dataset):
+    runs = [make_run("numpy/reference", seed) for seed in range(3)]
+    runs[0].foreign_cpus, runs[1].foreign_cpus, runs[2].foreign_cpus = 0.05, 1.25, 0.5
+    (doubt,) = doubts_of(dataset, *runs)
+    assert "during 2 of 3 runs, most during numpy/reference (seed 1): 1.2 cores" in doubt
+
+
+def test_a_machine_that_changes_its_speed_is_a_warning(dataset):
+    (doubt,) = doubts_of(dataset, make_run("numpy/reference"), probes=[0.005, 0.008, 0.006])
+    assert "took 5.0 to 8.0 ms" in doubt
+
+
+def test_more_threads_than_cores_and_a_battery_are_warnings(dataset, monkeypatch):
+    changed = ENVIRONMENT | {"physical_cores": 1, "on_battery": True}
+    monkeypatch.setitem(globals(), "ENVIRONMENT", changed)
+    shared_cores, battery = doubts_of(dataset, make_run("numpy/reference"))
+    assert "2 threads share 1 physical cores" in shared_cores
+    assert "battery" in battery
+
+
+def compiled_pair(start: float, epoch: float) -> list[RunResult]:
+    """A plain run of 1 s an epoch and no start, and a compiled one."""
+    runs = [make_run("pytorch/eager"), make_run("pytorch/compiled", speed=epoch)]
+    for run, seconds in zip(runs, (0, start), strict=True):
+        run.phases["first_step"] = seconds
+        run.phases["build"] = 0.0
+        run.phases["train"] = len(run.epochs) * run.epoch_seconds
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("start", "epoch", "words"),
+    [
+        (3.0, 0.6, "spends 3.0 s more than pytorch/eager on its start and saves 0.40 s an epoch: "),
+        (3.0, 0.6, "it is ahead after epoch 8."),
+        (-1.0, 0.6, "it is ahead after epoch 0."),
+        (3.0, 1.5, "saves nothing an epoch: it never makes up for that."),
+    ],
+)
+def test_when_compiling_has_paid(start, epoch, words, dataset):
+    (sentence,) = report.paid_off(make_result(dataset, *compiled_pair(start, epoch)))
+    assert words in sentence
+
+
+def test_nothing_is_said_of_compiling_without_a_plain_run_of_the_framework(dataset):
+    runs = [make_run("pytorch/compiled"), make_run("tensorflow/fit")]
+    assert report.paid_off(make_result(dataset, *runs)) == []
+
+
+def test_runs_are_shown_as_multiples_of_the_lowest_floor(dataset):
+    floor = [Floor("slow", 64, [0.5]), Floor("fast", 64, [0.2, 0.25, 0.4]), Floor("x", 16, [0.1])]
+    result = make_result(dataset, make_run("numpy/reference", speed=0.5), floor=floor)
+    assert rows_of(result)["training time in multiples of the floor"] == ["2.00"]
+    assert any("0.250 s with fast" in sentence for sentence in report.in_words(result))
+
+
+def test_time_to_the_target(dataset):
+    run = make_run("numpy/reference")
+    run.time_to_target_seconds = 2.5
+    assert rows_of(make_result(dataset, run))["time to 97 % test accuracy"] == ["2.50 s"]
+
+
+def test_a_sweep_has_a_table_and_a_picture_of_its_own(figures, dataset, tmp_path):
+    runs = [make_run("pytorch/eager", speed=1.0), make_run("pytorch/eager", speed=0.5)]
+    runs[1].batch_size = 256
+    result = make_result(dataset, *runs)
+    assert report.sweep_table(result) == [
+        ["batch size", "pytorch/eager, images/s"],
+        ["64", "1,437"],
+        ["256", "2,874"],
+    ]
+    assert rows_of(result)["training time per epoch"] == ["1.000 s"]
+    assert "| 256 | 2,874 |" in report.markdown(result, {})
+    plotting.plot_throughput(result, tmp_path / "throughput.png")
+    (axes,) = figures[0].axes
+    assert list(axes.lines[0].get_xdata()) == [64, 256]
+    assert list(axes.lines[0].get_ydata()) == [1437, 2874]

@@ -113,6 +113,7 @@ def make_result() -> ComparisonResult:
             [RunVerification("other", False, "off", True, {"float64": {"loss": 1e-9}})],
         ),
         floor=[Floor("a BLAS", 64, [0.25, 0.5])],
+        probes=[0.005],
     )
 
 
@@ -135,7 +136,7 @@ def test_keys(tmp_path):
     assert content["schema"] == "framework-comparison/1"
     assert content.keys() == {
         *("schema", "created", "command", "config", "dataset", "environment"),
-        *("verification", "runs", "comparison", "floor"),
+        *("verification", "runs", "comparison", "floor", "probes"),
     }
     assert {"name", "train_size", "test_size", "classes", "sha256"} <= content["dataset"].keys()
     (run,) = content["runs"]

@@ -28,7 +28,8 @@ FIGURES = st.integers(-(10**6), 10**6).map(lambda number: number / 1000)
 def make_run(name: str, seed: int = 0, seconds: float = 1.0, accuracy: float = 0.9, **others):
     """A completed run, unless told otherwise."""
     known = {"status": "completed", "epoch_seconds": seconds, "test_accuracy": accuracy}
-    return RunResult(name, "framework", "variant", seed, 1, 64, **known | others)
+    size = others.pop("batch_size", 64)
+    return RunResult(name, "framework", "variant", seed, 1, size, **known | others)
 
 
 @given(differences=st.lists(FIGURES, min_size=2, max_size=12))
@@ -115,6 +116,21 @@ def test_groups_keep_the_order_of_their_first_run():
     assert list(groups) == ["b", "a", "c"]
     assert [run.seed for run in groups["b"]] == [0, 1]
     assert groups["a"] == [runs[1], runs[2]]
+
+
+def test_a_sweep_compares_at_each_batch_size():
+    speeds = {64: (1.0, 2.0), 16: (4.0, 2.0)}
+    runs = [
+        make_run(name, seconds=seconds, batch_size=size)
+        for size, pair in speeds.items()
+        for name, seconds in zip(("a", "b"), pair, strict=True)
+    ]
+    pairs = compare_runs(runs).pairs
+    assert [(pair.run, pair.batch_size, pair.train_time_ratio.median) for pair in pairs] == [
+        ("b", 64, 2.0),
+        ("b", 16, 0.5),
+    ]
+    assert pairs[1].verdict.startswith("At batch size 16: b needs 0.50 times")
 
 
 def test_runs_are_paired_by_seed():

@@ -2,12 +2,14 @@
 
 import re
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import verification
-from shared.config import TrainConfig
-from shared.results import load_results
+from shared.config import ALL_RUNS, TrainConfig
+from shared.results import RunVerification, load_results
 from tests.commands import ROOT, compare, fake_interpreter
 from tests.mutations import BATCH_SIZE, FINDINGS
 
@@ -17,7 +19,7 @@ TRAIN_SIZE = 1437
 @pytest.fixture(scope="module")
 def sound():
     """The verification of every run, over different batch and hidden sizes."""
-    runs = ["pytorch/eager", "tensorflow/eager", "tensorflow/graph", "tensorflow/fit"]
+    runs = [run for run in ALL_RUNS if run != "numpy/reference"]
     interpreters = dict.fromkeys(("pytorch", "tensorflow", "numpy"), sys.executable)
     config = TrainConfig(dataset="digits", batch_size=7, hidden=(20, 12), seed=3)
     with pytest.MonkeyPatch.context() as patch:
@@ -62,6 +64,49 @@ def test_compare_verifies_first_and_says_so(tmp_path):
     assert verified.steps >= 200
     assert "pytorch/eager computes the same as the oracle" in done.stdout
     assert "Verification passed" in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_without_a_compiler_one_run_is_unavailable_and_the_rest_goes_on(tmp_path):
+    flags = ("--dataset", "digits", "--epochs", "1", "--output-dir", "out")
+    runs = ("pytorch/compiled", "pytorch/eager")
+    done = compare(*runs, *flags, cwd=tmp_path, CXX="/no/compiler")
+    assert done.returncode == 1
+    result = load_results(tmp_path / "out" / "results.json")
+    assert [run.status for run in result.runs] == ["unavailable", "completed"]
+    assert "No working C++ compiler" in result.runs[0].error
+    assert [run.available for run in result.verification.runs] == [False, True]
+    assert "all other runs compute the same" in done.stdout
+
+
+def reference_of(*weights: float) -> SimpleNamespace:
+    """An oracle whose only weight takes these values, one a step."""
+    moments = [("step", {"weight": np.array([value])}) for value in weights]
+    tolerances = [{"weight": 1e-6}] * len(moments)
+    errors = verification.Reference.errors
+    reference = SimpleNamespace(moments=moments, tolerances=tolerances, float_type="float64")
+    reference.errors = lambda *arguments: errors(reference, *arguments)
+    return reference
+
+
+@pytest.mark.parametrize(
+    ("groups", "passed"),
+    [
+        ([(1, 0.5), (1, 0.25), (1, 0.125)], True),
+        ([(2, 0.25), (1, 0.125)], True),
+        ([(3, 0.125)], True),
+        ([(3, 0.25)], False),
+        ([(2, 0.25)], False),
+        ([(4, 0.125)], False),
+        ([(3, 0.125), (1, 0.125)], False),
+    ],
+)
+def test_a_moment_may_stand_for_many_steps_but_for_none_too_many_or_few(groups, passed):
+    trace = [
+        ("step", {"steps": np.array(steps), "weight": np.array([value])}) for steps, value in groups
+    ]
+    verdict = RunVerification("run")
+    verification.judge(verdict, trace, reference_of(0.5, 0.25, 0.125))
+    assert verdict.passed == passed, verdict.message
 
 
 def test_a_run_that_cannot_be_traced_fails_verification(tmp_path):

@@ -1,0 +1,68 @@
+"""What the machine did meanwhile is read right, on counters that the tests set by hand."""
+
+import os
+import subprocess
+import sys
+from collections import namedtuple
+
+import psutil
+import pytest
+
+from shared import machine
+from shared.machine import CpuReading, energy_joules, probe_seconds
+
+Times = namedtuple("Times", "user system idle iowait steal guest guest_nice")
+
+
+def test_work_of_others_is_all_work_but_ours():
+    earlier, later = CpuReading(10.0, 100.0, 5.0), CpuReading(14.0, 107.0, 6.0)
+    assert earlier.foreign_cpus(later) == (7 - 1) / 4
+
+
+def test_rounding_of_the_counters_is_not_less_than_nothing():
+    assert CpuReading(0.0, 0.0, 0.0).foreign_cpus(CpuReading(1.0, 0.99, 1.0)) == 0
+
+
+def test_idle_cores_do_no_work_and_guests_count_once(monkeypatch):
+    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(10, 5, 1000, 50, 3, 4, 1))
+    assert CpuReading.take(os.getpid()).all_cores == 10 + 5 + 3
+
+
+def test_a_child_that_has_ended_cannot_be_read():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    assert CpuReading.take(child.pid) is None
+
+
+@pytest.mark.parametrize(
+    ("zones", "joules"),
+    [
+        ({}, None),
+        ({"intel-rapl:0": 2_500_000}, 2.5),
+        ({"intel-rapl:0": 1, "intel-rapl:1": 2}, 3e-6),
+    ],
+)
+def test_energy_is_summed_over_the_packages(zones, joules, tmp_path):
+    for zone, energy in zones.items():
+        for name in (zone, f"{zone}:0"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "energy_uj").write_text(f"{energy}\n")
+    assert energy_joules(tmp_path) == joules
+
+
+def test_hidden_energy_is_unknown(tmp_path):
+    (tmp_path / "intel-rapl:0").mkdir()
+    assert energy_joules(tmp_path) is None
+
+
+def test_the_probe_is_the_median_of_its_rounds(monkeypatch):
+    moments = iter([0, 9, 10, 11, 20, 23, 30, 32, 40, 45])
+    monkeypatch.setattr(machine.time, "perf_counter", lambda: next(moments))
+    assert probe_seconds(1) == 3
+
+
+def test_a_desktop_is_not_on_battery(monkeypatch):
+    battery = namedtuple("Battery", "power_plugged")
+    for state, expected in ((None, False), (battery(True), False), (battery(False), True)):
+        monkeypatch.setattr(psutil, "sensors_battery", lambda state=state: state, raising=False)
+        assert machine.on_battery() is expected
