@@ -1,0 +1,222 @@
+"""Are our variants faster than what one would otherwise type, and how near are they to the floor?
+
+`python -m benchmarks.baselines [RUN ...]` times the scripts of `benchmarks/tutorials`, our runs and
+the floor, interleaved, each in a process of its own with the same threads, and prints the ratios.
+"""
+
+import gzip
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+import compare
+from benchmarks.command import run_benchmark
+from benchmarks.floor import lowest, measure_floor
+from shared import report
+from shared.clock import Clock
+from shared.command_line import Flag, Repeatable, RunNames
+from shared.config import TrainConfig, physical_cores, prepare_environment
+from shared.datasets import FILES
+from shared.environment import describe_environment
+from shared.jobs import run_job
+from shared.progress import RunProgress
+from shared.results import Floor, RunResult
+from shared.single_run import load, prepare
+from shared.statistics import group_by_run, ratio_interval
+
+SCRIPTS = Path(__file__).parent / "tutorials"
+# What one would otherwise type, by the implementation that is set against it.
+TUTORIALS = {
+    "pytorch": "torch_tutorial.py",
+    "tensorflow": "keras_tutorial.py",
+    "numpy": "sklearn_tutorial.py",
+}
+HEADER = ("run", "epoch, seconds", "of the tutorial's", "of the floor", "test accuracy")
+EPOCH = re.compile(r"^epoch \d+: ([\d.]+) seconds, test accuracy ([\d.]+)$", re.MULTILINE)
+FLOOR_REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Request:
+    """Time our runs on MNIST against what the tutorials write and against the floor."""
+
+    run: RunNames = ("pytorch/eager", "pytorch/compiled", "tensorflow/fit", "tensorflow/compiled")
+    repeats: int = 3
+    """Interleaved repeats of everything."""
+    epochs: int = 3
+    """Epochs of each run; the epoch time is the median without the first one."""
+    threads: int = field(default_factory=physical_cores)
+    """CPU threads of everything; by default as many as there are physical cores."""
+    data_dir: Path = field(default_factory=lambda: TrainConfig().data_dir)
+    """Folder of the datasets, filled on first use; also the environment variable DATA_DIR."""
+    offline: Flag = False
+    """Never touch the network."""
+    python: Repeatable[tuple[str, ...]] = ()
+    """Interpreter for one implementation, as tensorflow=PATH."""
+
+
+def unpack(source: Path, raw: Path) -> None:
+    """Unpack the four files of `source` into `raw`, where torchvision expects them."""
+    raw.mkdir(parents=True)
+    for name in FILES["mnist"]:
+        (raw / name).with_suffix("").write_bytes(gzip.decompress((source / name).read_bytes()))
+
+
+def run_tutorial(script: str, interpreter: str, folder: Path, config: TrainConfig) -> RunResult:
+    """Run one script in a process of its own; returns its epoch time and accuracy.
+
+    Args:
+        folder: the script's data.
+        config: says how many epochs; `seed` only numbers the repeat, the script draws its own.
+    """
+    child = subprocess.run(
+        [interpreter, str(SCRIPTS / script), str(folder), str(config.epochs)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    shared = (config.seed, config.threads, config.batch_size)
+    result = RunResult(script, script, "tutorial", *shared)
+    epochs = EPOCH.findall(child.stdout)
+    if child.returncode or len(epochs) != config.epochs:
+        *_, result.error = child.stderr.strip().splitlines() or ["it printed no epochs"]
+        return result
+    seconds = [float(epoch_seconds) for epoch_seconds, _ in epochs]
+    result.status = "completed"
+    result.epoch_seconds = statistics.median(seconds[1:] or seconds)
+    result.test_accuracy = float(epochs[-1][1])
+    return result
+
+
+def pool(measured: Sequence[Sequence[Floor]]) -> list[Floor]:
+    """All epochs of each library as one Floor, in the order in which they were measured."""
+    epochs: dict[str, list[float]] = {}
+    for floor in (floor for floors in measured for floor in floors):
+        epochs.setdefault(floor.library, []).extend(floor.epoch_seconds)
+    batch_size = measured[0][0].batch_size
+    return [Floor(library, batch_size, seconds) for library, seconds in epochs.items()]
+
+
+def rows(results: Sequence[RunResult], floor_seconds: float) -> list[list[str]]:
+    """One row a run, as HEADER says: medians over the repeats that completed."""
+    groups = group_by_run([run for run in results if run.status == "completed"])
+    table = []
+    for name, repeats in groups.items():
+        median = statistics.median(run.epoch_seconds for run in repeats)
+        tutorial = TUTORIALS.get(name.partition("/")[0])
+        partners = {run.seed: run.epoch_seconds for run in groups.get(tutorial, [])}
+        ratios = [run.epoch_seconds / partners[run.seed] for run in repeats if run.seed in partners]
+        accuracy = statistics.fmean(run.test_accuracy for run in repeats)
+        table.append(
+            [
+                name,
+                f"{median:.3f}",
+                show_ratio(ratios) if ratios else "-",
+                f"{median / floor_seconds:.2f} x",
+                f"{100 * accuracy:.2f} %",
+            ]
+        )
+    return table
+
+
+def show_ratio(ratios: Sequence[float]) -> str:
+    """The median ratio, with its 95 % interval where there are repeats."""
+    interval = ratio_interval(ratios)
+    if interval.low is None:
+        return f"{interval.median:.3f}"
+    return f"{interval.median:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+
+
+def describe_floors(measured: Sequence[Sequence[Floor]]) -> str:
+    """The floor, how far its measurements spread, and whether the machine changed meanwhile."""
+    floor = lowest(pool(measured))
+    before, after = (
+        statistics.median(each.epoch_seconds)
+        for floors in (measured[0], measured[-1])
+        for each in floors
+        if each.library == floor.library
+    )
+    seconds = floor.epoch_seconds
+    return (
+        f"Floor ({floor.library}): {statistics.median(seconds):.3g} s an epoch, median of "
+        f"{len(seconds)}, fastest {min(seconds):.3g}, slowest {max(seconds):.3g}; before all runs "
+        f"{before:.3g}, after them {after:.3g}."
+    )
+
+
+def measure(request: Request) -> int:
+    """Run everything and print the table; returns 1 if something did not complete.
+
+    Raises:
+        UsageError: the request can't be met.
+    """
+    config = TrainConfig(
+        dataset="mnist",
+        data_dir=request.data_dir,
+        offline=request.offline,
+        epochs=request.epochs,
+        threads=request.threads,
+    )
+    runs, interpreters = compare.plan_runs(
+        compare.Request(config, request.run, request.repeats, request.python)
+    )
+    environment = describe_environment()
+    config, _ = prepare(config)
+    dataset = load(config, Clock())
+    train_size = len(dataset.train_labels)
+    # The tutorials' scripts take their threads from here.
+    prepare_environment(config.threads)
+    console = report.make_console()
+    names = [*TUTORIALS, *runs]
+    results: list[RunResult] = []
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        RunProgress(console, config, dataset) as progress,
+    ):
+        folder = Path(temporary)
+        unpack(config.data_dir / "mnist", folder / "MNIST" / "raw")
+        data_of = dict.fromkeys(TUTORIALS, config.data_dir / "mnist") | {"pytorch": folder}
+        floors = [measure_floor(config, train_size, interpreters, FLOOR_REPEATS)]
+        for repeat in range(request.repeats):
+            seeded = replace(config, seed=config.seed + repeat)
+            for name in names if repeat % 2 == 0 else reversed(names):
+                progress.start(f"{TUTORIALS.get(name, name)}, repeat {repeat + 1}")
+                if name in TUTORIALS:
+                    result = run_tutorial(
+                        TUTORIALS[name], interpreters[name], data_of[name], seeded
+                    )
+                else:
+                    (job,) = compare.plan_jobs([name], interpreters, seeded, repeats=1)
+                    result = run_job(job, folder, [], progress)
+                progress.end(result)
+                results.append(result)
+            floors.append(measure_floor(config, train_size, interpreters, FLOOR_REPEATS))
+
+    table = Table(*HEADER, box=box.SIMPLE_HEAD)
+    floor_seconds = statistics.median(lowest(pool(floors)).epoch_seconds)
+    for row in rows(results, floor_seconds):
+        table.add_row(*row)
+    console.print(table)
+    failed = [run for run in results if run.status != "completed"]
+    report.say(
+        console,
+        *(f"{run.run} {run.status}: {run.error}" for run in failed),
+        describe_floors(floors),
+        f"n = {request.repeats} interleaved repeats of {config.epochs} epochs of {train_size:,} "
+        f"images in batches of {config.batch_size}, threads: {config.threads}; ratios with their "
+        "95 % intervals.",
+        report.describe_machine(environment),
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_benchmark("baselines", Request, measure))

@@ -1,0 +1,293 @@
+"""The benchmarks: their counts, their children and their words, on data small enough for a test."""
+
+import ast
+import gzip
+import statistics
+import struct
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import baselines, floor, null, slowed
+from shared.clock import Clock
+from shared.config import IMPLEMENTATIONS, TrainConfig, UsageError
+from shared.results import Floor, MeanInterval, Pair, RatioInterval, RunResult
+from tests.commands import ROOT, fake_interpreter, run_command
+
+SCRIPTS = sorted((ROOT / "benchmarks" / "tutorials").glob("*.py"))
+
+
+# --- The floor ---
+
+
+@pytest.mark.parametrize("rows", [1, 32, 64])
+def test_a_step_has_eight_products_of_known_size(rows):
+    listed = floor.products(rows, (128, 64))
+    assert len(listed) == 8
+    expected = 2 * rows * (784 * 128 * 2 + 128 * 64 * 3 + 64 * 10 * 3)
+    assert sum(product.flops() for product in listed) == expected
+
+
+def test_an_epochs_operations_do_not_depend_on_its_batches():
+    batches = [64] * 937 + [32]
+    products = [product for rows in batches for product in floor.products(rows, (128, 64))]
+    flops = sum(product.flops() for product in products)
+    assert flops == floor.epoch_flops(60_000, (128, 64))
+
+
+def test_the_operands_can_be_multiplied_and_are_the_oracles():
+    """Shapes and memory layouts are those of the oracle: inputs.T and kernel.T are views."""
+    listed = floor.products(5, (4, 3))
+    shapes = []
+    for product in listed:
+        left, right, outcome = product.operands(lambda *shape: np.zeros(shape))
+        np.matmul(left, right, out=outcome)
+        shapes.append((left.shape, right.shape, outcome.shape))
+        assert left.flags.c_contiguous == (product.transposed != "left")
+        assert right.flags.c_contiguous == (product.transposed != "right")
+        assert left.size + right.size + outcome.size == product.elements()
+    assert shapes == [
+        ((5, 784), (784, 4), (5, 4)),
+        ((784, 5), (5, 4), (784, 4)),
+        ((5, 4), (4, 3), (5, 3)),
+        ((4, 5), (5, 3), (4, 3)),
+        ((5, 3), (3, 4), (5, 4)),
+        ((5, 3), (3, 10), (5, 10)),
+        ((3, 5), (5, 10), (3, 10)),
+        ((5, 10), (10, 3), (5, 3)),
+    ]
+
+
+def test_every_batch_of_every_epoch_is_multiplied():
+    calls = []
+
+    def multiply(left, right, out):
+        calls.append(left.shape[0] * left.shape[1] * right.shape[1] * 2)
+
+    seconds = floor.time_epochs(multiply, lambda *s: np.empty(s), [64, 64, 32], (128, 64), 2)
+    assert len(seconds) == 2
+    # Two measured epochs and one to warm up.
+    assert sum(calls) == 3 * floor.epoch_flops(160, (128, 64))
+
+
+def test_the_roofline_is_whichever_takes_longer():
+    step = floor.products(64, (128, 64))
+    flops = sum(product.flops() for product in step)
+    elements = sum(product.elements() for product in step)
+    assert floor.roofline([64, 64], (128, 64), flops, 1e30) == pytest.approx(2)
+    assert floor.roofline([64, 64], (128, 64), 1e30, elements) == pytest.approx(2)
+    assert floor.roofline([64], (128, 64), flops / 3, elements / 5) == pytest.approx(5)
+
+
+def test_a_floor_is_measured_in_a_process_of_its_own():
+    config = TrainConfig(threads=1, device="cpu")
+    (measured,) = floor.measure_floor(config, 200, {"numpy": sys.executable}, repeats=3)
+    assert (measured.library, measured.batch_size) == ("numpy", 64)
+    assert len(measured.epoch_seconds) == 3
+    assert all(seconds > 0 for seconds in measured.epoch_seconds)
+    words = floor.describe_floor(measured, 10**9)
+    assert words.startswith("numpy: ")
+    assert f"{1 / statistics.median(measured.epoch_seconds):,.1f} GFLOP/s" in words
+
+
+def test_a_library_that_is_not_installed_is_left_out(tmp_path):
+    stub = tmp_path / "torch"
+    stub.mkdir()
+    (stub / "__init__.py").write_text("raise ModuleNotFoundError(name='torch')\n")
+    without = fake_interpreter(
+        tmp_path / "python", f'PYTHONPATH={tmp_path} exec {sys.executable} "$@"'
+    )
+    assert floor.measure_floor(TrainConfig(threads=1), 64, {"pytorch": without}) == []
+
+
+def test_a_floor_that_fails_says_why(tmp_path):
+    script = "echo 'python -m benchmarks.floor: no such device.' >&2; exit 2"
+    refusing = fake_interpreter(tmp_path / "python", script)
+    with pytest.raises(UsageError, match=r"^no such device\.$"):
+        floor.measure_floor(TrainConfig(), 64, {"pytorch": refusing})
+    crashing = fake_interpreter(tmp_path / "python", "echo 'out of memory' >&2; exit 1")
+    with pytest.raises(ChildProcessError, match="of pytorch could not be measured: out of memory"):
+        floor.measure_floor(TrainConfig(), 64, {"pytorch": crashing})
+
+
+def test_a_gpus_floor_is_not_measured_by_numpy(tmp_path):
+    never = fake_interpreter(tmp_path / "python", "exit 1")
+    assert floor.measure_floor(TrainConfig(device="cuda"), 64, {"numpy": never}) == []
+
+
+def test_whoever_asks_for_a_floor_imports_no_framework(tmp_path):
+    script = "import sys, benchmarks.floor; print(*sys.modules)"
+    loaded = run_command("-c", script, cwd=tmp_path).stdout.split()
+    assert "benchmarks.floor" in loaded
+    assert not {"torch", "tensorflow", "keras", "numpy"} & set(loaded)
+
+
+# --- The tutorials and the table ---
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_the_tutorials_know_nothing_of_this_project(script):
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(script.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in [getattr(node, "module", None) or node.names[0].name]
+    }
+    assert not imported & {"shared", "benchmarks", "pytorch_impl", "tensorflow_impl"}
+    assert len(imported & {"torch", "keras", "sklearn"}) == 1
+
+
+def test_every_implementation_has_a_tutorial():
+    assert baselines.TUTORIALS.keys() == IMPLEMENTATIONS.keys()
+    assert sorted(baselines.TUTORIALS.values()) == [script.name for script in SCRIPTS]
+
+
+@pytest.fixture
+def few_digits(tmp_path):
+    """Four files like MNIST's: a bright column tells the digit."""
+    labels = np.arange(320) % 10
+    images = np.zeros((320, 28, 28), np.uint8)
+    images[np.arange(320), :, labels * 2] = 255
+    for prefix in ("train", "t10k"):
+        for name, array, kind in (("images-idx3", images, 3), ("labels-idx1", labels, 1)):
+            header = struct.pack(f">I{kind}I", 0x800 + kind, *array.shape)
+            content = header + array.astype(np.uint8).tobytes()
+            (tmp_path / f"{prefix}-{name}-ubyte.gz").write_bytes(gzip.compress(content))
+    return tmp_path
+
+
+def test_a_tutorial_learns_and_is_understood(few_digits):
+    config = TrainConfig(epochs=3, seed=4)
+    result = baselines.run_tutorial("sklearn_tutorial.py", sys.executable, few_digits, config)
+    assert result.status == "completed", result.error
+    assert result.seed == 4
+    assert result.epoch_seconds > 0
+    assert result.test_accuracy > 0.8
+
+
+def test_a_tutorial_that_fails_says_why(tmp_path):
+    config = TrainConfig(epochs=1)
+    result = baselines.run_tutorial("sklearn_tutorial.py", sys.executable, tmp_path, config)
+    assert result.status == "failed"
+    assert "train-images-idx3-ubyte.gz" in result.error
+
+
+def test_the_first_epoch_is_left_out_and_progress_bars_overlooked(tmp_path):
+    printed = "bar\\r 10/20\\n\\nepoch 1: 9.0 seconds, test accuracy 0.5\\nbar\\n"
+    printed += "epoch 2: 3.0 seconds, test accuracy 0.6\\nepoch 3: 2.0 seconds, test accuracy 0.7"
+    python = fake_interpreter(tmp_path / "python", f"printf '{printed}\\n'")
+    result = baselines.run_tutorial("x.py", python, tmp_path, TrainConfig(epochs=3))
+    assert (result.epoch_seconds, result.test_accuracy) == (2.5, 0.7)
+
+
+def test_the_files_are_unpacked_under_torchvisions_names(few_digits, tmp_path):
+    baselines.unpack(few_digits, tmp_path / "raw")
+    unpacked = (tmp_path / "raw" / "train-labels-idx1-ubyte").read_bytes()
+    assert struct.unpack(">II", unpacked[:8]) == (0x801, 320)
+    assert len(list((tmp_path / "raw").iterdir())) == 4
+
+
+def timed(name: str, seed: int, seconds: float, status: str = "completed") -> RunResult:
+    known = {"epoch_seconds": seconds, "test_accuracy": 0.975, "status": status}
+    return RunResult(name, "framework", "variant", seed, 1, 64, **known)
+
+
+def test_each_run_is_set_against_the_tutorial_of_its_framework():
+    results = [
+        *(timed("torch_tutorial.py", 0, 4.0), timed("keras_tutorial.py", 0, 100.0)),
+        *(timed("pytorch/eager", 0, 1.0), timed("pytorch/eager", 1, 2.0)),
+        *(timed("torch_tutorial.py", 1, 8.0), timed("numpy/reference", 1, 1.0)),
+        timed("pytorch/compiled", 0, 1.0, status="failed"),
+    ]
+    assert baselines.rows(results, floor_seconds=0.5) == [
+        ["torch_tutorial.py", "6.000", "-", "12.00 x", "97.50 %"],
+        ["keras_tutorial.py", "100.000", "-", "200.00 x", "97.50 %"],
+        ["pytorch/eager", "1.500", "0.250 (0.250 to 0.250)", "3.00 x", "97.50 %"],
+        ["numpy/reference", "1.000", "-", "2.00 x", "97.50 %"],
+    ]
+
+
+def test_the_floor_is_that_of_the_fastest_library_before_and_after():
+    first = [Floor("numpy", 64, [1.0, 1.0, 1.0]), Floor("torch", 64, [0.5, 0.6, 0.7])]
+    last = [Floor("numpy", 64, [1.0, 1.0, 1.0]), Floor("torch", 64, [0.8, 0.9, 2.0])]
+    words = baselines.describe_floors([first, last])
+    assert words.startswith("Floor (torch): 0.75 s an epoch, median of 6, fastest 0.5, slowest 2;")
+    assert words.endswith("before all runs 0.6, after them 0.9.")
+
+
+# --- Null comparisons and the planted slow-down ---
+
+
+def test_a_slowed_step_takes_longer_by_so_many_per_cent(monkeypatch):
+    now = [0.0]
+
+    def tick() -> float:
+        now[0] += 0.001
+        return now[0]
+
+    monkeypatch.setattr(slowed.time, "perf_counter", tick)
+    steps = slowed.slow_down(lambda clock, batches: iter(batches), percent=50)
+    ends = []
+    for _ in steps(None, range(3)):
+        now[0] += 10.0
+        ends.append(now[0])
+    assert ends == pytest.approx([10, 25, 40], abs=0.1)
+    assert now[0] == pytest.approx(45, abs=0.1)
+
+
+def test_a_slowed_run_sees_the_same_batches():
+    assert list(slowed.slow_down(Clock.steps, 5)(Clock(), "abc")) == ["a", "b", "c"]
+
+
+def test_only_the_second_side_is_slowed_and_no_seed_comes_twice(tmp_path):
+    config = TrainConfig(seed=3)
+    plain = null.plan(null.Request(config, repeats=2, nulls=2))
+    assert [[job.config.seed for job in jobs] for jobs in plain] == [[3, 3, 4, 4], [5, 5, 6, 6]]
+    assert all("benchmarks.slowed" not in job.command(tmp_path) for jobs in plain for job in jobs)
+    (jobs,) = null.plan(null.Request(config, repeats=2, nulls=1, slowdown=5))
+    for job in jobs:
+        start = job.command(tmp_path)[1:4]
+        if job.run == "pytorch/eager#2":
+            assert start == ["-m", "benchmarks.slowed", "5"]
+        else:
+            assert start == ["-m", "pytorch_impl", "--variant"]
+
+
+def pair(median: float, low: float, high: float) -> Pair:
+    return Pair("b", 64, 10, RatioInterval(median, low, high), MeanInterval(0.0, 0.0, 0.0), "")
+
+
+def test_claims_and_detections_are_counted():
+    pairs = [pair(1.01, 0.99, 1.03), pair(0.97, 0.95, 0.99), pair(1.02, 1.01, 1.03)]
+    assert null.summarize(pairs, slowdown=0) == (
+        "A difference was claimed in 2 of 3 null comparisons of 10 paired repeats (67 %; "
+        "expected: about 5 %); the ratio furthest from 1: 0.9700."
+    )
+    # Faster is a difference, but not the slow-down that was planted.
+    assert "5 % was detected in 1 of 3" in null.summarize(pairs, slowdown=5)
+    assert "no detectable difference" in null.describe_null(1, pairs[0])
+    assert "a difference is claimed" in null.describe_null(2, pairs[1])
+
+
+# --- Bad input ---
+
+REFUSED = {
+    "floor: batch": (["floor", "--batch-size", "0"], "--batch-size 0"),
+    "floor: device": (["floor", "--dataset", "digits", "--device", "tpu"], "tpu"),
+    "null: one repeat": (["null", "--repeats", "1"], "--repeats 1"),
+    "null: none": (["null", "--nulls", "0"], "--nulls 0"),
+    "null: slow-down": (["null", "--slowdown", "-1"], "--slowdown -1"),
+    "null: seeds": (["null", "--seed", "4294967290"], "--seed 4294967290"),
+    "baselines: run": (["baselines", "jax/eager"], "jax/eager"),
+    "baselines: data": (["baselines", "--offline", "--data-dir", "none"], "none"),
+}
+
+
+@pytest.mark.parametrize(("words", "names"), REFUSED.values(), ids=REFUSED)
+def test_the_commands_refuse(words, names, tmp_path):
+    name, *flags = words
+    done = run_command("-m", f"benchmarks.{name}", *flags, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert names in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
