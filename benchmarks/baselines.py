@@ -139,14 +139,14 @@ def describe_floors(measured: Sequence[Sequence[Floor]]) -> str:
     """The floor, how far its measurements spread, and whether the machine changed meanwhile."""
     floor = lowest(pool(measured))
     before, after = (
-        statistics.median(each.epoch_seconds)
+        each.median_seconds
         for floors in (measured[0], measured[-1])
         for each in floors
         if each.library == floor.library
     )
     seconds = floor.epoch_seconds
     return (
-        f"Floor ({floor.library}): {statistics.median(seconds):.3g} s an epoch, median of "
+        f"Floor ({floor.library}): {floor.median_seconds:.3g} s an epoch, median of "
         f"{len(seconds)}, fastest {min(seconds):.3g}, slowest {max(seconds):.3g}; before all runs "
         f"{before:.3g}, after them {after:.3g}."
     )
@@ -166,7 +166,7 @@ def measure(request: Request) -> int:
         threads=request.threads,
     )
     runs, interpreters = compare.plan_runs(
-        compare.Request(config, request.run, request.repeats, request.python)
+        compare.Request(config, request.run, repeats=request.repeats, python=request.python)
     )
     environment = describe_environment()
     config, _ = prepare(config)
@@ -194,14 +194,14 @@ def measure(request: Request) -> int:
                         TUTORIALS[name], interpreters[name], data_of[name], seeded
                     )
                 else:
-                    (job,) = compare.plan_jobs([name], interpreters, seeded, repeats=1)
+                    (job,) = compare.plan_jobs([name], interpreters, [seeded], repeats=1)
                     result = run_job(job, folder, [], progress)
                 progress.end(result)
                 results.append(result)
             floors.append(measure_floor(config, train_size, interpreters, FLOOR_REPEATS))
 
     table = Table(*HEADER, box=box.SIMPLE_HEAD)
-    floor_seconds = statistics.median(lowest(pool(floors)).epoch_seconds)
+    floor_seconds = lowest(pool(floors)).median_seconds
     for row in rows(results, floor_seconds):
         table.add_row(*row)
     console.print(table)

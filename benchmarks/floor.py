@@ -7,7 +7,6 @@ off so small products faster than they can be handed to it; its floor is what it
 its memory allow.
 """
 
-import statistics
 import subprocess
 import sys
 import time
@@ -133,7 +132,7 @@ def measure_floor(
 
 def lowest(floors: Iterable[Floor]) -> Floor:
     """The one with the shortest median epoch."""
-    return min(floors, key=lambda floor: statistics.median(floor.epoch_seconds))
+    return min(floors, key=lambda floor: floor.median_seconds)
 
 
 def time_epochs(
@@ -274,8 +273,7 @@ def main_child(name: str, train_size: str, repeats: str, *flags: str) -> int:
 
 def describe_floor(floor: Floor, flops: int) -> str:
     """One line: median, fastest and slowest epoch, and the speed of the median one."""
-    seconds = floor.epoch_seconds
-    median = statistics.median(seconds)
+    seconds, median = floor.epoch_seconds, floor.median_seconds
     return (
         f"{floor.library}: {median:.3g} s an epoch (median of {len(seconds)}; fastest "
         f"{min(seconds):.3g}, slowest {max(seconds):.3g}), {flops / median / 1e9:,.1f} GFLOP/s"

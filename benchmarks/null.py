@@ -78,7 +78,7 @@ def plan(request: Request) -> list[list[Job]]:
     for number in range(request.nulls):
         config = replace(request.config, seed=request.config.seed + number * request.repeats)
         interpreters = {"pytorch": sys.executable}
-        jobs = compare.plan_jobs(SIDES, interpreters, config, request.repeats)
+        jobs = compare.plan_jobs(SIDES, interpreters, [config], request.repeats)
         if request.slowdown:
             jobs = [
                 SlowedJob(**vars(job), percent=request.slowdown) if job.run == SIDES[1] else job
@@ -128,7 +128,7 @@ def measure(request: Request) -> int:
     for number, jobs in enumerate(plans, start=1):
         with tempfile.TemporaryDirectory() as folder:
             silent = RunProgress(Console(quiet=True, force_terminal=False), config, dataset)
-            results = run_jobs(jobs, Path(folder), silent)
+            results, _ = run_jobs(jobs, Path(folder), silent)
         for run in results:
             if run.status != "completed":
                 print(f"{run.run} (seed {run.seed}) {run.status}: {run.error}", file=sys.stderr)

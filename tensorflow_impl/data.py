@@ -32,4 +32,7 @@ def make_batches(
     rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
     # A gather of whole batches costs one operation a batch instead of one a row.
     batches = rows.map(lambda chosen: (tf.gather(images, chosen), tf.gather(labels, chosen)))
-    return batches.prefetch(tf.data.AUTOTUNE)  # DIFF-8
+    # The thread that tunes buffers sleeps for seconds, and now and then an epoch's end awaits it.
+    options = tf.data.Options()
+    options.autotune.enabled = False  # DIFF-27
+    return batches.prefetch(2).with_options(options)  # DIFF-8

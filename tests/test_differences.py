@@ -18,6 +18,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import psutil
 import pytest
 
 from shared.config import ADAM_EPSILON, prepare_environment
@@ -127,11 +128,14 @@ def torch_answers() -> dict[str, object]:
     from torch import nn
     from torch.nn import functional
 
+    from pytorch_impl.data import make_batches
     from pytorch_impl.model import build_model
     from pytorch_impl.train import make_optimizer
 
     answers: dict[str, object] = {}
     images, labels = torch.from_numpy(IMAGES), torch.from_numpy(LABELS)
+    batches = make_batches(images, labels, np.arange(ROWS), BATCH)
+    answers["workers and prefetched batches"] = [batches.num_workers, batches.prefetch_factor]
 
     def make_layer():
         layer = nn.Linear(FEATURES, KINDS)
@@ -293,6 +297,7 @@ def tensorflow_answers() -> dict[str, object]:
     from keras import layers
     from keras.losses import binary_crossentropy, sparse_categorical_crossentropy
 
+    from tensorflow_impl.data import make_batches
     from tensorflow_impl.device import choose_device
     from tensorflow_impl.model import build_model
 
@@ -437,6 +442,21 @@ def tensorflow_answers() -> dict[str, object]:
     answers["losses of an XLA program"] = program(tf.constant(3)).numpy().tolist()
     program(tf.constant(1))
     answers["programs for one step and for three"] = program.experimental_get_tracing_count()
+
+    def threads_while_iterating(batches: tf.data.Dataset) -> int:
+        iterator = iter(batches)
+        next(iterator)
+        return psutil.Process().num_threads()
+
+    batches = make_batches(tf.constant(IMAGES), tf.constant(LABELS), np.arange(ROWS), BATCH)
+    answers["tuning here"] = batches.options().autotune.enabled
+    numbers = tf.data.Dataset.range(1)
+    # The first iteration of all starts threads that stay.
+    _, untuned, tuned = [
+        threads_while_iterating(each)
+        for each in (numbers, numbers.with_options(batches.options()), numbers)
+    ]
+    answers["more threads by default"] = tuned > untuned
 
     answers["tf32"] = tf.config.experimental.tensor_float_32_execution_enabled()
     choose_device("cpu", "float32")
@@ -655,6 +675,12 @@ def test_what_a_compiler_takes_in(torch_says, keras_says):
     assert three == 3 * one
     assert keras_says["programs for one step and for three"] == 1
     assert keras_says["losses of an XLA program"] == [2.0, 1.0, 0.5]
+
+
+def test_tuning_of_the_input_pipeline(torch_says, keras_says):
+    assert torch_says["workers and prefetched batches"] == [0, None]
+    assert keras_says["more threads by default"] is True
+    assert keras_says["tuning here"] is False
 
 
 def test_jit_compile_auto(keras_says):

@@ -1,0 +1,301 @@
+"""What makes training on small batches fast, and what does not: every way that was tried.
+
+`python -m benchmarks.tried` trains a few epochs in each way, every one in a process of its own, and
+prints what the first epoch took beyond the others, compiling above all, and the median of those.
+docs/PERFORMANCE.md explains the ways. `--only WORDS` does those whose name holds these words.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from benchmarks.command import run_benchmark
+from shared.clock import Clock
+from shared.config import TrainConfig, prepare_environment
+from shared.environment import describe_environment
+from shared.jobs import ROOT
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Names the way that a child process is to try.
+CHILD_VARIABLE = "BENCHMARK_CHILD"
+
+# Learns from all images once, in the given order [n].
+Epoch = Callable[["np.ndarray"], object]
+
+
+class PyTorch:
+    """The ways in PyTorch: each method prepares one and returns how an epoch is done."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        import torch
+
+        from pytorch_impl import compiled, run, train
+        from shared.single_run import load
+
+        self.torch, self.compiled, self.train = torch, compiled, train
+        _, self.model, self.optimizer, self.train_set, _ = run.build(config, load(config, Clock()))
+        self.adam = partial(torch.optim.Adam, self.model.parameters(), lr=config.learning_rate)
+        self.batch_size, self.clock = config.batch_size, Clock()
+        torch._dynamo.config.trace_autograd_ops = True
+
+    def _plain(self, optimizer: object, step: Callable | None = None) -> Epoch:
+        return lambda order: self.train.train_epoch(
+            self.model,
+            optimizer,
+            self.train_set,
+            order,
+            self.batch_size,
+            self.clock,
+            step or self.train.train_step,
+        )
+
+    def _whole(self, step: Callable, **options: object) -> Epoch:
+        program = self.torch.compile(step, fullgraph=True, dynamic=False, **options)
+        programs = [partial(self.compiled.train_steps, each) for each in (program, step)]
+        self.compiled.compile_steps = lambda: programs
+        return lambda order: self.compiled.train_epoch(
+            self.model, self.optimizer, self.train_set, order, self.batch_size, self.clock
+        )
+
+    def adam_one_by_one(self) -> Epoch:
+        """eager, Adam one tensor at a time"""
+        return self._plain(self.adam(foreach=False))
+
+    def adam_by_default(self) -> Epoch:
+        """eager, Adam as by default (foreach)"""
+        return self._plain(self.adam())
+
+    def adam_fused(self) -> Epoch:
+        """eager, Adam fused: pytorch/eager"""
+        return self._plain(self.adam(fused=True))
+
+    def indexing(self) -> Epoch:
+        """eager, Adam fused, indexing in place of DataLoader"""
+        images, labels = self.train_set
+
+        def learn(order: "np.ndarray") -> None:
+            for rows in self.torch.from_numpy(order).split(self.batch_size):
+                self.train.train_step(self.model, self.optimizer, images[rows], labels[rows])
+
+        return learn
+
+    def compile_model(self) -> Epoch:
+        """torch.compile(model), Adam fused"""
+        self.model.compile(dynamic=False)
+        return self._plain(self.adam(fused=True))
+
+    def compile_train_step(self) -> Epoch:
+        """torch.compile(train_step), which falls into six programs"""
+        return self._plain(self.adam(), self.torch.compile(self.train.train_step, dynamic=False))
+
+    def one_program_with_powers(self) -> Epoch:
+        """one program, Adam's powers inside"""
+
+        def step(*arguments: object) -> object:
+            *others, corrections = arguments
+            count = corrections[0]
+            powers = self.torch.stack([1 - 0.9**count, (1 - 0.999**count).sqrt()])
+            return self.compiled.whole_step(*others, powers)
+
+        def counts(optimizer: object, steps: int) -> object:
+            done = int(next(iter(optimizer.state.values()))["step"])
+            return self.torch.arange(done + 1, done + 1 + steps).float()[:, None]
+
+        self.compiled.bias_corrections = counts
+        return self._whole(step)
+
+    def one_program(self) -> Epoch:
+        """one program, its powers outside: pytorch/compiled"""
+        return self._whole(self.compiled.whole_step)
+
+    def one_program_tuned(self) -> Epoch:
+        """one program, max-autotune"""
+        return self._whole(self.compiled.whole_step, mode="max-autotune-no-cudagraphs")
+
+    def one_program_in_cpp(self) -> Epoch:
+        """one program, called from C++ (cpp_wrapper)"""
+        return self._whole(self.compiled.whole_step, options={"cpp_wrapper": True})
+
+    def eight_steps(self) -> Epoch:
+        """one program for 8 steps"""
+
+        def steps(batches: object, corrections: object) -> list:
+            pairs = zip(batches, corrections, strict=True)
+            whole_step = self.compiled.whole_step
+            return [
+                whole_step(self.model, self.optimizer, *self.train_set, *pair) for pair in pairs
+            ]
+
+        program = self.torch.compile(steps, fullgraph=True, dynamic=False)
+        self.compiled.create_moments(self.optimizer)
+
+        def learn(order: "np.ndarray") -> None:
+            whole = len(order) // (8 * self.batch_size)
+            rows = self.torch.from_numpy(order[: whole * 8 * self.batch_size])
+            for batches in rows.view(whole, 8, self.batch_size):
+                program(batches, self.compiled.bias_corrections(self.optimizer, 8))
+                for state in self.optimizer.state.values():
+                    state["step"] += 8
+
+        return learn
+
+
+class TensorFlow:
+    """The ways in TensorFlow: each method prepares one and returns how an epoch is done."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        import keras
+        import tensorflow as tf
+
+        from shared.single_run import load
+        from tensorflow_impl import compiled, data, run, train
+
+        self.tf, self.keras, self.compiled, self.data, self.train = tf, keras, compiled, data, train
+        _, self.model, self.optimizer, self.train_set, _ = run.build(config, load(config, Clock()))
+        self.batch_size, self.clock = config.batch_size, Clock()
+
+    def _stepwise(self, **options: object) -> Epoch:
+        step = self.tf.function(self.train.train_step, **options)
+        return lambda order: self.train.train_epoch(
+            self.model, self.optimizer, self.train_set, order, self.batch_size, self.clock, step
+        )
+
+    def _whole(self, **options: object) -> Epoch:
+        steps = partial(self.compiled.train_steps, self.train.train_step)
+        programs = self.tf.function(steps, **options), self.tf.function(steps)
+        self.compiled.compile_steps = lambda: programs
+        return lambda order: self.compiled.train_epoch(
+            self.model, self.optimizer, self.train_set, order, self.batch_size, self.clock
+        )
+
+    def _fit(self, steps: int, **options: object) -> Epoch:
+        loss = self.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.model.compile(
+            self.optimizer, loss, metrics=["accuracy"], steps_per_execution=steps, **options
+        )
+        return lambda order: self.model.fit(
+            self.data.make_batches(*self.train_set, order, self.batch_size),
+            shuffle=False,
+            verbose=0,
+        )
+
+    def step_traced(self) -> Epoch:
+        """a step traced: tensorflow/graph"""
+        return self._stepwise()
+
+    def step_in_xla(self) -> Epoch:
+        """a step in XLA"""
+        return self._stepwise(jit_compile=True)
+
+    def epoch_traced(self) -> Epoch:
+        """an epoch traced"""
+        return self._whole()
+
+    def epoch_in_xla(self) -> Epoch:
+        """an epoch in XLA: tensorflow/compiled"""
+        return self._whole(jit_compile=True)
+
+    def fit_32_tuned(self) -> Epoch:
+        """fit, 32 steps a call, tf.data tuned as by default"""
+        tuning = self.tf.data.Options()
+        tuning.autotune.enabled = True
+        make_batches = self.data.make_batches
+        self.data.make_batches = lambda *given: make_batches(*given).with_options(tuning)
+        return self._fit(32)
+
+    def fit_1(self) -> Epoch:
+        """fit, 1 step a call"""
+        return self._fit(1)
+
+    def fit_32(self) -> Epoch:
+        """fit, 32 steps a call: tensorflow/fit"""
+        return self._fit(32)
+
+    def fit_128(self) -> Epoch:
+        """fit, 128 steps a call"""
+        return self._fit(128)
+
+    def fit_32_in_xla(self) -> Epoch:
+        """fit, 32 steps a call, XLA"""
+        return self._fit(32, jit_compile=True)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Train in every way that was tried, and time it."""
+
+    config: TrainConfig
+    only: str = ""
+    """Try those only whose name holds this."""
+
+
+def ways() -> Iterator[tuple[str, type, str]]:
+    """Name, class and method of each."""
+    for side in (PyTorch, TensorFlow):
+        for method, function in vars(side).items():
+            if not method.startswith("_"):
+                yield f"{side.__name__}: {function.__doc__}", side, method
+
+
+def train_in(name: str, config: TrainConfig) -> int:
+    """Train in one way and print the seconds of each epoch as JSON; returns the exit status."""
+    from shared.batches import epoch_order
+
+    side, method = next((side, method) for known, side, method in ways() if known == name)
+    prepared = side(config)
+    learn = getattr(prepared, method)()
+    seconds = []
+    for epoch in range(1, config.epochs + 1):
+        order = epoch_order(len(prepared.train_set[0]), config.seed, epoch)
+        started = time.perf_counter()
+        learn(order)
+        seconds.append(time.perf_counter() - started)
+    print(msgspec.json.encode(seconds).decode())
+    return 0
+
+
+def try_all(request: Request) -> int:
+    """Print a line for each way; returns the exit status."""
+    prepare_environment(request.config.threads)
+    if name := os.environ.get(CHILD_VARIABLE):
+        return train_in(name, request.config)
+    from shared.report import describe_machine
+    from shared.single_run import prepare
+
+    print(describe_machine(describe_environment()))
+    config, _ = prepare(request.config)
+    print(f"{config.epochs} epochs of {config.dataset}, threads: {config.threads}. Seconds:")
+    print(f"{'median epoch':>12}  {'first, beyond it':>16}")
+    failed = False
+    for name, _, _ in ways():
+        if request.only not in name:
+            continue
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.tried", *config.as_flags()],
+            cwd=ROOT,
+            env=os.environ | {CHILD_VARIABLE: name},
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            failed = True
+            print(f"{'failed':>12}  {'':16}  {name}: {done.stderr.strip().splitlines()[-1]}")
+            continue
+        first, *others = msgspec.json.decode(done.stdout.splitlines()[-1], type=list[float])
+        epoch = statistics.median(others or [first])
+        print(f"{epoch:12.3f}  {first - epoch:16.1f}  {name}", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(run_benchmark("tried", Request, try_all))
