@@ -39,7 +39,7 @@ TUTORIALS = {
     "tensorflow": "keras_tutorial.py",
     "numpy": "sklearn_tutorial.py",
 }
-HEADER = ("run", "epoch, seconds", "of the tutorial's", "of the floor", "test accuracy")
+HEADER = ("run", "epoch, seconds", "times the tutorial's speed", "times the floor", "test accuracy")
 EPOCH = re.compile(r"^epoch \d+: ([\d.]+) seconds, test accuracy ([\d.]+)$", re.MULTILINE)
 FLOOR_REPEATS = 3
 
@@ -113,14 +113,14 @@ def rows(results: Sequence[RunResult], floor_seconds: float) -> list[list[str]]:
         median = statistics.median(run.epoch_seconds for run in repeats)
         tutorial = TUTORIALS.get(name.partition("/")[0])
         partners = {run.seed: run.epoch_seconds for run in groups.get(tutorial, [])}
-        ratios = [run.epoch_seconds / partners[run.seed] for run in repeats if run.seed in partners]
+        ratios = [partners[run.seed] / run.epoch_seconds for run in repeats if run.seed in partners]
         accuracy = statistics.fmean(run.test_accuracy for run in repeats)
         table.append(
             [
                 name,
                 f"{median:.3f}",
                 show_ratio(ratios) if ratios else "-",
-                f"{median / floor_seconds:.2f} x",
+                f"{median / floor_seconds:.2f}",
                 f"{100 * accuracy:.2f} %",
             ]
         )
@@ -131,8 +131,8 @@ def show_ratio(ratios: Sequence[float]) -> str:
     """The median ratio, with its 95 % interval where there are repeats."""
     interval = ratio_interval(ratios)
     if interval.low is None:
-        return f"{interval.median:.3f}"
-    return f"{interval.median:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+        return f"{interval.median:.2f}"
+    return f"{interval.median:.2f} ({interval.low:.2f} to {interval.high:.2f})"
 
 
 def describe_floors(measured: Sequence[Sequence[Floor]]) -> str:

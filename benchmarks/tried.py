@@ -19,7 +19,7 @@ import msgspec
 
 from benchmarks.command import run_benchmark
 from shared.clock import Clock
-from shared.config import TrainConfig, prepare_environment
+from shared.config import TrainConfig, UsageError, prepare_environment
 from shared.environment import describe_environment
 from shared.jobs import ROOT
 
@@ -269,6 +269,11 @@ def try_all(request: Request) -> int:
     prepare_environment(request.config.threads)
     if name := os.environ.get(CHILD_VARIABLE):
         return train_in(name, request.config)
+    names = [name for name, _, _ in ways()]
+    chosen = [name for name in names if request.only in name]
+    if not chosen:
+        expected = "; ".join(names)
+        raise UsageError(f"--only {request.only}: expected a part of one of these: {expected}.")
     from shared.report import describe_machine
     from shared.single_run import prepare
 
@@ -277,9 +282,7 @@ def try_all(request: Request) -> int:
     print(f"{config.epochs} epochs of {config.dataset}, threads: {config.threads}. Seconds:")
     print(f"{'median epoch':>12}  {'first, beyond it':>16}")
     failed = False
-    for name, _, _ in ways():
-        if request.only not in name:
-            continue
+    for name in chosen:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.tried", *config.as_flags()],
             cwd=ROOT,

@@ -98,10 +98,8 @@ def describe_pair(
     points = f"{100 * difference.mean:+z.2f} percentage points"
     if repeats == 1:
         accuracy = f"differs by {points}" if difference.mean else "is the same"
-        return (
-            f"{time}, and its test accuracy {accuracy}. "
-            "With one repeat no interval can be given: whether this is more than chance is open."
-        )
+        chance = "one repeat, so no interval: either may be chance"
+        return f"{time}, and its test accuracy {accuracy} ({chance})."
     if not detectable(ratio, 1):
         time = f"No detectable difference in training time per epoch between {name} and {baseline}"
         time += f": ratio {_show(ratio.median)}"

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import baselines, floor, null, slowed
+from benchmarks import baselines, floor, null, profiled, slowed, tried
 from shared.clock import Clock
 from shared.config import IMPLEMENTATIONS, TrainConfig, UsageError
 from shared.results import Floor, MeanInterval, Pair, RatioInterval, RunResult
@@ -201,10 +201,10 @@ def test_each_run_is_set_against_the_tutorial_of_its_framework():
         timed("pytorch/compiled", 0, 1.0, status="failed"),
     ]
     assert baselines.rows(results, floor_seconds=0.5) == [
-        ["torch_tutorial.py", "6.000", "-", "12.00 x", "97.50 %"],
-        ["keras_tutorial.py", "100.000", "-", "200.00 x", "97.50 %"],
-        ["pytorch/eager", "1.500", "0.250 (0.250 to 0.250)", "3.00 x", "97.50 %"],
-        ["numpy/reference", "1.000", "-", "2.00 x", "97.50 %"],
+        ["torch_tutorial.py", "6.000", "-", "12.00", "97.50 %"],
+        ["keras_tutorial.py", "100.000", "-", "200.00", "97.50 %"],
+        ["pytorch/eager", "1.500", "4.00 (4.00 to 4.00)", "3.00", "97.50 %"],
+        ["numpy/reference", "1.000", "-", "2.00", "97.50 %"],
     ]
 
 
@@ -270,6 +270,45 @@ def test_claims_and_detections_are_counted():
     assert "a difference is claimed" in null.describe_null(2, pairs[1])
 
 
+# --- What was tried, and the profile ---
+
+
+@pytest.mark.parametrize(
+    "name", ["PyTorch: eager, Adam fused: pytorch/eager", "TensorFlow: fit, 1"]
+)
+def test_a_way_is_tried_in_a_process_of_its_own(name, tmp_path):
+    flags = ("--only", name, "--dataset", "digits", "--epochs", "2", "--threads", "1")
+    done = run_command("-m", "benchmarks.tried", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    *_, line = done.stdout.splitlines()
+    assert name in line
+    epoch, _ = map(float, line.split()[:2])
+    assert epoch > 0
+
+
+def test_no_process_tries_both_frameworks():
+    names = [name for name, _, _ in tried.ways()]
+    assert len(set(names)) == len(names)
+    for name, side, method in tried.ways():
+        assert name.startswith(side.__name__)
+        assert callable(getattr(side, method))
+
+
+def test_operations_are_sorted_by_kind():
+    kinds = {
+        "aten::addmm": "matrix products",
+        "aten::mm": "matrix products",
+        "aten::_fused_adam_": "Adam",
+        "graph_0_cpp_fused_add_addcmul_div_lerp_mul_sqrt_sub_7": "Adam",
+        "aten::index": "picking rows",
+        "graph_0_cpp_fused_index_0": "picking rows",
+        "aten::addmm_backward": "activations, loss, sums",
+        "graph_0_cpp_fused_relu_1": "activations, loss, sums",
+        "Torch-Compiled Region: 0/0": "calls between programs",
+    }
+    assert {name: profiled.kind_of(name) for name in kinds} == kinds
+
+
 # --- Bad input ---
 
 REFUSED = {
@@ -279,6 +318,9 @@ REFUSED = {
     "null: none": (["null", "--nulls", "0"], "--nulls 0"),
     "null: slow-down": (["null", "--slowdown", "-1"], "--slowdown -1"),
     "null: seeds": (["null", "--seed", "4294967290"], "--seed 4294967290"),
+    "tried: none": (["tried", "--only", "sleeping"], "--only sleeping"),
+    "tried: digits": (["tried", "--batch-size", "0"], "--batch-size 0"),
+    "profiled: threads": (["profiled", "--threads", "0"], "--threads 0"),
     "baselines: run": (["baselines", "jax/eager"], "jax/eager"),
     "baselines: data": (["baselines", "--offline", "--data-dir", "none"], "none"),
 }

@@ -215,8 +215,8 @@ def test_words_of_one_repeat():
     (pair,) = compare_runs([make_run("base"), make_run("other", 0, 2.5, 0.88)]).pairs
     assert pair.verdict == (
         "other needs 2.50 times the training time per epoch of base, "
-        "and its test accuracy differs by -2.00 percentage points. "
-        "With one repeat no interval can be given: whether this is more than chance is open."
+        "and its test accuracy differs by -2.00 percentage points "
+        "(one repeat, so no interval: either may be chance)."
     )
 
 
