@@ -44,6 +44,8 @@ class Request:
     """Measure instead how much each default that differs between the frameworks matters."""
     output_dir: Path | None = None
     """Folder for the results, new or empty; by default results/<UTC time>."""
+    open: Flag = False
+    """Open report.html in the browser at the end."""
 
 
 def plan_runs(request: Request) -> tuple[list[str], dict[str, str]]:
@@ -144,6 +146,7 @@ def refuse_with_attribute(request: Request) -> None:
         "RUN": request.run != DEFAULT_RUNS,
         "--python": bool(request.python),
         "--verify-only": request.verify_only,
+        "--open": request.open,
         "--alignment": request.config.alignment != "matched",
         "--device": request.config.device not in ("auto", "cpu"),
     }
@@ -211,6 +214,10 @@ def compare(request: Request) -> int:
     report.write_report(comparison, dataset, folder)
     report.print_report(comparison, console)
     report.say(console, report.describe_files(folder))
+    if request.open:
+        from shared.html_report import PAGE, open_in_browser
+
+        open_in_browser(folder / PAGE)
     verified = verification is None or verification.passed
     return 0 if verified and all(result.status == "completed" for result in results) else 1
 

@@ -7,6 +7,7 @@ content security policy forbids every request.
 import base64
 import io
 import math
+import re
 import statistics
 import sys
 import webbrowser
@@ -33,6 +34,7 @@ from shared.results import (
     ComparisonResult,
     DatasetFacts,
     EpochResult,
+    Floor,
     RunResult,
     load_results,
     write_atomically,
@@ -67,12 +69,21 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart and the same figures as a table; `legend` has the runs that it shows."""
+    """A chart and the same figures as a table."""
 
     title: str
     chart: Markup
     table: Table
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Speed by batch size: the chart, the names of the floors in it, and verdicts."""
+
+    figure: Figure
+    floors: list[str]
+    words: list[str]
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,7 @@ class Matrix:
     title: str
     cells: list[list[tuple[str, float]]]  # text, and -1 to 1 for the colour
     difference: bool = False
+    same: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +164,7 @@ def render(parts: Sequence[tuple[ComparisonResult, Path]], dataset: Dataset | No
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["code"] = _code
     groups = group_by_run(first.runs)
     header, *rows = report.table(first)
     predictions, missing = predictions_of(first, dataset)
@@ -209,7 +222,7 @@ def first_size(result: ComparisonResult) -> ComparisonResult:
 def machine_labels(results: Sequence[ComparisonResult], folders: Sequence[Path]) -> list[str]:
     """A short name for the machine of each result: its processor, or what tells them apart."""
     candidates = [
-        [str(result.environment.get("processor", "")) for result in results],
+        [_short(str(result.environment.get("processor", ""))) for result in results],
         [folder.resolve().name for folder in folders],
         [str(folder) for folder in folders],
     ]
@@ -217,6 +230,11 @@ def machine_labels(results: Sequence[ComparisonResult], folders: Sequence[Path])
         if len({*labels, ""}) == len(labels) + 1:
             return labels
     raise UsageError(f"{', '.join(candidates[-1])}: expected different folders; name each once.")
+
+
+def _short(processor: str) -> str:
+    """A processor's name without trade marks, clock rate and other words that tell nothing."""
+    return " ".join(re.sub(r"\((R|TM)\)| CPU| Processor|@.*", " ", processor).split())
 
 
 def _with_whole_paths(result: ComparisonResult, folder: Path) -> ComparisonResult:
@@ -343,6 +361,14 @@ def _cards(groups: Mapping[str, Sequence[RunResult]]) -> Iterable[tuple[str, str
             yield name, "completed", accuracy, time
         else:
             yield name, repeats[0].status, "", ""
+
+
+def _code(text: str) -> Markup:
+    """What stands between backticks, set as code."""
+    return Markup("").join(
+        Markup("<code>{}</code>").format(each) if number % 2 else each
+        for number, each in enumerate(text.split("`"))
+    )
 
 
 def _percent(share: float) -> str:
@@ -545,7 +571,7 @@ def _epoch_figure(result: ComparisonResult, groups: Groups) -> Figure | None:
         for run, repeats in groups.items()
     }
     bars, rows = [], []
-    floors = {f"matrix products alone, {each.library}": each.epoch_seconds for each in result.floor}
+    floors = {_floor_name(each): each.epoch_seconds for each in result.floor}
     for place, (name, seconds) in enumerate((measured | floors).items()):
         if not seconds:
             continue
@@ -571,35 +597,46 @@ def _epoch_figure(result: ComparisonResult, groups: Groups) -> Figure | None:
     )
 
 
-def throughput(result: ComparisonResult) -> Figure | None:
+def throughput(result: ComparisonResult) -> Throughput | None:
     """Training images per second against the batch size, if there were several sizes."""
     if len({run.batch_size for run in result.runs}) < 2:
         return None
-    speeds: dict[tuple[str, bool], dict[int, list[float]]] = {}
+    runs = list(group_by_run(result.runs))
+    speeds: dict[str, dict[int, list[float]]] = {}
     for run in result.runs:
         if run.status == "completed" and run.samples_per_second:
-            sizes = speeds.setdefault((run.run, False), {})
+            sizes = speeds.setdefault(run.run, {})
             sizes.setdefault(run.batch_size, []).append(run.samples_per_second)
     for floor in result.floor:
-        sizes = speeds.setdefault((f"matrix products alone, {floor.library}", True), {})
+        sizes = speeds.setdefault(_floor_name(floor), {})
         sizes[floor.batch_size] = [result.dataset.train_size / s for s in floor.epoch_seconds]
-    if not speeds:
-        return None
-    places = {run: place for place, run in enumerate(group_by_run(result.runs))}
+    floors = [name for name in speeds if name not in runs]
     lines, columns = [], {}
-    for number, ((name, is_floor), sizes) in enumerate(speeds.items()):
-        sizes = dict(sorted(sizes.items()))
-        means = {size: statistics.fmean(values) for size, values in sizes.items()}
-        columns[name] = means
+    for name, unordered in speeds.items():
+        sizes = dict(sorted(unordered.items()))
+        columns[name] = {size: statistics.fmean(values) for size, values in sizes.items()}
         several = max(map(len, sizes.values())) > 1
         band = [(min(values), max(values)) for values in sizes.values()] if several else ()
-        place = number if is_floor else places[name]
-        lines.append(svg.Line(place, name, list(means.items()), band, dashed=is_floor))
+        place = (runs + floors).index(name)
+        points = list(columns[name].items())
+        lines.append(svg.Line(place, name, points, band, dashed=name in floors))
+    if not lines:
+        return None
     title = "Training images per second by batch size"
     chart = svg.line_chart(
         lines, f"{title}, of {', '.join(columns)}.", "Batch size", _thousands, logarithmic=True
     )
-    return Figure(title, chart, _by_x(title, "batch size", columns, lambda v: f"{v:,.0f}"))
+    table = _by_x(title, "batch size", columns, lambda value: f"{value:,.0f}")
+    words = [
+        f"Batches of {pair.batch_size:,}: {pair.verdict}"
+        for pair in result.comparison.pairs
+        if pair.batch_size != result.config["batch_size"]
+    ]
+    return Throughput(Figure(title, chart, table, "Both axes are logarithmic."), floors, words)
+
+
+def _floor_name(floor: Floor) -> str:
+    return f"matrix products alone, {floor.library}"
 
 
 def _thousands(value: float) -> str:
@@ -664,8 +701,8 @@ def predictions_of(
     names = {place: run for run, place in places.items()}
     predicted = {place: values.argmax(axis=1) for place, values in logits.items()}
     disputed, wrong = _notable(logits, dataset.test_labels)
-    several = {each.seed for run in result.runs for each in [run]}
-    said = f" of seed {seed}" if len(several) > 1 and set(seeds.values()) == {seed} else ""
+    repeated = len({run.seed for run in result.runs}) > 1
+    said = f" of seed {seed}" if repeated and set(seeds.values()) == {seed} else ""
 
     def cards(rows: np.ndarray) -> list[Card]:
         return [_card(int(row), dataset, logits, names) for row in rows]
@@ -754,7 +791,11 @@ def _matrices(predicted: Mapping[int, np.ndarray], dataset: Dataset, names: dict
         difference = each - base
         extreme = max(int(np.abs(difference).max()), 1)
         title = f"{names[place]} minus {names[first]}"
-        matrices.append(Matrix(title, _shaded(difference, difference / extreme, "+d"), True))
+        matrices.append(
+            Matrix(
+                title, _shaded(difference, difference / extreme, "+d"), True, not difference.any()
+            )
+        )
     return matrices
 
 

@@ -5,18 +5,20 @@ pointed at carries in `data-tip` what to show: a heading, then [run, text] pairs
 """
 
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import msgspec
 from markupsafe import Markup, escape
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 # Of charts with a fixed shape, in their own units; a unit is about a pixel.
 WIDTH, HEIGHT = 400, 240
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 40
-ROW = 46  # height of one bar with its labels, in pixels
+ROW, LABEL_LINE = 46, 17  # height of a bar with its label, and of each further line of it
+LABEL = 30  # letters in a line of a label: beside it must be room for the note, on a phone too
 LINE = 26  # height of one line of a dot chart
 
 Tip = tuple[str, Sequence[tuple[int | None, str]]]
@@ -98,6 +100,14 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [float(value) for value in MaxNLocator(count).tick_values(low, high)]
 
 
+def logarithmic_ticks(low: float, high: float) -> list[float]:
+    """1, 2, 5, 10, ... from the last one below to the first one above [low, high]."""
+    marks = [float(value) for value in LogLocator(subs=(1, 2, 5)).tick_values(low, high)]
+    first = max(mark for mark in marks if mark <= low)
+    last = min(mark for mark in marks if mark >= high)
+    return [mark for mark in marks if first <= mark <= last]
+
+
 def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
     span = (high - low) or 1.0
     return lambda value: start + (value - low) / span * (end - start)
@@ -117,17 +127,21 @@ def line_chart(
     Args:
         show: a value of y as text, for the axis and the tips.
         ceiling: that no y can exceed.
-        logarithmic: space x by its logarithm.
+        logarithmic: space both axes by the logarithm.
     """
     xs = sorted({x for line in lines for x, _ in line.points})
     ys = [y for line in lines for _, y in line.points]
     ys += [limit for line in lines for limits in line.band for limit in limits]
-    marks = ticks(min(ys), max(ys))
+    marks = (logarithmic_ticks if logarithmic else ticks)(min(ys), max(ys))
     top = min(marks[-1], ceiling)
     warp = math.log if logarithmic else float
     inset = 14
     to_x = _scale(warp(xs[0]), warp(xs[-1]), LEFT + inset, WIDTH - RIGHT - inset)
-    to_y = _scale(marks[0], top, HEIGHT - BOTTOM, TOP)
+    height = _scale(warp(marks[0]), warp(top), HEIGHT - BOTTOM, TOP)
+
+    def to_y(value: float) -> float:
+        return height(warp(value))
+
     places = {x: to_x(warp(x)) if len(xs) > 1 else (LEFT + WIDTH - RIGHT) / 2 for x in xs}
     return _chart(
         title,
@@ -215,12 +229,18 @@ def bar_chart(bars: Sequence[Bar], title: str) -> Markup:
         max((sum(each.value for each in bar.segments), *bar.marks), default=0.0) for bar in bars
     )
     percent = _scale(0.0, longest, 0.0, 100.0)
+    labels = [textwrap.wrap(bar.label, LABEL) for bar in bars]
+    above = LABEL_LINE * (max(map(len, labels)) - 1)
     rows = []
-    for number, bar in enumerate(bars):
-        top = number * ROW
+    for number, (bar, label) in enumerate(zip(bars, labels, strict=True)):
+        bottom = number * (ROW + above) + above
+        first = bottom - LABEL_LINE * (len(label) - 1) + 14
         parts = [
-            tag("text", bar.label, x=0, y=top + 14, class_="label"),
-            tag("text", bar.note, x="100%", y=top + 14, class_="end strong"),
+            *(
+                tag("text", text, x=0, y=first + LABEL_LINE * line, class_="label")
+                for line, text in enumerate(label)
+            ),
+            tag("text", bar.note, x="100%", y=bottom + 14, class_="end strong"),
         ]
         start = 0.0
         for each in bar.segments:
@@ -228,7 +248,7 @@ def bar_chart(bars: Sequence[Bar], title: str) -> Markup:
                 tag(
                     "rect",
                     x=f"{percent(start):.2f}%",
-                    y=top + 21,
+                    y=bottom + 21,
                     width=f"{percent(each.value):.2f}%",
                     height=14,
                     class_=f"hit bar {each.style}",
@@ -238,9 +258,10 @@ def bar_chart(bars: Sequence[Bar], title: str) -> Markup:
             start += each.value
         for mark in bar.marks:
             x = f"{percent(mark):.2f}%"
-            parts.append(tag("line", x1=x, x2=x, y1=top + 19, y2=top + 37, class_="mark"))
+            parts.append(tag("line", x1=x, x2=x, y1=bottom + 19, y2=bottom + 37, class_="mark"))
         rows.append(tag("g", *parts, data_run=bar.run))
-    return _chart(title, *rows, width="100%", height=len(bars) * ROW, class_="chart bars")
+    height = len(bars) * (ROW + above)
+    return _chart(title, *rows, width="100%", height=height, class_="chart bars")
 
 
 def dot_chart(
@@ -271,13 +292,14 @@ def dot_chart(
         at = [to_x(shares[place]) for shares in values]
         parts.append(tag("text", name, x=left - 12, y=y + 4, class_="end"))
         parts.append(tag("line", x1=min(at), x2=max(at), y1=y, y2=y, class_="link"))
+        # A little below one another, so that dots that coincide stay visible.
+        step = min(5.0, 14 / len(at))
         parts += [
             tag(
                 "circle",
                 cx=x,
-                cy=y,
-                # Dots that coincide stay visible: the first ones are larger, beneath.
-                r=4 + 4 * (len(at) - 1 - order) / len(at),
+                cy=y + step * (order - (len(at) - 1) / 2),
+                r=4.5,
                 class_=f"dot run-{run}",
                 data_run=run,
             )

@@ -45,7 +45,7 @@ Visitor = Callable[..., Visit]
 
 @contextmanager
 def chromium() -> Iterator[Visitor]:
-    """A function `visit(path, width=1440, dark=False)` that opens a file; skips without a browser."""
+    """Gives `visit(path, width=1440, dark=False)`, which opens a file; skips without a browser."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.skip("NO BROWSER: pages are not tested; install chromium")
