@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import msgspec
 from markupsafe import Markup, escape
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 # Of charts with a fixed shape, in their own units; a unit is about a pixel.
 WIDTH, HEIGHT = 400, 240
@@ -102,7 +102,8 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 def logarithmic_ticks(low: float, high: float) -> list[float]:
     """1, 2, 5, 10, ... from the last one below to the first one above [low, high]."""
-    marks = [float(value) for value in LogLocator(subs=(1, 2, 5)).tick_values(low, high)]
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    marks = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
     first = max(mark for mark in marks if mark <= low)
     last = min(mark for mark in marks if mark >= high)
     return [mark for mark in marks if first <= mark <= last]

@@ -24,6 +24,10 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
+    def open_details(self) -> None:
+        """Unfold all that is folded."""
+        self.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+
     def overflow(self) -> int:
         """Pixels by which the page is wider than its window."""
         return self.page.evaluate(
@@ -34,9 +38,10 @@ class Visit:
         """What axe-core objects to, each with the elements concerned."""
         from axe_playwright_python.sync_playwright import Axe
 
+        options = {"resultTypes": ["violations"]}
         return [
             f"{each['id']}: {[node['target'] for node in each['nodes']][:5]}"
-            for each in Axe().run(self.page).response["violations"]
+            for each in Axe().run(self.page, options=options).response["violations"]
         ]
 
 

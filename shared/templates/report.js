@@ -50,12 +50,16 @@
       return line;
     }));
     tip.hidden = false;
-    const box = hit.getBoundingClientRect();
+    place();
+    return [title, ...shown.map(([, text]) => text)].join(", ");
+  }
+  function place() {
+    if (!current) return;
+    const box = current.getBoundingClientRect();
     const left = box.left + box.width / 2 - tip.offsetWidth / 2;
     const above = box.top - tip.offsetHeight - 8;
     tip.style.left = `${Math.max(8, Math.min(left, root.clientWidth - tip.offsetWidth - 8))}px`;
     tip.style.top = `${above < 8 ? Math.min(box.bottom + 8, innerHeight - tip.offsetHeight - 8) : above}px`;
-    return [title, ...shown.map(([, text]) => text)].join(", ");
   }
   for (const hit of document.querySelectorAll(".hit")) {
     hit.addEventListener("pointerenter", () => point(hit));
@@ -76,7 +80,7 @@
     });
     chart.addEventListener("blur", leave);
   }
-  addEventListener("scroll", leave, { passive: true });
+  addEventListener("scroll", place, { passive: true });
 
   for (const button of document.querySelectorAll(".copy")) {
     if (!navigator.clipboard) button.hidden = true;
