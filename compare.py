@@ -56,6 +56,8 @@ class Request:
     """Also time the matrix products alone, the lower limit, and show each run as its multiple."""
     output_dir: Path | None = None
     """Folder for the results, new or empty; by default results/<UTC time>."""
+    open: Flag = False
+    """Open report.html in the browser at the end."""
 
     def configs(self) -> list[TrainConfig]:
         """The configuration for each batch size.
@@ -173,6 +175,7 @@ def refuse_with_attribute(request: Request) -> None:
         "RUN": request.run != DEFAULT_RUNS,
         "--python": bool(request.python),
         "--verify-only": request.verify_only,
+        "--open": request.open,
         "--alignment": request.config.alignment != "matched",
         "--device": request.config.device not in ("auto", "cpu"),
         "--floor": request.floor,
@@ -251,6 +254,10 @@ def compare(request: Request) -> int:
     report.write_report(comparison, dataset, folder)
     report.print_report(comparison, console)
     report.say(console, report.describe_files(folder))
+    if request.open:
+        from shared.html_report import PAGE, open_in_browser
+
+        open_in_browser(folder / PAGE)
     verified = verification is None or verification.passed
     return 0 if verified and all(result.status == "completed" for result in results) else 1
 

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,7 +106,7 @@ def assemble(
 
 
 def write_report(result: ComparisonResult, dataset: Dataset, folder: Path) -> None:
-    """Write `results.json`, the pictures and `summary.md`.
+    """Write `results.json`, the pictures, `summary.md` and `report.html`.
 
     The figures are written first, so that no failing picture can cost them.
     """
@@ -128,6 +129,10 @@ def write_report(result: ComparisonResult, dataset: Dataset, folder: Path) -> No
         }
         plotting.plot_predictions(result, dataset, logits, folder / "predictions.png")
     write_atomically(folder / "summary.md", markdown(result, pictures))
+    # Only now: that module builds on this one.
+    from shared.html_report import write_page
+
+    write_page(result, dataset, folder)
 
 
 def describe_files(folder: Path) -> str:
@@ -469,3 +474,9 @@ def describe_machine(environment: dict[str, object]) -> str:
         f"Python {environment['python']}, {versions}; "
         f"load average at the start {environment['load_average'][0]:.2f}"
     )
+
+
+if __name__ == "__main__":
+    from shared.html_report import main
+
+    sys.exit(main())

@@ -339,7 +339,7 @@ def test_report_files(runs, pictures, dataset, tmp_path, monkeypatch):
     result = make_result(dataset, *runs)
     report.write_report(result, dataset, tmp_path)
     written = {path.name for path in tmp_path.iterdir()} - predictions
-    assert written == {"results.json", "summary.md"} | pictures
+    assert written == {"results.json", "summary.md", "report.html"} | pictures
     assert load_results(tmp_path / "results.json") == result
     summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
     for name in pictures:

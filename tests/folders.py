@@ -1,0 +1,74 @@
+"""Folders as comparisons leave them, with results.json and the files that it names."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from shared.datasets import Dataset
+from shared.results import ComparisonResult, Floor, InferenceResult, RunResult, save_results
+from tests.test_report import make_result, make_run, make_verification
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}"
+
+
+def make_dataset() -> Dataset:
+    """Fifty test images of noise, of each class five."""
+    return Dataset(
+        name="digits",
+        train_images=np.zeros((1437, 784), np.float32),
+        train_labels=np.zeros(1437, np.int64),
+        test_images=np.random.default_rng(0).normal(size=(50, 784)).astype(np.float32),
+        test_labels=np.arange(50) % 10,
+        class_names=("zero", "one", "two", "three", *"456789"),
+        mean=0.5,
+        deviation=0.25,
+        sha256={},
+    )
+
+
+def save_files(run: RunResult, dataset: Dataset, folder: Path, wrong: int = 0) -> None:
+    """Predictions, of which the first `wrong` are wrong, and weights."""
+    answers = dataset.test_labels.copy()
+    answers[:wrong] = (answers[:wrong] + 1) % 10
+    save_file({"logits": 4 * np.eye(10, dtype=np.float32)[answers]}, folder / run.predictions)
+    run.weights = run.predictions.replace(".predictions", "")
+    kernel = np.random.default_rng(wrong).normal(size=(784, 128)).astype(np.float32)
+    save_file({"dense_1/kernel": kernel}, folder / run.weights)
+    run.inference = [InferenceResult(1, 1e-3, 2e-3), InferenceResult(64, 2e-3, 9e-3)]
+
+
+def make_folder(folder: Path, dataset: Dataset, *runs: RunResult, **others) -> ComparisonResult:
+    """A folder as a comparison leaves it, with results.json and the files that it names."""
+    folder.mkdir(exist_ok=True)
+    for number, run in enumerate(runs):
+        if run.status == "completed":
+            save_files(run, dataset, folder, wrong=2 * number)
+    floor = others.pop("floor", [])
+    result = replace(make_result(dataset, *runs, **others), floor=floor)
+    save_results(result, folder / "results.json")
+    return result
+
+
+def swept() -> tuple[list[RunResult], list[Floor]]:
+    """Two runs in two repeats at two batch sizes, and the floor of each size."""
+    runs = [
+        replace(make_run(name, seed, speed), batch_size=size)
+        for size in (64, 256)
+        for seed in (0, 1)
+        for name, speed in (("pytorch/eager", 0.5), ("tensorflow/fit", 1.0 + seed / 10))
+    ]
+    for run in runs:
+        run.predictions = f"{run.batch_size}-{run.predictions}"
+        run.energy_joules, run.foreign_cpus, run.time_to_target_seconds = 123.0, 0.25, 4.5
+        if run.batch_size == 256:
+            run.samples_per_second = 9999.0
+    return runs, [Floor("NumPy", size, [0.1, 0.3]) for size in (64, 256)]
+
+
+def make_whole(folder: Path, dataset: Dataset) -> ComparisonResult:
+    """A comparison that has everything: repeats, batch sizes, floors and a verification."""
+    runs, floor = swept()
+    verification = make_verification(True)
+    return make_folder(folder, dataset, *runs, floor=floor, verification=verification)
