@@ -11,11 +11,12 @@ shown by a control: the oracle once more, its weights nudged and the rows of eac
 import math
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from safetensors.numpy import load
@@ -233,8 +234,7 @@ def _judge_child(
     try:
         for reference in references:
             for variant in variants:
-                frames = ((frame.kind, load(frame.arrays)) for frame in read_frames(child.stdout))
-                judge(verdicts[variant], frames, reference)
+                judge(verdicts[variant], _moments(child.stdout, verdicts[variant]), reference)
     except EOFError:
         complaint = child.stderr.read().decode(errors="replace").strip().splitlines()
         for verdict in verdicts.values():
@@ -246,21 +246,34 @@ def _judge_child(
     return list(verdicts.values())
 
 
+def _moments(stream: BinaryIO, verdict: RunVerification) -> Iterator[Moment]:
+    """One trace, moment by moment, unless the run can't be had."""
+    for frame in read_frames(stream):
+        if frame.kind == "unavailable":
+            verdict.available = False
+            verdict.fail(f"is unavailable: {frame.reason}")
+        else:
+            yield frame.kind, load(frame.arrays)
+
+
 def judge(verdict: RunVerification, trace: Iterable[Moment], reference: Reference) -> None:
     """Compare one trace with the oracle's, moment by moment; note the figures and any failure.
 
     After the first failure the rest of the trace is only read.
     """
     largest: dict[str, float] = {}
+    expectations = iter(zip(reference.moments, reference.tolerances, strict=True))
     step = 0
     failed = False
-    for moment, expected, tolerances in zip_longest(
-        trace, reference.moments, reference.tolerances, fillvalue=(None, {})
-    ):
+    for kind, arrays in chain(trace, [(None, {})]):
         if failed:
             continue
-        (kind, arrays), (expected_kind, expected_arrays) = moment, expected
-        step += kind == "step"
+        # One moment of the trace may stand for many steps; then only the last one is compared.
+        for _ in range(int(arrays.get("steps", 1))):
+            (expected_kind, expected), tolerances = next(expectations, ((None, {}), {}))
+            step += expected_kind == "step"
+            if kind != expected_kind:
+                break
         where = f"{reference.float_type}, after step {step}"
         if kind != expected_kind:
             verdict.fail(
@@ -269,7 +282,7 @@ def judge(verdict: RunVerification, trace: Iterable[Moment], reference: Referenc
             )
             failed = True
             continue
-        errors = reference.errors(kind, arrays, expected_arrays)
+        errors = reference.errors(kind, arrays, expected)
         for name, error in errors.items():
             group = GROUPS.get(name, "gradients" if kind == "start" else "weights")
             largest[group] = max(error, largest.get(group, 0))

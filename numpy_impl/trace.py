@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from .data import make_batches
 from .loss import compute_loss, loss_gradient
 from .model import ReLU, Sequential, get_weights
 from .run import LOOPS, build
-from .train import Tensors, train, train_step
+from .train import Tensors, train, train_epoch, train_step
 
 # About a thousand times the rounding of float32.
 NUDGE = 1e-4
@@ -65,7 +66,7 @@ def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> No
     images, labels = next(iter(make_batches(*train_set, order, config.batch_size)))
     emit("start", compute_gradients(model, images, labels) | nearest_kink(model))
     clock = Clock()
-    clock.after_step = lambda: emit("step", get_weights(model) | nearest_kink(model))
+    clock.after_step = lambda steps: emit("step", get_weights(model) | nearest_kink(model))
     for epoch in LOOPS[variant](model, optimizer, train_set, test_set, config, clock):
         emit("epoch", {name: np.array(value) for name, value in asdict(epoch).items()})
 
@@ -84,10 +85,11 @@ def trace_control(config: TrainConfig, dataset: Dataset, emit: Emit) -> None:
         rows = np.random.default_rng(len(labels)).permutation(len(labels))
         return train_step(model, optimizer, images[rows], labels[rows])
 
+    learn = partial(train_epoch, step=step)
     order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
     images, labels = next(iter(make_batches(*train_set, order, config.batch_size)))
     emit("start", compute_gradients(model, images, labels))
     clock = Clock()
-    clock.after_step = lambda: emit("step", get_weights(model))
-    for epoch in train(model, optimizer, train_set, test_set, config, clock, step):
+    clock.after_step = lambda steps: emit("step", get_weights(model))
+    for epoch in train(model, optimizer, train_set, test_set, config, clock, learn):
         emit("epoch", {name: np.array(value) for name, value in asdict(epoch).items()})

@@ -45,6 +45,28 @@ def train_step(
     return loss, count_correct(logits, labels)
 
 
+def train_epoch(
+    model: Sequential,
+    optimizer: Adam,
+    train_set: Tensors,
+    order: np.ndarray,
+    batch_size: int,
+    clock: Clock,
+    step: Callable[..., Tensors] = train_step,
+) -> Tensors:
+    """Learn from all images once, in the given order [n].
+
+    Returns:
+        What each step returned: losses [steps], numbers of correct predictions [steps].
+    """
+    losses, correct = [], []
+    for images, labels in clock.steps(make_batches(*train_set, order, batch_size)):
+        batch_loss, batch_correct = step(model, optimizer, images, labels)
+        losses.append(batch_loss)
+        correct.append(batch_correct)
+    return np.stack(losses), np.stack(correct)
+
+
 def train(
     model: Sequential,
     optimizer: Adam,
@@ -52,21 +74,16 @@ def train(
     test_set: Tensors,
     config: TrainConfig,
     clock: Clock,
-    step: Callable[..., Tensors] = train_step,
+    learn: Callable[..., Tensors] = train_epoch,
 ) -> Iterator[EpochResult]:
     """Train for `config.epochs` epochs, testing after each; yield each epoch's figures."""
-    size = len(train_set[0])
+    size, batch_size = len(train_set[0]), config.batch_size
     for epoch in range(1, config.epochs + 1):
-        losses, correct = [], []
         with clock.phase("train") as training:
             order = epoch_order(size, config.seed, epoch)
-            batches = make_batches(*train_set, order, config.batch_size)
-            for images, labels in clock.steps(batches):
-                batch_loss, batch_correct = step(model, optimizer, images, labels)
-                losses.append(batch_loss)
-                correct.append(batch_correct)
-            train_loss = epoch_mean(np.stack(losses), size, config.batch_size)
-            train_accuracy = int(np.stack(correct).sum()) / size
+            losses, correct = learn(model, optimizer, train_set, order, batch_size, clock)
+            train_loss = epoch_mean(losses, size, batch_size)
+            train_accuracy = int(correct.sum()) / size
         with clock.phase("evaluate") as evaluating:
             test_loss, test_accuracy = evaluate(model, *test_set)
         yield EpochResult(

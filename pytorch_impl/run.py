@@ -14,13 +14,17 @@ from shared.initial_weights import initial_weights
 from shared.results import EpochResult
 from shared.single_run import Trained, measure_inference
 
+from . import compiled
 from .data import to_tensors
 from .device import choose_device, describe_device, peak_device_memory, synchronize
 from .evaluate import predict
 from .model import build_model, get_weights, set_weights
 from .train import Tensors, make_optimizer, train
 
-LOOPS = {"eager": train}  # DIFF-12
+LOOPS = {
+    "eager": train,  # DIFF-12
+    "compiled": partial(train, learn=compiled.train_epoch),
+}
 
 
 def build(

@@ -47,13 +47,14 @@ def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> No
     """Train, and emit the first batch's gradients, the weights after each step, each epoch's end.
 
     Args:
-        emit: told of `start`, `step` and `epoch`, each with its named arrays.
+        emit: told of `start`, `step` and `epoch`, each with its named arrays; those of a `step` say
+            for how many `steps` it stands.
     """
     _, model, optimizer, train_set, test_set = build(config, dataset)
     order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
     images, labels = next(iter(make_batches(*train_set, order, config.batch_size)))
     emit("start", compute_gradients(model, images, labels))
     clock = Clock()
-    clock.after_step = lambda: emit("step", get_weights(model))
+    clock.after_step = lambda steps: emit("step", {"steps": np.array(steps), **get_weights(model)})
     for epoch in LOOPS[variant](model, optimizer, train_set, test_set, config, clock):
         emit("epoch", {name: np.array(value) for name, value in asdict(epoch).items()})

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -23,7 +24,13 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """Adam, with its epsilon as the alignment says."""
     # PyTorch's epsilon is the reference: under every alignment it is Keras's that is adjusted.
-    return torch.optim.Adam(model.parameters(), lr=learning_rate, eps=ADAM_EPSILON)  # DIFF-3
+    return torch.optim.Adam(  # DIFF-3
+        model.parameters(),
+        lr=learning_rate,
+        eps=ADAM_EPSILON,
+        # One pass over each weight and its moments instead of a dozen.
+        fused=True,
+    )
 
 
 def train_step(
@@ -45,6 +52,29 @@ def train_step(
     return loss.detach(), count_correct(logits, labels)
 
 
+def train_epoch(
+    model: nn.Sequential,
+    optimizer: torch.optim.Optimizer,
+    train_set: Tensors,
+    order: np.ndarray,
+    batch_size: int,
+    clock: Clock,
+    step: Callable[..., Tensors] = train_step,
+) -> Tensors:
+    """Learn from all images once, in the given order [n].
+
+    Returns:
+        What each step returned: losses [steps], numbers of correct predictions [steps].
+    """
+    model.train()  # DIFF-10
+    losses, correct = [], []
+    for images, labels in clock.steps(make_batches(*train_set, order, batch_size)):
+        batch_loss, batch_correct = step(model, optimizer, images, labels)
+        losses.append(batch_loss)  # DIFF-7
+        correct.append(batch_correct)
+    return torch.stack(losses), torch.stack(correct)
+
+
 def train(
     model: nn.Sequential,
     optimizer: torch.optim.Optimizer,
@@ -52,23 +82,17 @@ def train(
     test_set: Tensors,
     config: TrainConfig,
     clock: Clock,
-    step: Callable[..., Tensors] = train_step,
+    learn: Callable[..., Tensors] = train_epoch,
 ) -> Iterator[EpochResult]:
     """Train for `config.epochs` epochs, testing after each; yield each epoch's figures."""
-    size = len(train_set[0])
+    size, batch_size = len(train_set[0]), config.batch_size
     for epoch in range(1, config.epochs + 1):
-        losses, correct = [], []
         with clock.phase("train") as training:
-            model.train()  # DIFF-10
             order = epoch_order(size, config.seed, epoch)
-            batches = make_batches(*train_set, order, config.batch_size)
-            for images, labels in clock.steps(batches):
-                batch_loss, batch_correct = step(model, optimizer, images, labels)
-                losses.append(batch_loss)  # DIFF-7
-                correct.append(batch_correct)
+            losses, correct = learn(model, optimizer, train_set, order, batch_size, clock)
             # Only here do the figures leave the device, so that no step waits for Python.
-            train_loss = epoch_mean(torch.stack(losses).cpu().numpy(), size, config.batch_size)
-            train_accuracy = int(torch.stack(correct).sum()) / size
+            train_loss = epoch_mean(losses.cpu().numpy(), size, batch_size)
+            train_accuracy = int(correct.sum()) / size
         with clock.phase("evaluate") as evaluating:
             test_loss, test_accuracy = evaluate(model, *test_set)
         yield EpochResult(

@@ -26,3 +26,10 @@ def epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
 def batch_sizes(size: int, batch_size: int) -> np.ndarray:
     """Number of rows of each batch of an epoch, [batches] int64; they add up to `size`."""
     return np.diff(np.append(np.arange(0, size, batch_size), size))
+
+
+def split_rows(order: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of each batch as arrays: [full batches, batch_size], and [0 or 1, what remains]."""
+    full = len(order) // batch_size
+    batches, rest = np.split(order, [full * batch_size])
+    return batches.reshape(full, batch_size), rest.reshape(int(rest.size > 0), rest.size)

@@ -25,7 +25,8 @@ class Clock:
 
     Time that no phase claims (the interpreter's start, reading flags, writing files) is `other`.
     A device works ahead of Python, so `synchronize` is awaited before each reading. `after_step`,
-    if set, is called after each training step, by those who look at the weights on the way.
+    if set, is told after each training step, or after several done in one call, how many those
+    were, by those who look at the weights on the way.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,7 @@ class Clock:
         self.seconds["other"] = time.time() - psutil.Process().create_time()
         self.time_to_first_step: float | None = None
         self.synchronize: Callable[[], None] = lambda: None
-        self.after_step: Callable[[], None] | None = None
+        self.after_step: Callable[[int], None] | None = None
         self._phase, self._since = "other", time.perf_counter()
 
     def switch(self, phase: str) -> str:
@@ -56,27 +57,45 @@ class Clock:
             self.switch(interrupted)
             stopwatch.seconds = self._since - started
 
-    def steps(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Yield the batches; what the run's first step costs is booked to `first_step`."""
+    def begin_steps(self) -> None:
+        """Training steps follow; what the run's first one costs is booked to `first_step`."""
         if self.time_to_first_step is None:
             self.switch("first_step")
+
+    def steps(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield the batches, one for each training step."""
+        self.begin_steps()
         for batch in batches:
             yield batch
             if self.watches_steps:
                 self.step_done()
+
+    def spans(self, steps: int) -> Iterator[tuple[int, int]]:
+        """Yield first and last (exclusive) of the steps to do in one call: 0 to `steps` in all.
+
+        Single steps as long as each step's end matters, then all the rest at once.
+        """
+        self.begin_steps()
+        first = 0
+        while first < steps:
+            last = first + 1 if self.watches_steps else steps
+            yield first, last
+            if self.watches_steps:
+                self.step_done()
+            first = last
 
     @property
     def watches_steps(self) -> bool:
         """Whether each step's end matters: until the first is over, or if somebody asked."""
         return self.time_to_first_step is None or self.after_step is not None
 
-    def step_done(self) -> None:
-        """A training step is over."""
+    def step_done(self, steps: int = 1) -> None:
+        """A training step is over, or several that were done in one call."""
         if self.time_to_first_step is None:
             self.switch("train")
             self.time_to_first_step = self.wall_seconds()
         if self.after_step:
-            self.after_step()
+            self.after_step(steps)
 
     def wall_seconds(self) -> float:
         """Seconds from the start of the process to the last reading: the sum of all phases."""

@@ -31,6 +31,8 @@ THREAD_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
+# Says whether torch.compile does without what it compiled in earlier processes.
+NO_CACHE_VARIABLE = "TORCHINDUCTOR_FORCE_DISABLE_CACHES"
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,10 @@ class Implementation:
 
 
 IMPLEMENTATIONS = {
-    "pytorch": Implementation("pytorch_impl", "torch", ("eager",)),
-    "tensorflow": Implementation("tensorflow_impl", "tensorflow", ("graph", "eager", "fit")),
+    "pytorch": Implementation("pytorch_impl", "torch", ("eager", "compiled")),
+    "tensorflow": Implementation(
+        "tensorflow_impl", "tensorflow", ("graph", "eager", "compiled", "fit")
+    ),
     "numpy": Implementation("numpy_impl", "numpy", ("reference",)),
 }
 
@@ -175,3 +179,5 @@ def prepare_environment(threads: int) -> None:
     # Level 3: on a machine without a GPU TensorFlow reports even its absence as an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    # XLA keeps nothing on disk either: every run's time to first step holds all its compiling.
+    os.environ.setdefault(NO_CACHE_VARIABLE, "1")

@@ -5,6 +5,7 @@ in float64 and then in float32, to standard output: each frame a length and a Me
 """
 
 import importlib
+import os
 import struct
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,13 @@ from typing import BinaryIO
 import msgspec
 
 from shared.command_line import parse_flags
-from shared.config import IMPLEMENTATIONS, TrainConfig, UsageError, prepare_environment
+from shared.config import (
+    IMPLEMENTATIONS,
+    NO_CACHE_VARIABLE,
+    TrainConfig,
+    UsageError,
+    prepare_environment,
+)
 
 FLOAT_TYPES = ("float64", "float32")
 TEST_IMAGES = 1000
@@ -25,11 +32,13 @@ LENGTH = struct.Struct("<Q")
 class Frame:
     """One moment of a trace: `start`, `step`, `epoch`, or `end` behind the last one.
 
-    `arrays` is a safetensors file of the named arrays of that moment.
+    `arrays` is a safetensors file of the named arrays of that moment. A run that can't be had here
+    has the moment `unavailable` instead, with the reason.
     """
 
     kind: str
     arrays: bytes = b""
+    reason: str = ""
 
 
 def write_frame(stream: BinaryIO, frame: Frame) -> None:
@@ -66,6 +75,8 @@ def main() -> int:
     stream, sys.stdout = sys.stdout.buffer, sys.stderr
     try:
         config = parse_flags(TrainConfig, "python -m shared.tracing", flags)
+        # Nothing is timed here, so what was compiled before may be used again.
+        os.environ.setdefault(NO_CACHE_VARIABLE, "0")
         prepare_environment(config.threads)
         # Only now, because NumPy reads the number of threads when it is imported.
         import numpy as np
@@ -84,7 +95,10 @@ def main() -> int:
                 config.dataset, config.data_dir, limit=config.limit, float_type=float_type
             ).with_test_images(TEST_IMAGES)
             for variant in variants.split(","):
-                package.trace(typed, variant, dataset, emit)
+                try:
+                    package.trace(typed, variant, dataset, emit)
+                except UsageError as error:
+                    write_frame(stream, Frame("unavailable", reason=str(error)))
                 write_frame(stream, Frame("end"))
         stream.flush()
     except UsageError as error:

@@ -13,17 +13,19 @@ from shared.initial_weights import initial_weights
 from shared.results import EpochResult
 from shared.single_run import Trained, measure_inference
 
+from . import compiled
 from .data import to_tensors
 from .device import choose_device, describe_device, peak_device_memory, synchronize
 from .evaluate import predict
 from .fit import fit
 from .model import build_model, get_weights, set_weights
-from .train import Tensors, make_optimizer, train, train_step
+from .train import Tensors, make_optimizer, train, train_epoch, train_step
 
 LOOPS = {
     "eager": train,
     # Traced twice: for full batches, and for the last one where it is smaller.
-    "graph": partial(train, step=tf.function(train_step)),  # DIFF-12
+    "graph": partial(train, learn=partial(train_epoch, step=tf.function(train_step))),  # DIFF-12
+    "compiled": partial(train, learn=compiled.train_epoch),
     "fit": fit,
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from shared.batches import epoch_order
@@ -53,6 +54,28 @@ def train_step(
     return loss, count_correct(logits, labels)
 
 
+def train_epoch(
+    model: keras.Sequential,
+    optimizer: keras.optimizers.Optimizer,
+    train_set: Tensors,
+    order: np.ndarray,
+    batch_size: int,
+    clock: Clock,
+    step: Callable[..., Tensors] = train_step,
+) -> Tensors:
+    """Learn from all images once, in the given order [n].
+
+    Returns:
+        What each step returned: losses [steps], numbers of correct predictions [steps].
+    """
+    losses, correct = [], []
+    for images, labels in clock.steps(make_batches(*train_set, order, batch_size)):
+        batch_loss, batch_correct = step(model, optimizer, images, labels)
+        losses.append(batch_loss)  # DIFF-7
+        correct.append(batch_correct)
+    return tf.stack(losses), tf.stack(correct)
+
+
 def train(
     model: keras.Sequential,
     optimizer: keras.optimizers.Optimizer,
@@ -60,22 +83,17 @@ def train(
     test_set: Tensors,
     config: TrainConfig,
     clock: Clock,
-    step: Callable[..., Tensors] = train_step,
+    learn: Callable[..., Tensors] = train_epoch,
 ) -> Iterator[EpochResult]:
     """Train for `config.epochs` epochs, testing after each; yield each epoch's figures."""
-    size = len(train_set[0])
+    size, batch_size = len(train_set[0]), config.batch_size
     for epoch in range(1, config.epochs + 1):
-        losses, correct = [], []
         with clock.phase("train") as training:
             order = epoch_order(size, config.seed, epoch)
-            batches = make_batches(*train_set, order, config.batch_size)
-            for images, labels in clock.steps(batches):
-                batch_loss, batch_correct = step(model, optimizer, images, labels)
-                losses.append(batch_loss)  # DIFF-7
-                correct.append(batch_correct)
+            losses, correct = learn(model, optimizer, train_set, order, batch_size, clock)
             # Only here do the figures leave the device, so that no step waits for Python.
-            train_loss = epoch_mean(tf.stack(losses).numpy(), size, config.batch_size)
-            train_accuracy = int(tf.reduce_sum(tf.stack(correct))) / size
+            train_loss = epoch_mean(losses.numpy(), size, batch_size)
+            train_accuracy = int(tf.reduce_sum(correct)) / size
         with clock.phase("evaluate") as evaluating:
             test_loss, test_accuracy = evaluate(model, *test_set)
         yield EpochResult(

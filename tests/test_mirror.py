@@ -11,6 +11,9 @@ TWINS = ("pytorch_impl", "tensorflow_impl")
 # What only one framework has: a file, or a definition in a file.
 EXCEPTIONS = {
     "tensorflow_impl/aligned_adam.py": "For --alignment exact Keras comes to meet PyTorch.",
+    "pytorch_impl/compiled.py:create_moments": "Keras creates them when it builds the optimizer.",
+    "pytorch_impl/compiled.py:bias_corrections": "For Adam as written out in whole_step.",
+    "pytorch_impl/compiled.py:whole_step": "torch.compile can't go through optimizer.step.",
     "tensorflow_impl/fit.py": "Keras brings a training loop of its own; PyTorch leaves it to you.",
 }
 
@@ -20,6 +23,8 @@ def outline(path: Path) -> list[tuple]:
     found = [("module", ast.get_docstring(ast.parse(path.read_text())).splitlines()[0])]
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            if f"{path.parent.name}/{path.name}:{node.name}" in EXCEPTIONS:
+                continue
             docstring = ast.get_docstring(node) or ""
             signature = ()
             if isinstance(node, ast.FunctionDef):
@@ -50,7 +55,10 @@ def test_twins_have_the_same_outline(name):
 
 
 def test_exceptions_exist():
-    assert all((ROOT / path).exists() for path in EXCEPTIONS)
+    for exception in EXCEPTIONS:
+        path, _, name = exception.partition(":")
+        tree = ast.parse((ROOT / path).read_text())
+        assert not name or name in [getattr(node, "name", "") for node in tree.body]
 
 
 def test_train_step_has_the_five_numbered_comments_in_both():

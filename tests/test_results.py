@@ -110,7 +110,7 @@ def make_result() -> ComparisonResult:
             20,
             10.0,
             1.5,
-            [RunVerification("other", False, "off", {"float64": {"loss": 1e-9}})],
+            [RunVerification("other", False, "off", True, {"float64": {"loss": 1e-9}})],
         ),
         floor=[Floor("a BLAS", 64, [0.25, 0.5])],
     )

@@ -1,0 +1,86 @@
+"""Step 6: the same learning, fast: compiled, from the rows of a batch to the new weights."""
+
+from collections.abc import Callable
+from functools import cache, partial
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from shared.batches import split_rows
+from shared.clock import Clock
+from shared.config import UsageError
+
+from .train import Tensors, train_step
+
+
+def train_steps(
+    step: Callable[..., Tensors],
+    model: keras.Sequential,
+    optimizer: keras.optimizers.Optimizer,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    batches: tf.Tensor,
+    first: tf.Tensor,
+    last: tf.Tensor,
+) -> Tensors:
+    """Take `step` with each of `batches[first:last]`, rows of the training set [steps, batch].
+
+    Returns:
+        What each step returned, at its place: losses [steps], numbers of correct predictions.
+    """
+    losses = tf.zeros(len(batches), images.dtype)
+    correct = tf.zeros(len(batches), tf.int64)
+    place = first
+    # The program contains the loop, so that one call is many steps.
+    while place < last:  # DIFF-26
+        rows = batches[place]
+        chosen = tf.gather(images, rows), tf.gather(labels, rows)
+        batch_loss, batch_correct = step(model, optimizer, *chosen)
+        losses = tf.tensor_scatter_nd_update(losses, [[place]], [batch_loss])
+        correct = tf.tensor_scatter_nd_update(correct, [[place]], [batch_correct])
+        place += 1
+    return losses, correct
+
+
+@cache
+def compile_steps() -> tuple[Callable[..., Tensors], Callable[..., Tensors]]:
+    """`train_steps` for batches of the usual size, compiled, and for a smaller last one, not.
+
+    Raises:
+        UsageError: nothing can be compiled here.
+    """
+    try:
+        tf.function(tf.identity, jit_compile=True)(0)
+    except tf.errors.OpError as error:
+        raise UsageError(f"XLA cannot be used here: {error.message}") from error
+    steps = partial(train_steps, train_step)
+    return tf.function(steps, jit_compile=True), tf.function(steps)  # DIFF-12
+
+
+def train_epoch(
+    model: keras.Sequential,
+    optimizer: keras.optimizers.Optimizer,
+    train_set: Tensors,
+    order: np.ndarray,
+    batch_size: int,
+    clock: Clock,
+) -> Tensors:
+    """Learn from all images once, in the given order [n].
+
+    Returns:
+        What each step returned: losses [steps], numbers of correct predictions [steps].
+
+    Raises:
+        UsageError: nothing can be compiled here.
+    """
+    done = []
+    for steps, rows in zip(compile_steps(), split_rows(order, batch_size), strict=True):
+        batches = tf.constant(rows)
+        for first, last in clock.spans(len(batches)):
+            # As tensors, because a number in Python would be part of the program.  # DIFF-12
+            span = tf.constant(first), tf.constant(last)
+            losses, correct = steps(model, optimizer, *train_set, batches, *span)
+            done.append((losses[first:last], correct[first:last]))
+    losses, correct = zip(*done, strict=True)
+    return tf.concat(losses, 0), tf.concat(correct, 0)
