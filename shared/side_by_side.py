@@ -1,6 +1,7 @@
 """`python -m shared.side_by_side`: the twins as one page, `docs/side-by-side.html`, or as text."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -20,33 +21,42 @@ PAGE = ROOT / "docs" / "side-by-side.html"
 PROGRAM = "python -m shared.side_by_side"
 
 
-def request(
-    terminal: bool = False, numpy: bool = False, check: bool = False, output: Path = PAGE
-) -> int:
-    """Put PyTorch and TensorFlow next to each other, definition by definition, line by line.
+@dataclass(frozen=True)
+class Request:
+    """Put PyTorch and TensorFlow next to each other, definition by definition, line by line."""
 
-    Args:
-        terminal: Print the text instead of writing the page.
-        numpy: Print NumPy as a third column; in the page a box shows it.
-        check: Write nothing; exit with status 1 if the page is not what the code makes of it.
-        output: The page.
+    terminal: bool = False
+    """Print the text instead of writing the page."""
+    numpy: bool = False
+    """Print NumPy as a third column; in the page a box shows it."""
+    check: bool = False
+    """Write nothing; exit with status 1 if the page is not what the code makes of it."""
+    output: Path = PAGE
+    """The page."""
+
+
+def fulfil(request: Request) -> int:
+    """Print, check or write what was asked for; returns the exit status.
+
+    Raises:
+        UsageError: the flags contradict each other, or the file cannot be written.
     """
-    if numpy and not terminal:
+    if request.numpy and not request.terminal:
         raise UsageError("--numpy: belongs to --terminal; in the page a box shows NumPy.")
     chapters = read_chapters()
-    if terminal:
-        print_chapters(chapters, tuple(SIDES) if numpy else TWINS, make_console())
+    if request.terminal:
+        print_chapters(chapters, tuple(SIDES) if request.numpy else TWINS, make_console())
         return 0
     page = render_page(chapters)
-    if check:
-        return check_page(output, page)
+    if request.check:
+        return check_page(request.output, page)
     try:
-        write_atomically(output, page)
+        write_atomically(request.output, page)
     except OSError as error:
         raise UsageError(
-            f"--output {output}: cannot be written ({error.strerror}); choose another file."
+            f"--output {request.output}: cannot be written ({error.strerror}); choose another file."
         ) from None
-    print(f"{output}: {len(page.encode()) / 1000:.0f} kB")
+    print(f"{request.output}: {len(page.encode()) / 1000:.0f} kB")
     return 0
 
 
@@ -106,7 +116,7 @@ def print_step(step: Step, sides: list[str], code: dict[str, list[Text]], consol
 def main() -> int:
     """Run the command; returns the exit status."""
     try:
-        return parse_flags(request, PROGRAM)
+        return fulfil(parse_flags(Request, PROGRAM))
     except UsageError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2

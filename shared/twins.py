@@ -121,7 +121,7 @@ def insist_on_same(code: set[str], notes: set[str], what: str) -> None:
 
 
 def complain(what: str) -> None:
-    raise UsageError(f"{NOTES.relative_to(ROOT)}: {what}; add, rename or remove it there.")
+    raise UsageError(f"docs/{NOTES.name}: {what}; add, rename or remove it there.")
 
 
 def definitions(source: str) -> dict[str, range]:

@@ -1,10 +1,11 @@
 const find = (selector) => document.querySelector(selector);
 const visible = (selector) => [...document.querySelectorAll(selector)].filter((each) => each.offsetParent);
 
-// The step that has the focus, else the first that is not yet above the window's upper third.
+// The step in the window that has the focus, else the first that reaches below the window's upper third.
 function place(steps) {
+  const inWindow = ({ top, bottom }) => bottom > 0 && top < innerHeight;
   const focused = steps.indexOf(document.activeElement.closest(".step"));
-  if (focused >= 0) return focused;
+  if (focused >= 0 && inWindow(steps[focused].getBoundingClientRect())) return focused;
   const below = steps.findIndex((step) => step.getBoundingClientRect().bottom > innerHeight / 3);
   return below < 0 ? steps.length - 1 : below;
 }
@@ -12,11 +13,11 @@ function place(steps) {
 function move(by) {
   const steps = visible(".step");
   const here = place(steps);
-  // From above the first step, "next" is the first step itself.
+  // From the top of the page "next" is the first step itself.
   const above = by > 0 && steps[here].getBoundingClientRect().top > innerHeight / 2;
   const step = steps[Math.max(0, Math.min(steps.length - 1, above ? here : here + by))];
   step.focus({ preventScroll: true });
-  step.scrollIntoView({ block: "start" });
+  step.scrollIntoView();
   history.replaceState(null, "", "#" + step.id);
 }
 
