@@ -1,0 +1,244 @@
+"""The page that shows the twins side by side says all, and only what the code says."""
+
+import re
+import tomllib
+
+import pytest
+
+from shared import side_by_side, twins
+from shared.alignment import Names, align, kinds_of
+from shared.config import UsageError
+from shared.side_by_side_page import colour, markdown, render_page
+from shared.twins import SIDES, TWINS, definitions, merge, read_chapters, read_ledger, text_at
+from tests.commands import ROOT, run_command
+
+COMMAND = ("-m", "shared.side_by_side")
+
+
+@pytest.fixture(scope="module")
+def chapters():
+    return read_chapters()
+
+
+@pytest.fixture(scope="module")
+def page(chapters):
+    return render_page(chapters)
+
+
+def test_the_committed_page_is_what_the_code_makes_of_it(page):
+    assert side_by_side.check_page(side_by_side.PAGE, page) == 0, (
+        f"run {side_by_side.PROGRAM}, and say in {twins.NOTES.name} what is new"
+    )
+
+
+def test_a_stale_page_is_told_in_one_sentence(tmp_path, capsys):
+    (tmp_path / "page.html").write_text("old")
+    assert side_by_side.check_page(tmp_path / "page.html", "new") == 1
+    assert side_by_side.check_page(tmp_path / "none.html", "new") == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert "page.html" in first and first.endswith(f"run {side_by_side.PROGRAM}.")
+    assert "none.html" in second
+
+
+def test_every_line_of_the_code_is_shown_once_and_in_order(chapters):
+    shown = {}
+    for chapter in chapters:
+        for side, lines in chapter.lines.items():
+            rows = [row for step in chapter.steps for row in step.rows]
+            indices = [row[side] for row in rows if row.get(side) is not None]
+            assert len(set(indices)) == len(indices)
+            assert {k for k, line in enumerate(lines) if line.strip()} <= set(indices)
+            for step in chapter.steps:
+                own = [row[side] for row in step.rows if row.get(side) is not None]
+                assert own == sorted(own)
+            shown[f"{side}_impl/{chapter.file}"] = chapter
+    packages = [path for side in SIDES for path in (ROOT / f"{side}_impl").glob("*.py")]
+    expected = {f"{path.parent.name}/{path.name}" for path in packages} - {
+        f"{side}_impl/__init__.py" for side in SIDES
+    }
+    assert set(shown) == expected
+
+
+def test_every_tensorflow_name_is_explained_somewhere(chapters):
+    """Each dotted name of TensorFlow stands in a line with a note, or has a counterpart."""
+    names = re.compile(r"\b(?:tf|keras|layers|ops)\.\w+(?:\.\w+)*")
+    known = {group[1] for group in twins.read_notes()["counterparts"]} | {
+        "tf.data",
+        "tf.__version__",
+    }
+    used, explained = set(), set(known)
+    for chapter in chapters:
+        for step in chapter.steps:
+            for place, row in enumerate(step.rows):
+                found = set(names.findall(text_at(row, "tensorflow", chapter.lines)))
+                used |= found
+                if step.notes_at(place, "tensorflow"):
+                    explained |= found
+    assert len(used) > 30
+    assert used <= explained, f"no note on: {', '.join(sorted(used - explained))}"
+
+
+def test_every_mark_opens_its_row(page, chapters):
+    marks = re.compile(r"# DIFF-(\d+)")
+    in_code = [
+        number
+        for chapter in chapters
+        for lines in chapter.lines.values()
+        for number in marks.findall("\n".join(lines))
+    ]
+    links = re.findall(r'<a class="diff" href="#diff-(\d+)">DIFF-\1</a>', page)
+    legend = ["1"]
+    assert sorted(links) == sorted(in_code + legend)
+    assert all(f'<article class="row" id="diff-{number}">' in page for number in links)
+
+
+def test_links_lead_to_places_of_the_page(page):
+    places = re.findall(r'\bid="([^"]+)"', page)
+    assert len(set(places)) == len(places)
+    targets = re.findall(r'\bhref="([^"]+)"', page)
+    assert {target.removeprefix("#") for target in targets} <= set(places)
+    assert not re.search(r"\b(?:src|action)=|url\(|@import", page)
+    assert len(page.encode()) < 1_000_000
+
+
+def test_ledger_has_five_cells_a_row():
+    ledger = read_ledger()
+    assert len(ledger) == len(re.findall(r"^## DIFF-", twins.LEDGER.read_text(), re.MULTILINE))
+    for title, cells in ledger.values():
+        assert title
+        assert tuple(cells) == ("PyTorch", "Keras", "Here", "How much", "Pinned by")
+
+
+CHANGED_NOTES = {
+    "no sentence for a definition": (
+        '["train.py".train_step]',
+        '["train.py".train_stop]',
+        "nothing is said about the definitions in train.py: train_step;",
+    ),
+    "no chapter for a file": (
+        '["data.py"',
+        '["date.py"',
+        "nothing is said about the files: data.py;",
+    ),
+    "a note that fits no line": ("'optimizer.apply('", "'optimizer.apply_('", "is in 0"),
+    "a note that fits two lines": ("'optimizer.apply('", "'model'", "is in 4"),
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"), CHANGED_NOTES.values(), ids=list(CHANGED_NOTES)
+)
+def test_notes_that_do_not_fit_the_code_are_refused(old, new, complaint, tmp_path, monkeypatch):
+    notes = twins.NOTES.read_text()
+    assert old in notes
+    (tmp_path / "notes.toml").write_text(notes.replace(old, new))
+    monkeypatch.setattr(twins, "NOTES", tmp_path / "notes.toml")
+    with pytest.raises(UsageError, match=re.escape(complaint)):
+        read_chapters()
+
+
+def test_a_definition_that_is_gone_is_refused(tmp_path, monkeypatch):
+    notes = twins.NOTES.read_text() + '\n["adam.py".gone]\nsentence = "It was here."\n'
+    tomllib.loads(notes)
+    (tmp_path / "notes.toml").write_text(notes)
+    monkeypatch.setattr(twins, "NOTES", tmp_path / "notes.toml")
+    with pytest.raises(UsageError, match=re.escape("no such definitions in adam.py: gone")):
+        read_chapters()
+
+
+NAMES = Names([["torch.Tensor", "tf.Tensor"]])
+LEFT = [
+    "def step(x: torch.Tensor):",
+    '    """Learn."""',
+    "    optimizer.zero_grad()  # 1. start",
+    "    y = f(x)  # DIFF-3",
+    "    return y",
+]
+RIGHT = [
+    "def step(x: tf.Tensor):",
+    '    """Learn."""',
+    "    # Only here.",
+    "    with tape:  # 1. start",
+    "        quite = other(things)  # DIFF-3",
+    "    return y",
+]
+
+
+def test_lines_that_belong_together_share_a_row():
+    lines = {"pytorch": LEFT, "tensorflow": RIGHT}
+    rows = align(lines, {side: range(len(text)) for side, text in lines.items()}, NAMES)
+    pairs = [(row["pytorch"], row["tensorflow"]) for row in rows]
+    assert pairs == [(0, 0), (1, 1), (None, 2), (2, 3), (3, 4), (4, 5)]
+    kinds = [kinds_of(row, lines, NAMES, TWINS) for row in rows]
+    left = [kind.get("pytorch") for kind in kinds]
+    assert left == ["names", "equal", None, "differs", "differs", "equal"]
+    assert kinds[2] == {"tensorflow": "alone"}
+
+
+def test_a_third_side_joins_the_rows_of_the_twins():
+    lines = {"pytorch": LEFT, "tensorflow": RIGHT, "numpy": ["import this", *RIGHT[1:4], "z = 0"]}
+    rows = align(lines, {side: range(len(text)) for side, text in lines.items()}, NAMES)
+    with_both = [row["numpy"] for row in rows if row["tensorflow"] in (1, 2, 3)]
+    assert with_both == [1, 2, 3]
+    assert [row["numpy"] for row in rows if row["numpy"] is not None] == [0, 1, 2, 3, 4]
+
+
+def test_definitions_have_their_decorators_and_comments():
+    source = '"""Doc."""\n\nX = 1\n\n\n# Why.\n@cache\ndef f():\n    pass\n\n\nclass C:\n    pass\n'
+    assert definitions(source) == {"imports": range(0, 3), "f": range(5, 9), "C": range(11, 13)}
+
+
+def test_names_of_one_side_stand_where_that_side_has_them():
+    assert merge([["a", "b", "c"], ["a", "x", "b", "c", "y"]]) == ["a", "x", "b", "c", "y"]
+
+
+def test_code_is_escaped_and_every_line_is_closed():
+    lines = colour(['"""One <b>', 'two & three."""', "x = 1  # 1. start  # DIFF-7"])
+    assert lines[0] == '<span class="c">&#34;&#34;&#34;One &lt;b&gt;</span>'
+    assert lines[1] == '<span class="c">two &amp; three.&#34;&#34;&#34;</span>'
+    assert '# 1. start  <a class="diff" href="#diff-7">DIFF-7</a></span>' in lines[2]
+
+
+def test_markdown_of_notes_and_ledger():
+    html = markdown("`a<b` and [DIFF-2](#diff-2-default-initial-weights-and-biases) <i>x</i>")
+    assert html == ('<code>a&lt;b</code> and <a href="#diff-2">DIFF-2</a> &lt;i&gt;x&lt;/i&gt;')
+
+
+def test_terminal_prints_the_sides_asked_for(tmp_path):
+    done = run_command(*COMMAND, "--terminal", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (step,) = (line for line in done.stdout.splitlines() if "zero_grad()  # 1." in line)
+    assert "with tf.GradientTape() as tape:" in step
+    assert step.split()[:2] == ["1", "≠"]
+    assert "One step of learning, in five numbered lines" in done.stdout
+    assert "loss_gradient:" not in done.stdout
+    with_numpy = run_command(*COMMAND, "--terminal", "--numpy", cwd=tmp_path)
+    assert "loss.loss_gradient:" in with_numpy.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_page_is_written_where_asked(tmp_path, page):
+    done = run_command(*COMMAND, "--output", "page.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "page.html").read_text() == page
+    assert run_command(*COMMAND, "--check", "--output", "page.html", cwd=tmp_path).returncode == 0
+    (tmp_path / "page.html").write_text(page + " ")
+    done = run_command(*COMMAND, "--check", "--output", "page.html", cwd=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+BAD_REQUESTS = {
+    "NumPy in the page": (["--numpy"], "--numpy"),
+    "a folder that is not there": (["--output", "none/page.html"], "none/page.html"),
+    "unknown flag": (["--jax"], "--jax"),
+}
+
+
+@pytest.mark.parametrize(("flags", "names"), BAD_REQUESTS.values(), ids=list(BAD_REQUESTS))
+def test_bad_requests_get_one_sentence(flags, names, tmp_path):
+    done = run_command(*COMMAND, *flags, cwd=tmp_path)
+    assert done.returncode == 2
+    assert names in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert not list(tmp_path.iterdir())
