@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shared.alignment import SIGNS
-from shared.command_line import parse_flags
+from shared.command_line import Flag, parse_flags
 from shared.config import UsageError
 from shared.report import make_console
 from shared.results import write_atomically
@@ -25,11 +25,11 @@ PROGRAM = "python -m shared.side_by_side"
 class Request:
     """Put PyTorch and TensorFlow next to each other, definition by definition, line by line."""
 
-    terminal: bool = False
+    terminal: Flag = False
     """Print the text instead of writing the page."""
-    numpy: bool = False
+    numpy: Flag = False
     """Print NumPy as a third column; in the page a box shows it."""
-    check: bool = False
+    check: Flag = False
     """Write nothing; exit with status 1 if the page is not what the code makes of it."""
     output: Path = PAGE
     """The page."""
