@@ -77,7 +77,7 @@ def plot_curves(result: ComparisonResult, path: Path) -> None:
             axes.legend(frameon=False, fontsize=9)
     accuracy_axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.1f} %")
     figure.suptitle(f"Learning curves on {title(result)}")
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_time(result: ComparisonResult, path: Path) -> None:
@@ -104,7 +104,7 @@ def plot_time(result: ComparisonResult, path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(ncols=len(PHASES), frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     figure.suptitle(f"Where the time went on {title(result)}")
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_predictions(
@@ -157,7 +157,7 @@ def plot_predictions(
     if count:
         handles.append(Patch(color=DISAGREE, label="the runs disagree"))
     figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_throughput(result: ComparisonResult, path: Path) -> None:
@@ -192,7 +192,7 @@ def plot_throughput(result: ComparisonResult, path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_attribution(attribution: "Attribution", path: Path) -> None:
@@ -245,7 +245,7 @@ def plot_attribution(attribution: "Attribution", path: Path) -> None:
         f"{DATASET_TITLES[attribution.dataset]}: mean over {attribution.repeats} paired seeds "
         "with 95 % intervals"
     )
-    _save(figure, path)
+    save(figure, path)
 
 
 def set_epoch_ticks(axes: Axes, epochs: int) -> None:
@@ -268,7 +268,8 @@ DATASET_TITLES = {
 }
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG, whole or not at all."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=120)
     write_atomically(path, picture.getvalue())

@@ -183,6 +183,7 @@ ROWS: tuple[Row, ...] = (
         lambda value: f"{value / 2**20:,.0f} MiB",
     ),
     ("energy", lambda run: run.energy_joules, lambda value: f"{value:,.0f} J"),
+    ("cores that others kept busy", lambda run: run.foreign_cpus, lambda value: f"{value:.2f}"),
     ("wall time", lambda run: run.wall_seconds, lambda value: f"{value:.1f} s"),
 )
 

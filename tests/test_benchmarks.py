@@ -6,10 +6,11 @@ import statistics
 import struct
 import sys
 
+import msgspec
 import numpy as np
 import pytest
 
-from benchmarks import baselines, floor, null, profiled, slowed, tried
+from benchmarks import baselines, floor, mistakes, null, profiled, slowed, tried, tuning
 from shared.clock import Clock
 from shared.config import IMPLEMENTATIONS, TrainConfig, UsageError
 from shared.results import Floor, MeanInterval, Pair, RatioInterval, RunResult
@@ -309,6 +310,60 @@ def test_operations_are_sorted_by_kind():
     assert {name: profiled.kind_of(name) for name in kinds} == kinds
 
 
+# --- Mistakes and knobs ---
+
+
+@pytest.mark.parametrize(
+    ("framework", "mistake"),
+    [("PyTorch", "zero_grad() left out"), ("TensorFlow", "from_logits=True left out")],
+)
+def test_a_mistake_is_made_and_drawn(framework, mistake, tmp_path):
+    sound, wrong = (f"{framework}: {each}" for each in (mistakes.SOUND, mistake))
+    config = TrainConfig(dataset="digits", epochs=4, threads=1)
+    losses = {}
+    for name in (sound, wrong):
+        done = run_command(
+            *("-m", "benchmarks.mistakes", *config.as_flags()),
+            cwd=tmp_path,
+            **{mistakes.CHILD_VARIABLE: name},
+        )
+        assert done.returncode == 0, done.stderr
+        outcome = msgspec.json.decode(done.stdout.splitlines()[-1], type=mistakes.Outcome)
+        assert outcome.error is None
+        losses[name] = outcome.losses
+    assert losses[wrong] != losses[sound]
+    mistakes.draw(losses, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_words_of_an_outcome():
+    good = mistakes.Outcome([2.3, 0.1], 0.2, 0.95)
+    assert mistakes.describe(good).split() == ["2.3", "0.1", "0.2", "95.00", "%"]
+    assert "no such device" in mistakes.describe(mistakes.Outcome(error="no such device"))
+
+
+def test_which_rows_are_trained_on():
+    labels = np.repeat(np.arange(10), 200)
+    random = np.random.default_rng(0)
+    assert len(set(tuning.few_rows(np.arange(5000), random))) == tuning.FEW
+    kept = np.bincount(labels[tuning.imbalanced_rows(labels, random)], minlength=10)
+    assert (kept[:5] == 200).all()
+    assert 0 < kept[5:].sum() < 60
+    repeated = np.bincount(labels[tuning.oversampled_rows(labels, random)], minlength=10)
+    assert repeated[:5].sum() == repeated[5:].sum()
+
+
+def test_a_knob_is_turned(tmp_path):
+    flags = ("--dataset", "digits", "--epochs", "2", "--repeats", "1", "--only", "hidden")
+    done = run_command("-m", "benchmarks.tuning", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if "%" in line]
+    accuracies = [float(row[-2]) for row in rows]
+    assert len(accuracies) == 4
+    # Four units are too few for ten digits.
+    assert accuracies[0] < accuracies[-1]
+
+
 # --- Bad input ---
 
 REFUSED = {
@@ -321,6 +376,9 @@ REFUSED = {
     "tried: none": (["tried", "--only", "sleeping"], "--only sleeping"),
     "tried: digits": (["tried", "--batch-size", "0"], "--batch-size 0"),
     "profiled: threads": (["profiled", "--threads", "0"], "--threads 0"),
+    "mistakes: none": (["mistakes", "--only", "sleeping"], "--only sleeping"),
+    "tuning: none": (["tuning", "--only", "sleeping", "--dataset", "digits"], "--only sleeping"),
+    "tuning: repeats": (["tuning", "--repeats", "0"], "--repeats 0"),
     "baselines: run": (["baselines", "jax/eager"], "jax/eager"),
     "baselines: data": (["baselines", "--offline", "--data-dir", "none"], "none"),
 }

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from shared import html_report, svg
+from shared import html_charts, html_predictions, html_report, svg
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, save_results
 from shared.statistics import group_by_run
@@ -236,8 +236,8 @@ def test_other_batch_sizes_are_shown_in_the_sweep_only(whole, dataset):
     first = html_report.first_size(result)
     assert {run.batch_size for run in first.runs} == {64}
     assert [floor.batch_size for floor in first.floor] == [64]
-    shown = html_report.throughput(result)
-    assert html_report.throughput(first) is None
+    shown = html_charts.throughput(result)
+    assert html_charts.throughput(first) is None
     assert shown.figure.table.header == [
         *("batch size", "pytorch/eager", "tensorflow/fit", "matrix products alone, NumPy")
     ]
@@ -252,7 +252,7 @@ def test_other_batch_sizes_are_shown_in_the_sweep_only(whole, dataset):
 
 def test_where_the_time_went(whole):
     first = html_report.first_size(whole[0])
-    phases, epochs = html_report.times(first, group_by_run(first.runs))
+    phases, epochs = html_charts.times(first, group_by_run(first.runs))
     rows = {name: cells for name, *cells in phases.table.rows}
     assert rows["import"] == ["250 ms", "250 ms"]
     assert rows["sum"] == ["7.00 s", "7.00 s"]
@@ -273,12 +273,12 @@ def test_curves_are_means_with_the_range_as_band():
     first, second = make_run("pytorch/eager", 0), make_run("pytorch/eager", 1)
     second.epochs = [replace(epoch, test_loss=epoch.test_loss + 1) for epoch in first.epochs]
     cut = make_unfinished("pytorch/eager", "interrupted", "Stopped.", epochs=1, seed=2)
-    loss, accuracy = html_report.curves({"pytorch/eager": [first, second, cut]})
+    loss, accuracy = html_charts.curves({"pytorch/eager": [first, second, cut]})
     assert loss.table.header == ["epoch", "pytorch/eager, training", "pytorch/eager, test"]
     assert loss.table.rows == [["1", "1", "1.6"], ["2", "0.5", "1.05"], ["3", "0.333", "0.867"]]
     assert accuracy.table.rows[0] == ["1", "81 %", "91 %"]
     assert loss.chart.count("<polygon") == 2
-    (alone, _) = html_report.curves({"pytorch/eager": [first]})
+    (alone, _) = html_charts.curves({"pytorch/eager": [first]})
     assert "<polygon" not in alone.chart
 
 
@@ -293,7 +293,7 @@ def test_disputed_images_come_before_shared_mistakes(dataset, tmp_path):
     for run, logits in zip(runs, (base, other), strict=True):
         save_file({"logits": logits}, tmp_path / run.predictions)
     first = html_report._with_whole_paths(result, tmp_path)
-    predictions, missing = html_report.predictions_of(first, dataset)
+    predictions, missing = html_predictions.predictions_of(first, dataset)
     assert missing == []
     assert [card.number for card in predictions.disputed] == [30, 20]
     assert [card.number for card in predictions.wrong] == [7, 3]
@@ -313,7 +313,7 @@ def test_disputed_images_come_before_shared_mistakes(dataset, tmp_path):
 def test_the_difference_of_confusion_matrices(dataset, tmp_path):
     runs = [make_run("pytorch/eager"), make_run("tensorflow/fit")]
     result = make_folder(tmp_path, dataset, *runs)
-    predictions, _ = html_report.predictions_of(
+    predictions, _ = html_predictions.predictions_of(
         html_report._with_whole_paths(result, tmp_path), dataset
     )
     first, second, difference = predictions.matrices
@@ -330,7 +330,7 @@ def test_repeats_are_compared_at_a_seed_that_all_completed(dataset, tmp_path):
     failed = make_unfinished("tensorflow/fit", "failed", "It broke.", seed=0)
     runs = [make_run("a/a", 0), failed, make_run("a/a", 1), make_run("tensorflow/fit", 1)]
     result = make_folder(tmp_path, dataset, *runs)
-    predictions, _ = html_report.predictions_of(
+    predictions, _ = html_predictions.predictions_of(
         html_report._with_whole_paths(result, tmp_path), dataset
     )
     assert predictions.seeds == " of seed 1"
@@ -358,7 +358,7 @@ def test_weights_are_tiles_from_orange_over_white_to_blue(dataset, tmp_path):
     kernel[:, 17], kernel[0, 3] = 2, -2
     save_file({"dense_1/kernel": kernel}, tmp_path / run.weights)
     groups = group_by_run(html_report._with_whole_paths(result, tmp_path).runs)
-    (layer,) = html_report.first_layers(groups)
+    (layer,) = html_predictions.first_layers(groups)
     assert (layer.units, layer.limit) == (20, 2)
     content = base64.b64decode(layer.source.partition(",")[2])
     picture = np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
@@ -394,7 +394,7 @@ def test_logarithmic_ticks():
     ],
 )
 def test_seconds(seconds, text):
-    assert html_report._seconds(seconds) == text
+    assert html_charts.show_seconds(seconds) == text
 
 
 # Several folders on one page

@@ -1,0 +1,87 @@
+"""The documents: code that is quoted stands in the code, links lead somewhere, commands exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.commands import ROOT, run_command
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PLAIN_PROGRAMS = re.compile(r"python (compare\.py|-m [a-z_.]+)([^`|\n]*)")
+
+
+def anchors(path: Path) -> set[str]:
+    """What a link to a heading of this document may say behind the #."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in kept}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    links = re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
+    assert links
+    for link in links:
+        if link.startswith("https://"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def test_quoted_code_is_that_of_the_twins():
+    text = (ROOT / "docs" / "WALKTHROUGH.md").read_text(encoding="utf-8")
+    _, *steps = text.split("\n## ")
+    lines = {
+        line.strip()
+        for package in ("pytorch_impl", "tensorflow_impl")
+        for path in (ROOT / package).glob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+    }
+    quoted = [
+        line.strip()
+        # The imports of the first step are in many files, with comments of the document's own.
+        for step in steps[1:]
+        for block in re.findall(r"```python\n(.*?)```", step, re.DOTALL)
+        for line in block.splitlines()
+    ]
+    assert len(quoted) > 20
+    assert not [line for line in quoted if line not in lines]
+
+
+def commands() -> set[tuple[str, str]]:
+    """Each program that a document names, with a flag that it is said to have."""
+    found = set()
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+        for program, rest in PLAIN_PROGRAMS.findall(text):
+            words = shlex.split(rest.split("#")[0].replace("'", ""))
+            flags = [word for word in words if word.startswith("--")]
+            found |= {(program, flag) for flag in flags or ["--help"]}
+    return found
+
+
+@pytest.fixture(scope="module")
+def helps(tmp_path_factory):
+    """The help text of each program that a document names."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    programs = {program for program, _ in commands()}
+    texts = {}
+    for program in programs:
+        words = program.split()
+        if words[0] == "compare.py":
+            words[0] = str(ROOT / "compare.py")
+        if "[" not in program and "tests" not in program:
+            texts[program] = run_command(*words, "--help", cwd=folder).stdout
+    return texts
+
+
+def test_commands_exist_and_know_their_flags(helps):
+    assert len(helps) > 8
+    for program, flag in commands():
+        if program in helps:
+            assert flag in helps[program], f"python {program} {flag}"
