@@ -5,18 +5,40 @@ run and seed, the largest difference of any weight and how many predictions diff
 """
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file
+from tyro.conf import Positional
 
+from benchmarks.command import run_benchmark
+from shared.config import UsageError
 from shared.results import load_results
 
 
-def main() -> int:
-    """Print one line for each run and seed; returns the exit status."""
-    folder = Path(sys.argv[1])
-    runs = load_results(folder / "results.json").runs
+@dataclass(frozen=True)
+class Request:
+    """How far trained weights and predictions are from those of a comparison's first run."""
+
+    results: Positional[Path]
+    """A results folder of compare.py."""
+
+
+def measure(request: Request) -> int:
+    """Print one line for each run and seed; returns the exit status.
+
+    Raises:
+        UsageError: the folder holds no results.
+    """
+    folder = request.results
+    try:
+        runs = load_results(folder / "results.json").runs
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: expected a folder of results, but results.json cannot be read "
+            f"({error.strerror}); name one that compare.py wrote."
+        ) from None
     baseline = {run.seed: run for run in runs if run.run == runs[0].run}
     for run in sorted(runs, key=lambda run: (run.run, run.seed)):
         first = baseline[run.seed]
@@ -36,4 +58,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_benchmark("agreement", Request, measure))

@@ -5,11 +5,14 @@ size and network, and prints the largest differences and the number of false ala
 """
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import cycle, islice, product
 
+from tyro.conf import Positional
+
+from benchmarks.command import run_benchmark
 from shared.clock import Clock
-from shared.config import TrainConfig
+from shared.config import TrainConfig, UsageError
 from shared.single_run import load, prepare
 from verification import verify
 
@@ -18,9 +21,26 @@ BATCH_SIZES = (1, 7, 64, 1000)
 HIDDEN = ((128, 64), (32, 16), (300, 100))
 
 
-def main() -> int:
+@dataclass(frozen=True)
+class Request:
+    """Verify again and again, each time with another seed, batch size and network."""
+
+    count: Positional[int] = 50
+    """Verifications."""
+
+    def __post_init__(self) -> None:
+        """Check what is not checked elsewhere.
+
+        Raises:
+            UsageError: names the number.
+        """
+        if self.count < 1:
+            raise UsageError(f"{self.count}: expected 1 or more verifications.")
+
+
+def measure(request: Request) -> int:
     """Verify again and again; returns 1 if there was a false alarm."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    count = request.count
     config, _ = prepare(TrainConfig())
     train_size = len(load(config, Clock()).train_labels)
     interpreters = {"pytorch": sys.executable, "tensorflow": sys.executable}
@@ -41,4 +61,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_benchmark("false_alarms", Request, measure))

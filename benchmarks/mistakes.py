@@ -157,6 +157,12 @@ class TensorFlow:
             self.tf.nn.softmax(logits), labels
         )
 
+    def softmax_hidden_from_keras(self) -> None:
+        """softmax before the loss, out of Keras's sight"""
+        self.train.compute_loss = lambda logits, labels: self.compute_loss(
+            self.tf.identity(self.tf.nn.softmax(logits)), labels
+        )
+
     def sound_with_dropout(self) -> None:
         """as it should be, with dropout"""
         self._with_dropout(self.keras.Sequential)
@@ -223,9 +229,9 @@ def train_in(name: str, config: TrainConfig) -> int:
             training.model, *training.test_set
         )
     except Exception as error:
-        # The last line that is not indented says it; TensorFlow puts the call around it.
-        lines = [line for line in str(error).splitlines() if line[:1].strip()]
-        outcome.error = f"{type(error).__name__}: {lines[-1] if lines else error}"
+        # TensorFlow puts the call around it; what is wrong stands at the end.
+        *_, line = filter(None, map(str.strip, str(error).splitlines()))
+        outcome.error = line if "Error: " in line else f"{type(error).__name__}: {line}"
     print(msgspec.json.encode(outcome).decode())
     return 0
 
@@ -287,19 +293,20 @@ def draw(curves: dict[str, list[float]], path: Path) -> None:
     mistakes = [name for name in curves if SOUND not in name]
     rows = -(-len(mistakes) // COLUMNS)
     figure = Figure(figsize=(11, 2.6 * rows), layout="constrained")
-    grid = figure.subplots(rows, COLUMNS, sharex=True, squeeze=False)
+    grid = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
     for axes, name in zip(grid.flat, mistakes, strict=False):
         framework, _, title = name.partition(": ")
         sound = f"{framework}: {SOUND}" + (", with dropout" if "dropout" in name else "")
-        for each, label, color in (
-            (sound, SOUND, COLORS[2]),
-            (name, "with the mistake", COLORS[1]),
+        # Curves that coincide stay visible: the sound one is wider, beneath.
+        for each, label, color, width in (
+            (sound, SOUND, COLORS[2], 5),
+            (name, "with the mistake", COLORS[1], 1.5),
         ):
             if each in curves:
                 steps = STEPS_A_POINT * (np.arange(len(curves[each])) + 0.5)
-                axes.plot(steps, curves[each], color=color, label=label)
+                axes.plot(steps, curves[each], color=color, lw=width, label=label)
         axes.axis("on")
         axes.set_title(f"{framework}: {title}", fontsize=9)
         axes.set(yscale="log", xlabel="step", ylabel="training loss")

@@ -164,20 +164,29 @@ def plot_throughput(result: ComparisonResult, path: Path) -> None:
     """Training images per second of all runs against batch size, both logarithmic.
 
     Where a line rises with the batch size, its framework's work per step rules; where it levels
-    off, the arithmetic does. Several repeats give their mean as a line and their range as a band.
+    off, the arithmetic does. Several repeats give their mean as a line and their range as a band;
+    where the floor was measured, a dashed line shows what the arithmetic alone allows.
     """
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     for place, (run, repeats) in enumerate(group_by_run(result.runs).items()):
         color = COLORS[place % len(COLORS)]
-        speeds: dict[int, list[float]] = {}
+        measured: dict[int, list[float]] = {}
         for repeat in repeats:
             if repeat.status == "completed":
-                speeds.setdefault(repeat.batch_size, []).append(repeat.samples_per_second)
-        sizes = sorted(speeds)
-        axes.plot(sizes, [np.mean(speeds[size]) for size in sizes], "o-", color=color, label=run)
-        low, high = ([limit(speeds[size]) for size in sizes] for limit in (min, max))
+                measured.setdefault(repeat.batch_size, []).append(repeat.samples_per_second)
+        sizes = sorted(measured)
+        axes.plot(sizes, [np.mean(measured[size]) for size in sizes], "o-", color=color, label=run)
+        low, high = ([limit(measured[size]) for size in sizes] for limit in (min, max))
         axes.fill_between(sizes, low, high, color=color, alpha=0.15, lw=0)
+    floors: dict[int, float] = {}
+    for floor in result.floor:
+        fastest = floors.get(floor.batch_size, math.inf)
+        floors[floor.batch_size] = min(floor.median_seconds, fastest)
+    if floors:
+        sizes = sorted(floors)
+        speeds = [result.dataset.train_size / floors[size] for size in sizes]
+        axes.plot(sizes, speeds, "--", color="black", label="matrix products alone")
     axes.set(
         title=f"Training speed on {title(result)}",
         xlabel="Batch size",

@@ -360,13 +360,18 @@ def paid_off(result: ComparisonResult) -> list[str]:
         epoch, plain_epoch = (
             statistics.fmean(run.epoch_seconds for run in group) for group in (runs, groups[plain])
         )
-        costs = f"{name} spends {start - plain_start:.1f} s more than {plain} on its start"
+        later = start - plain_start
+        costs = f"{name} spends {abs(later):.1f} s {'more' if later > 0 else 'less'} than {plain}"
         if epoch < plain_epoch:
-            epochs = math.ceil(max(0.0, start - plain_start) / (plain_epoch - epoch))
-            saves = f"saves {plain_epoch - epoch:.2f} s an epoch: it is ahead after epoch {epochs}"
+            ahead = (
+                f"after epoch {math.ceil(later / (plain_epoch - epoch))}"
+                if later > 0
+                else "at once"
+            )
+            saves = f"saves {plain_epoch - epoch:.2f} s an epoch: it is ahead {ahead}"
         else:
             saves = "saves nothing an epoch: it never makes up for that"
-        sentences.append(f"{costs} and {saves}.")
+        sentences.append(f"{costs} on its start and {saves}.")
     return sentences
 
 
