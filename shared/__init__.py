@@ -4,8 +4,8 @@ import importlib.util
 import sys
 
 LIBRARIES = (
-    *("filelock", "jinja2", "markdown_it", "matplotlib", "msgspec", "numpy", "pooch", "psutil"),
-    *("pygments", "rich", "safetensors", "scipy", "sklearn", "threadpoolctl", "tyro"),
+    *("PIL", "filelock", "jinja2", "markdown_it", "matplotlib", "msgspec", "numpy", "pooch"),
+    *("psutil", "pygments", "rich", "safetensors", "scipy", "sklearn", "threadpoolctl", "tyro"),
 )
 
 # Checked here because every command comes through here before it imports any of them.

@@ -246,5 +246,6 @@ def test_libraries_checked_are_the_dependencies():
     dependencies = {each.partition(">")[0] for each in project["dependencies"]}
     frameworks = {"torch", "torchvision", "tensorflow"}
     assert frameworks <= dependencies
-    imported = {"sklearn" if each == "scikit-learn" else each for each in dependencies}
+    modules = {"scikit-learn": "sklearn", "markdown-it-py": "markdown_it", "pillow": "PIL"}
+    imported = {modules.get(each, each) for each in dependencies}
     assert sorted(shared.LIBRARIES) == sorted(imported - frameworks)
