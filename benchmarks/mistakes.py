@@ -158,7 +158,7 @@ class TensorFlow:
         )
 
     def softmax_hidden_from_keras(self) -> None:
-        """softmax before the loss, out of Keras's sight"""
+        """softmax before the loss, unseen by Keras"""
         self.train.compute_loss = lambda logits, labels: self.compute_loss(
             self.tf.identity(self.tf.nn.softmax(logits)), labels
         )
@@ -168,7 +168,7 @@ class TensorFlow:
         self._with_dropout(self.keras.Sequential)
 
     def training_in_evaluation(self) -> None:
-        """training=True in evaluation too, with dropout"""
+        """training=True in evaluation, with dropout"""
 
         class AlwaysTraining(self.keras.Sequential):
             def call(self, inputs, training=None, mask=None):
@@ -308,7 +308,7 @@ def draw(curves: dict[str, list[float]], path: Path) -> None:
                 steps = STEPS_A_POINT * (np.arange(len(curves[each])) + 0.5)
                 axes.plot(steps, curves[each], color=color, lw=width, label=label)
         axes.axis("on")
-        axes.set_title(f"{framework}: {title}", fontsize=9)
+        axes.set_title(f"{framework}\n{title}", fontsize=9)
         axes.set(yscale="log", xlabel="step", ylabel="training loss")
         axes.grid(alpha=0.3)
     grid.flat[0].legend()

@@ -32,9 +32,10 @@ def plot_curves(result: ComparisonResult, path: Path) -> None:
 
     Several repeats of a run give its mean as a line and their range as a band.
     """
-    figure = Figure(figsize=(11, 4.4), layout="constrained")
-    loss_axes, accuracy_axes = figure.subplots(1, 2)
     groups = group_by_run(result.main_runs())
+    height = 4.4 + 0.2 * math.ceil(2 * len(groups) / 4)
+    figure = Figure(figsize=(11, height), layout="constrained")
+    loss_axes, accuracy_axes = figure.subplots(1, 2)
     for place, (run, repeats) in enumerate(groups.items()):
         color = COLORS[place % len(COLORS)]
         # Curves that coincide stay visible: the first ones are drawn wider, beneath the others.
@@ -73,8 +74,9 @@ def plot_curves(result: ComparisonResult, path: Path) -> None:
         set_epoch_ticks(axes, max(len(run.epochs) for run in result.main_runs()))
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        if axes.lines:
-            axes.legend(frameon=False, fontsize=9)
+    # Beneath, because many runs would hide their own curves.
+    handles, labels = loss_axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     accuracy_axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.1f} %")
     figure.suptitle(f"Learning curves on {title(result)}")
     save(figure, path)
