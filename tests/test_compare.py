@@ -167,6 +167,8 @@ def test_an_interrupted_comparison_keeps_what_is_finished(how, tmp_path):
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background may have told them to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as command:
         while "epoch 3/" not in (line := command.stdout.readline()):
             assert line, "the comparison ended by itself"

@@ -126,6 +126,8 @@ def start_child(data_dir: Path) -> subprocess.Popen:
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background may have told them to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
