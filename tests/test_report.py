@@ -319,7 +319,6 @@ NOTHING = (make_unfinished("pytorch/eager", "failed", "It broke."),)
 ALL_PICTURES = {"time.png", "curves.png", "predictions.png"}
 REPORTS = {
     "one run": (ONE, ALL_PICTURES),
-    "two runs": (TWO, ALL_PICTURES),
     "repeats": (REPEATS, ALL_PICTURES),
     "none completed": (UNFINISHED, {"time.png", "curves.png"}),
     "not one epoch": (NOTHING, set()),

@@ -56,7 +56,7 @@ def test_mutations_are_caught(implementation, tmp_path, monkeypatch):
 
 
 def test_compare_verifies_first_and_goes_on_where_nothing_can_be_compiled(tmp_path):
-    flags = ("--dataset", "digits", "--epochs", "1", "--output-dir", "out")
+    flags = ("--dataset", "digits", "--epochs", "1", "--hidden", "32", "16", "--output-dir", "out")
     runs = ("pytorch/compiled", "pytorch/eager")
     done = compare(*runs, *flags, cwd=tmp_path, CXX="/no/compiler")
     assert done.returncode == 1
