@@ -234,20 +234,35 @@ def _rows_of(result: ComparisonResult) -> list[Row]:
             lambda value: f"{value:.2f} s",
         )
     ]
-    if floor := lowest_floor(result):
+    if result.floor:
         rows.append(
             (
                 "training time in multiples of the floor",
-                lambda run: run.epoch_seconds and run.epoch_seconds / floor.median_seconds,
+                lambda run: multiple_of_floor(result, run),
                 lambda value: f"{value:.2f}",
             )
         )
     return rows
 
 
-def lowest_floor(result: ComparisonResult) -> Floor | None:
-    """The matrix products alone by the fastest library, if they were timed."""
-    floors = [each for each in result.floor if each.batch_size == result.config["batch_size"]]
+def multiple_of_floor(result: ComparisonResult, run: RunResult) -> float | None:
+    """A run's epoch time over that of the lowest floor of its machine, if both are known."""
+    floor = lowest_floor(result, machine=run.run.rpartition(": ")[0])
+    return run.epoch_seconds / floor.median_seconds if floor and run.epoch_seconds else None
+
+
+def lowest_floor(result: ComparisonResult, machine: str = "") -> Floor | None:
+    """The matrix products alone by the fastest library, if they were timed.
+
+    Args:
+        machine: the name of one, where results of several were merged: all names begin with theirs.
+    """
+    size = result.config["batch_size"]
+    floors = [
+        each
+        for each in result.floor
+        if each.batch_size == size and each.library.startswith(machine)
+    ]
     return min(floors, key=lambda floor: floor.median_seconds, default=None)
 
 

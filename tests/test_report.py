@@ -592,6 +592,13 @@ def test_runs_are_shown_as_multiples_of_the_lowest_floor(dataset):
     assert any("0.250 s with fast" in sentence for sentence in report.in_words(result))
 
 
+def test_on_a_merged_page_each_run_has_the_floor_of_its_machine(dataset):
+    runs = [make_run(f"{machine}: numpy/reference", speed=0.5) for machine in ("old", "new")]
+    floor = [Floor("old: torch", 64, [0.25]), Floor("new: torch", 64, [0.1])]
+    rows = rows_of(make_result(dataset, *runs, floor=floor))
+    assert rows["training time in multiples of the floor"] == ["2.00", "5.00"]
+
+
 def test_time_to_the_target(dataset):
     run = make_run("numpy/reference")
     run.time_to_target_seconds = 2.5
