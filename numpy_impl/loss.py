@@ -33,6 +33,10 @@ def loss_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return gradient / len(labels)
 
 
+# The way back belongs to the way forward: whoever brings another loss brings both.
+compute_loss.gradient = loss_gradient
+
+
 def count_correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Number of rows whose largest logit is the label's: a scalar, int64."""
     return (logits.argmax(axis=1) == labels).sum()

@@ -1,9 +1,13 @@
 """Step 2: the network, 784-128-64-10 by default."""
 
+from itertools import count
+
 import numpy as np
 
 from shared.config import CLASSES, IMAGE_SIZE
 from shared.initial_weights import Weights
+
+from .layers import BatchNorm, Dropout
 
 
 class Dense:
@@ -17,6 +21,10 @@ class Dense:
         """Outputs [batch, out]; the inputs are kept, because the kernel's gradient needs them."""
         self.inputs = inputs
         return inputs @ self.kernel + self.bias
+
+    def parameters(self) -> list[np.ndarray]:
+        """Kernel and bias."""
+        return [self.kernel, self.bias]
 
     def weight_gradients(self, gradient: np.ndarray) -> list[np.ndarray]:
         """From the gradient of the outputs to those of kernel and bias."""
@@ -35,6 +43,10 @@ class ReLU:
         self.inputs = inputs
         return np.maximum(inputs, 0)
 
+    def parameters(self) -> list[np.ndarray]:
+        """There are none."""
+        return []
+
     def weight_gradients(self, gradient: np.ndarray) -> list[np.ndarray]:
         """There are no weights."""
         return []
@@ -47,12 +59,13 @@ class ReLU:
 class Sequential:
     """Layers one after the other."""
 
-    def __init__(self, *layers: Dense | ReLU) -> None:
+    def __init__(self, *layers: Dense | ReLU | BatchNorm | Dropout) -> None:
         self.layers = layers
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
+    def __call__(self, images: np.ndarray, training: bool = False) -> np.ndarray:
         outputs = images
         for layer in self.layers:
+            layer.training = training
             outputs = layer.forward(outputs)
         return outputs
 
@@ -71,9 +84,8 @@ class Sequential:
         return gradients
 
     def parameters(self) -> list[np.ndarray]:
-        """All weights, in the order kernel, bias, kernel, bias, ..."""
-        dense_layers = [layer for layer in self.layers if isinstance(layer, Dense)]
-        return [weight for layer in dense_layers for weight in (layer.kernel, layer.bias)]
+        """All that is learned, layer by layer, in the order kernel, bias, kernel, bias, ..."""
+        return [weight for layer in self.layers for weight in layer.parameters()]
 
 
 def build_model(hidden: tuple[int, int]) -> Sequential:
@@ -90,22 +102,36 @@ def build_model(hidden: tuple[int, int]) -> Sequential:
     )
 
 
+def named_tensors(model: Sequential) -> dict[str, tuple[object, str]]:
+    """All that the model has learned, by the names that weights have in every framework.
+
+    Returns:
+        The layer and the attribute that holds the array.
+    """
+    tensors = {}
+    dense, norm = count(1), count(1)
+    for layer in model.layers:
+        if isinstance(layer, Dense):
+            name, attributes = f"dense_{next(dense)}", ("kernel", "bias")
+        elif isinstance(layer, BatchNorm):
+            name = f"batch_norm_{next(norm)}"
+            attributes = ("gamma", "beta", "moving_mean", "moving_variance")
+        else:
+            continue
+        tensors |= {f"{name}/{attribute}": (layer, attribute) for attribute in attributes}
+    return tensors
+
+
 def get_weights(model: Sequential) -> Weights:
     """Copy the weights out as `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on."""
-    weights = {}
-    dense_layers = [layer for layer in model.layers if isinstance(layer, Dense)]
-    for number, layer in enumerate(dense_layers, start=1):
-        weights[f"dense_{number}/kernel"] = layer.kernel.copy()
-        weights[f"dense_{number}/bias"] = layer.bias.copy()
-    return weights
+    return {name: getattr(*place).copy() for name, place in named_tensors(model).items()}
 
 
 def set_weights(model: Sequential, weights: Weights) -> None:
-    """Copy weights in, named and shaped as `get_weights` gives them.
+    """Copy weights in, named and shaped as `get_weights` gives them; others stay as they are.
 
     The model takes over their dtype, in new arrays: an optimizer made before still has the old.
     """
-    dense_layers = [layer for layer in model.layers if isinstance(layer, Dense)]
-    for number, layer in enumerate(dense_layers, start=1):
-        layer.kernel = weights[f"dense_{number}/kernel"].copy()
-        layer.bias = weights[f"dense_{number}/bias"].copy()
+    places = named_tensors(model)
+    for name, array in weights.items():
+        setattr(*places[name], array.copy())

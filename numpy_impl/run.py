@@ -1,28 +1,40 @@
 """The whole job: data, model, training, predictions."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
+from shared.batches import batch_sizes
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.initial_weights import initial_weights
+from shared.lessons import loss_options, make_preparation, to_pixels
 from shared.results import EpochResult
 from shared.single_run import Trained, measure_inference
 
-from .adam import Adam
-from .data import to_tensors
+from .data import make_batches, to_tensors
 from .device import choose_device, describe_device, peak_device_memory, synchronize
 from .evaluate import predict
+from .loss import compute_loss
 from .model import Sequential, build_model, get_weights, set_weights
-from .train import Tensors, make_optimizer, train
+from .optimizer import make_optimizer
+from .optimizers import Optimizer
+from .techniques.early_stopping import stop_early
+from .techniques.layers import build_network
+from .techniques.loss import make_loss
+from .techniques.pipeline import make_pipeline
+from .techniques.precision import use_mixed_precision
+from .techniques.schedule import learning_rate, reduce_on_plateau
+from .techniques.validation import validate
+from .train import Tensors, train, train_epoch, train_step
 
-LOOPS = {"reference": train}
 
-
-def build(config: TrainConfig, dataset: Dataset) -> tuple[str, Sequential, Adam, Tensors, Tensors]:
+def build(
+    config: TrainConfig, dataset: Dataset
+) -> tuple[str, Sequential, Optimizer, Tensors, Tensors]:
     """Device, model, optimizer, training set and test set, ready to be trained.
 
     Raises:
@@ -31,11 +43,67 @@ def build(config: TrainConfig, dataset: Dataset) -> tuple[str, Sequential, Adam,
     device = choose_device(config.device, config.float_type)
     train_set = to_tensors(dataset.train_images, dataset.train_labels, device)
     test_set = to_tensors(dataset.test_images, dataset.test_labels, device)
-    model = build_model(config.hidden)
+    if config.is_plain:
+        model = build_model(config.hidden)
+    else:
+        options = config.dropout, config.batch_norm, config.alignment
+        model = build_network(config.hidden, *options)
     # NumPy has no initial weights of its own, so it takes these under `defaults` too.
-    set_weights(model, initial_weights(config.hidden, config.seed, config.float_type))
-    optimizer = make_optimizer(model, config.learning_rate, config.alignment)
+    start = config.hidden, config.seed, config.float_type
+    set_weights(model, initial_weights(*start, batch_norm=config.batch_norm))
+    if config.precision == "bfloat16":
+        use_mixed_precision(model, device)
+    steps = len(batch_sizes(len(dataset.train_labels), config.batch_size))
+    optimizer = make_optimizer(model, config, steps)
     return device, model, optimizer, train_set, test_set
+
+
+def choose_loss(config: TrainConfig, dataset: Dataset, device: str) -> Callable[..., np.ndarray]:
+    """The loss to be minimized: `compute_loss`, or one with what the configuration asks for."""
+    if config.plain_loss:
+        return compute_loss
+    return make_loss(*loss_options(config, dataset), device)
+
+
+def make_loop(
+    config: TrainConfig, variant: str, dataset: Dataset, device: str
+) -> Callable[..., Iterator[EpochResult]]:
+    """`train` as that variant does it, with what the configuration asks for.
+
+    Raises:
+        UsageError: the variant can't do that.
+    """
+    loss = choose_loss(config, dataset, device)
+    step = partial(train_step, compute_loss=loss)
+    prepare = make_preparation(config, dataset, partial(to_tensors, device=device))
+    pipeline = make_batches
+    if config.pipeline == "per-sample":
+        pixels, labels = to_pixels(dataset), dataset.train_labels
+        pipeline = make_pipeline(pixels, labels, dataset.mean, dataset.deviation, device)
+    learn = {"reference": partial(train_epoch, step=step, pipeline=pipeline)}[variant]
+    return partial(train, learn=learn, prepare=prepare)
+
+
+def learn_in_epochs(
+    config: TrainConfig,
+    loop: Callable[..., Iterator[EpochResult]],
+    dataset: Dataset,
+    clock: Clock,
+    built: tuple[str, Sequential, Optimizer, Tensors, Tensors],
+) -> Iterator[EpochResult]:
+    """Train what was built, with the techniques that look at each epoch's end around it."""
+    device, model, optimizer, train_set, test_set = built
+    epochs = loop(model, optimizer, train_set, test_set, config, clock)
+    if config.validation:
+        held_out = dataset.validation_images, dataset.validation_labels
+        epochs = validate(epochs, model, to_tensors(*held_out, device), clock)
+    if config.schedule == "plateau":
+        epochs = reduce_on_plateau(epochs, optimizer, config)
+    if config.schedule != "constant" or config.warmup_steps:
+        epochs = (replace(epoch, learning_rate=learning_rate(optimizer)) for epoch in epochs)
+    if config.patience is not None:
+        epochs = stop_early(epochs, model, config)
+    return epochs
 
 
 def run(
@@ -43,10 +111,12 @@ def run(
 ) -> Generator[EpochResult, None, Trained]:
     """Do it step by step: yield each epoch's figures, return what was learned."""
     with clock.phase("build"):
-        device, model, optimizer, train_set, test_set = build(config, dataset)
+        built = build(config, dataset)
+        device, model, *_ = built
+        loop = make_loop(config, variant, dataset, device)
         clock.synchronize = partial(synchronize, device)
 
-    yield from LOOPS[variant](model, optimizer, train_set, test_set, config, clock)
+    yield from learn_in_epochs(config, loop, dataset, clock, built)
 
     with clock.phase("evaluate"):
         test_logits = predict(model, dataset.test_images)

@@ -1,8 +1,8 @@
 """What the network computes on its way, for comparing one implementation with another."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -10,13 +10,14 @@ from shared.batches import epoch_order
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
+from shared.initial_weights import learned
+from shared.results import epoch_arrays
 
-from .adam import Adam
 from .data import make_batches
-from .loss import compute_loss, loss_gradient
 from .model import ReLU, Sequential, get_weights
-from .run import LOOPS, build
-from .train import Tensors, train, train_epoch, train_step
+from .optimizers import Optimizer
+from .run import build, choose_loss, learn_in_epochs, make_loop
+from .train import Tensors
 
 # About a thousand times the rounding of float32.
 NUDGE = 1e-4
@@ -25,7 +26,10 @@ Emit = Callable[[str, dict[str, np.ndarray]], None]
 
 
 def compute_gradients(
-    model: Sequential, images: np.ndarray, labels: np.ndarray
+    model: Sequential,
+    images: np.ndarray,
+    labels: np.ndarray,
+    compute_loss: Callable[..., np.ndarray],
 ) -> dict[str, np.ndarray]:
     """One batch with its logits, loss and gradients: images [batch, 784], labels [batch].
 
@@ -33,15 +37,15 @@ def compute_gradients(
         `images`, `labels`, `logits` [batch, 10], `loss` [], and a gradient for each weight, named
         and shaped as in `get_weights`.
     """
-    logits = model(images)
-    gradients = model.backward(loss_gradient(logits, labels))
+    logits = model(images, training=True)
+    gradients = model.backward(compute_loss.gradient(logits, labels))
     figures = {
         "images": images,
         "labels": labels,
         "logits": logits,
         "loss": compute_loss(logits, labels),
     }
-    for name, gradient in zip(get_weights(model), gradients, strict=True):
+    for name, gradient in zip(learned(get_weights(model)), gradients, strict=True):
         figures[f"gradient of {name}"] = gradient
     return figures
 
@@ -61,14 +65,16 @@ def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> No
     Args:
         emit: told of `start`, `step` and `epoch`, each with its named arrays.
     """
-    _, model, optimizer, train_set, test_set = build(config, dataset)
+    built = build(config, dataset)
+    device, model, _, train_set, _ = built
+    loss, loop = choose_loss(config, dataset, device), make_loop(config, variant, dataset, device)
     order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
     images, labels = next(iter(make_batches(*train_set, order, config.batch_size)))
-    emit("start", compute_gradients(model, images, labels) | nearest_kink(model))
+    emit("start", compute_gradients(model, images, labels, loss) | nearest_kink(model))
     clock = Clock()
     clock.after_step = lambda steps: emit("step", get_weights(model) | nearest_kink(model))
-    for epoch in LOOPS[variant](model, optimizer, train_set, test_set, config, clock):
-        emit("epoch", {name: np.array(value) for name, value in asdict(epoch).items()})
+    for epoch in learn_in_epochs(config, loop, dataset, clock, built):
+        emit("epoch", epoch_arrays(epoch))
 
 
 def trace_control(config: TrainConfig, dataset: Dataset, emit: Emit) -> None:
@@ -77,19 +83,33 @@ def trace_control(config: TrainConfig, dataset: Dataset, emit: Emit) -> None:
     Where rounding decides on which side of zero a ReLU's input lies, trajectories part by orders of
     magnitude. The nudge, larger than rounding, makes this control part from the oracle early.
     """
-    _, model, optimizer, train_set, test_set = build(config, dataset)
+    built = build(config, dataset)
+    device, model, _, train_set, _ = built
+    loss, loop = (
+        choose_loss(config, dataset, device),
+        make_loop(config, "reference", dataset, device),
+    )
+    learn = loop.keywords["learn"]
     for weight in model.parameters():
         weight *= 1 + NUDGE
 
-    def step(model: Sequential, optimizer: Adam, images: np.ndarray, labels: np.ndarray) -> Tensors:
-        rows = np.random.default_rng(len(labels)).permutation(len(labels))
-        return train_step(model, optimizer, images[rows], labels[rows])
+    def learn_permuted(
+        model: Sequential, optimizer: Optimizer, train_set: Tensors, order: np.ndarray, *rest: Any
+    ) -> Tensors:
+        return learn(model, optimizer, train_set, permute_batches(order, config.batch_size), *rest)
 
-    learn = partial(train_epoch, step=step)
+    loop = partial(loop, learn=learn_permuted)
     order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
     images, labels = next(iter(make_batches(*train_set, order, config.batch_size)))
-    emit("start", compute_gradients(model, images, labels))
+    emit("start", compute_gradients(model, images, labels, loss))
     clock = Clock()
     clock.after_step = lambda steps: emit("step", get_weights(model))
-    for epoch in train(model, optimizer, train_set, test_set, config, clock, learn):
-        emit("epoch", {name: np.array(value) for name, value in asdict(epoch).items()})
+    for epoch in learn_in_epochs(config, loop, dataset, clock, built):
+        emit("epoch", epoch_arrays(epoch))
+
+
+def permute_batches(order: np.ndarray, batch_size: int) -> np.ndarray:
+    """The same rows [n] in the same batches, but in another order within each."""
+    random = np.random.default_rng(len(order))
+    starts = range(0, len(order), batch_size)
+    return np.concatenate([random.permutation(order[k : k + batch_size]) for k in starts])

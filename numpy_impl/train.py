@@ -1,36 +1,32 @@
-"""Step 4: learning."""
+"""Step 5: learning."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from shared.batches import epoch_order
+from shared.batches import as_they_are, epoch_order
 from shared.clock import Clock
-from shared.config import ADAM_EPSILON, Alignment, TrainConfig
+from shared.config import TrainConfig
 from shared.metrics import epoch_mean
 from shared.results import EpochResult
 
-from .adam import Adam
 from .data import make_batches
 from .evaluate import evaluate
-from .loss import compute_loss, count_correct, loss_gradient
+from .loss import compute_loss, count_correct
 from .model import Sequential
+from .optimizers import Optimizer
 
 Tensors = tuple[np.ndarray, np.ndarray]
-
-
-def make_optimizer(model: Sequential, learning_rate: float, alignment: Alignment) -> Adam:
-    """Adam, with its epsilon as the alignment says."""
-    return Adam(model.parameters(), learning_rate, epsilon=ADAM_EPSILON)
 
 
 # An overflow shows in the loss, which is what those who look at it expect.
 @np.errstate(over="ignore", invalid="ignore")
 def train_step(
     model: Sequential,
-    optimizer: Adam,
+    optimizer: Optimizer,
     images: np.ndarray,
     labels: np.ndarray,
+    compute_loss: Callable[..., np.ndarray] = compute_loss,
 ) -> Tensors:
     """Learn from one batch: images [batch, 784], labels [batch].
 
@@ -38,21 +34,22 @@ def train_step(
         The batch's mean loss and its number of correct predictions, both from before the update.
     """
     # 1. start: nothing to clear or to record, each layer keeps what its way back needs
-    logits = model(images)  # 2. forward
+    logits = model(images, training=True)  # 2. forward
     loss = compute_loss(logits, labels)  # 3. loss
-    gradients = model.backward(loss_gradient(logits, labels))  # 4. backward
+    gradients = model.backward(compute_loss.gradient(logits, labels))  # 4. backward
     optimizer.step(gradients)  # 5. update
     return loss, count_correct(logits, labels)
 
 
 def train_epoch(
     model: Sequential,
-    optimizer: Adam,
+    optimizer: Optimizer,
     train_set: Tensors,
     order: np.ndarray,
     batch_size: int,
     clock: Clock,
     step: Callable[..., Tensors] = train_step,
+    pipeline: Callable[..., Iterable[Tensors]] = make_batches,
 ) -> Tensors:
     """Learn from all images once, in the given order [n].
 
@@ -60,7 +57,7 @@ def train_epoch(
         What each step returned: losses [steps], numbers of correct predictions [steps].
     """
     losses, correct = [], []
-    for images, labels in clock.steps(make_batches(*train_set, order, batch_size)):
+    for images, labels in clock.steps(pipeline(*train_set, order, batch_size)):
         batch_loss, batch_correct = step(model, optimizer, images, labels)
         losses.append(batch_loss)
         correct.append(batch_correct)
@@ -69,29 +66,24 @@ def train_epoch(
 
 def train(
     model: Sequential,
-    optimizer: Adam,
+    optimizer: Optimizer,
     train_set: Tensors,
     test_set: Tensors,
     config: TrainConfig,
     clock: Clock,
     learn: Callable[..., Tensors] = train_epoch,
+    prepare: Callable[..., tuple[Tensors, np.ndarray]] = as_they_are,
 ) -> Iterator[EpochResult]:
     """Train for `config.epochs` epochs, testing after each; yield each epoch's figures."""
     size, batch_size = len(train_set[0]), config.batch_size
     for epoch in range(1, config.epochs + 1):
         with clock.phase("train") as training:
             order = epoch_order(size, config.seed, epoch)
-            losses, correct = learn(model, optimizer, train_set, order, batch_size, clock)
+            lesson, order = prepare(train_set, order, epoch)
+            losses, correct = learn(model, optimizer, lesson, order, batch_size, clock)
             train_loss = epoch_mean(losses, size, batch_size)
             train_accuracy = int(correct.sum()) / size
         with clock.phase("evaluate") as evaluating:
             test_loss, test_accuracy = evaluate(model, *test_set)
-        yield EpochResult(
-            epoch,
-            train_loss,
-            train_accuracy,
-            test_loss,
-            test_accuracy,
-            training.seconds,
-            evaluating.seconds,
-        )
+        seconds = training.seconds, evaluating.seconds
+        yield EpochResult(epoch, train_loss, train_accuracy, test_loss, test_accuracy, *seconds)

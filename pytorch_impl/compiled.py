@@ -1,4 +1,4 @@
-"""Step 6: the same learning, fast: compiled, from the rows of a batch to the new weights."""
+"""Step 7: the same learning, fast: compiled, from the rows of a batch to the new weights."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -46,6 +46,7 @@ def whole_step(
     labels: torch.Tensor,
     rows: torch.Tensor,
     corrections: torch.Tensor,
+    compute_loss: Callable[..., torch.Tensor],
 ) -> Tensors:
     """Do what `train_step` does, in one program, for these rows [batch] of the training set."""
     logits = model(images[rows])
@@ -95,7 +96,9 @@ def train_steps(
 
 
 @cache
-def compile_steps() -> tuple[Callable[..., Tensors], Callable[..., Tensors]]:
+def compile_steps(
+    compute_loss: Callable[..., torch.Tensor],
+) -> tuple[Callable[..., Tensors], Callable[..., Tensors]]:
     """`train_steps` for batches of the usual size, compiled, and for a smaller last one, not.
 
     Raises:
@@ -103,14 +106,15 @@ def compile_steps() -> tuple[Callable[..., Tensors], Callable[..., Tensors]]:
     """
     # Lets a program contain its own backward pass.
     torch._dynamo.config.trace_autograd_ops = True
+    plain = partial(whole_step, compute_loss=compute_loss)
     try:
         get_cpp_compiler()
         # One step a program, because the compiler would unroll a loop over many.  # DIFF-26
-        step = torch.compile(whole_step, fullgraph=True, dynamic=False, mode="reduce-overhead")
+        step = torch.compile(plain, fullgraph=True, dynamic=False, mode="reduce-overhead")
     except RuntimeError as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(f"torch.compile cannot be used here: {reason}") from error
-    return partial(train_steps, step), partial(train_steps, whole_step)
+    return partial(train_steps, step), partial(train_steps, plain)
 
 
 def train_epoch(
@@ -120,6 +124,7 @@ def train_epoch(
     order: np.ndarray,
     batch_size: int,
     clock: Clock,
+    compute_loss: Callable[..., torch.Tensor] = compute_loss,
 ) -> Tensors:
     """Learn from all images once, in the given order [n].
 
@@ -131,7 +136,7 @@ def train_epoch(
     """
     model.train()  # DIFF-10
     done = []
-    for steps, rows in zip(compile_steps(), split_rows(order, batch_size), strict=True):
+    for steps, rows in zip(compile_steps(compute_loss), split_rows(order, batch_size), strict=True):
         batches = torch.from_numpy(rows).to(train_set[0].device)
         for first, last in clock.spans(len(batches)):
             done.append(steps(model, optimizer, *train_set, batches, first, last))

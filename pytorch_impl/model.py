@@ -1,5 +1,7 @@
 """Step 2: the network, 784-128-64-10 by default."""
 
+from itertools import count
+
 import torch
 from torch import nn
 
@@ -21,21 +23,34 @@ def build_model(hidden: tuple[int, int]) -> nn.Sequential:
     )
 
 
+def named_tensors(model: nn.Sequential) -> dict[str, torch.Tensor]:
+    """All that the model has learned, by the names that weights have in every framework."""
+    tensors = {}
+    dense, norm = count(1), count(1)
+    for layer in model:
+        if isinstance(layer, nn.Linear):
+            name = f"dense_{next(dense)}"
+            tensors |= {f"{name}/kernel": layer.weight.T, f"{name}/bias": layer.bias}  # DIFF-1
+        if isinstance(layer, nn.BatchNorm1d):
+            name = f"batch_norm_{next(norm)}"
+            tensors |= {f"{name}/gamma": layer.weight, f"{name}/beta": layer.bias}
+            tensors[f"{name}/moving_mean"] = layer.running_mean
+            tensors[f"{name}/moving_variance"] = layer.running_var
+    return tensors
+
+
 def get_weights(model: nn.Sequential) -> Weights:
     """Copy the weights out as `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on."""
-    weights = {}
     # Copies, because the next step changes the memory that `numpy()` shares.
-    dense_layers = [layer for layer in model if isinstance(layer, nn.Linear)]
-    for number, layer in enumerate(dense_layers, start=1):
-        weights[f"dense_{number}/kernel"] = layer.weight.detach().cpu().numpy().T.copy()  # DIFF-1
-        weights[f"dense_{number}/bias"] = layer.bias.detach().cpu().numpy().copy()
-    return weights
+    return {
+        name: tensor.detach().cpu().numpy().copy(order="C")
+        for name, tensor in named_tensors(model).items()
+    }
 
 
 @torch.no_grad()  # DIFF-23
 def set_weights(model: nn.Sequential, weights: Weights) -> None:
-    """Copy weights in, named and shaped as `get_weights` gives them."""
-    dense_layers = [layer for layer in model if isinstance(layer, nn.Linear)]
-    for number, layer in enumerate(dense_layers, start=1):
-        layer.weight.copy_(torch.from_numpy(weights[f"dense_{number}/kernel"].T))  # DIFF-1
-        layer.bias.copy_(torch.from_numpy(weights[f"dense_{number}/bias"]))
+    """Copy weights in, named and shaped as `get_weights` gives them; others stay as they are."""
+    tensors = named_tensors(model)
+    for name, array in weights.items():
+        tensors[name].copy_(torch.from_numpy(array))

@@ -1,14 +1,14 @@
-"""Step 4: learning."""
+"""Step 5: learning."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
 from torch import nn
 
-from shared.batches import epoch_order
+from shared.batches import as_they_are, epoch_order
 from shared.clock import Clock
-from shared.config import ADAM_EPSILON, Alignment, TrainConfig
+from shared.config import TrainConfig
 from shared.metrics import epoch_mean
 from shared.results import EpochResult
 
@@ -19,25 +19,12 @@ from .loss import compute_loss, count_correct
 Tensors = tuple[torch.Tensor, torch.Tensor]
 
 
-def make_optimizer(
-    model: nn.Sequential, learning_rate: float, alignment: Alignment
-) -> torch.optim.Optimizer:
-    """Adam, with its epsilon as the alignment says."""
-    # PyTorch's epsilon is the reference: under every alignment it is Keras's that is adjusted.
-    return torch.optim.Adam(  # DIFF-3
-        model.parameters(),
-        lr=learning_rate,
-        eps=ADAM_EPSILON,
-        # One pass over each weight and its moments instead of a dozen.
-        fused=True,
-    )
-
-
 def train_step(
     model: nn.Sequential,
     optimizer: torch.optim.Optimizer,
     images: torch.Tensor,
     labels: torch.Tensor,
+    compute_loss: Callable[..., torch.Tensor] = compute_loss,
 ) -> Tensors:
     """Learn from one batch: images [batch, 784], labels [batch].
 
@@ -60,6 +47,7 @@ def train_epoch(
     batch_size: int,
     clock: Clock,
     step: Callable[..., Tensors] = train_step,
+    pipeline: Callable[..., Iterable[Tensors]] = make_batches,
 ) -> Tensors:
     """Learn from all images once, in the given order [n].
 
@@ -68,7 +56,7 @@ def train_epoch(
     """
     model.train()  # DIFF-10
     losses, correct = [], []
-    for images, labels in clock.steps(make_batches(*train_set, order, batch_size)):
+    for images, labels in clock.steps(pipeline(*train_set, order, batch_size)):
         batch_loss, batch_correct = step(model, optimizer, images, labels)
         losses.append(batch_loss)  # DIFF-7
         correct.append(batch_correct)
@@ -83,24 +71,19 @@ def train(
     config: TrainConfig,
     clock: Clock,
     learn: Callable[..., Tensors] = train_epoch,
+    prepare: Callable[..., tuple[Tensors, np.ndarray]] = as_they_are,
 ) -> Iterator[EpochResult]:
     """Train for `config.epochs` epochs, testing after each; yield each epoch's figures."""
     size, batch_size = len(train_set[0]), config.batch_size
     for epoch in range(1, config.epochs + 1):
         with clock.phase("train") as training:
             order = epoch_order(size, config.seed, epoch)
-            losses, correct = learn(model, optimizer, train_set, order, batch_size, clock)
+            lesson, order = prepare(train_set, order, epoch)
+            losses, correct = learn(model, optimizer, lesson, order, batch_size, clock)
             # Only here do the figures leave the device, so that no step waits for Python.
             train_loss = epoch_mean(losses.cpu().numpy(), size, batch_size)
             train_accuracy = int(correct.sum()) / size
         with clock.phase("evaluate") as evaluating:
             test_loss, test_accuracy = evaluate(model, *test_set)
-        yield EpochResult(
-            epoch,
-            train_loss,
-            train_accuracy,
-            test_loss,
-            test_accuracy,
-            training.seconds,
-            evaluating.seconds,
-        )
+        seconds = training.seconds, evaluating.seconds
+        yield EpochResult(epoch, train_loss, train_accuracy, test_loss, test_accuracy, *seconds)

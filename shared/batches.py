@@ -1,9 +1,14 @@
 """Which rows are in which batch, per seed and epoch: the same for every framework."""
 
+from typing import Any
+
 import numpy as np
 
-# Separate streams of one seed, so that weights and order never share random numbers.
-WEIGHTS_STREAM, ORDER_STREAM = 0, 1
+# Images and labels in whichever framework.
+Tensors = tuple[Any, Any]
+
+# Separate streams of one seed, so that no two of these ever share random numbers.
+WEIGHTS_STREAM, ORDER_STREAM, SPLIT_STREAM, IMBALANCE_STREAM, AUGMENT_STREAM = range(5)
 
 
 def epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
@@ -21,6 +26,11 @@ def epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
         [size] int64.
     """
     return np.random.default_rng([seed, ORDER_STREAM, epoch]).permutation(size)
+
+
+def as_they_are(train_set: Tensors, order: np.ndarray, epoch: int) -> tuple[Tensors, np.ndarray]:
+    """The images, labels and order of an epoch: the same images in each, in the epoch's order."""
+    return train_set, order
 
 
 def batch_sizes(size: int, batch_size: int) -> np.ndarray:

@@ -8,13 +8,21 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import tyro
 
 from shared.clock import Clock
-from shared.config import ALL_RUNS, IMPLEMENTATIONS, TrainConfig, UsageError, prepare_environment
+from shared.config import (
+    ALL_RUNS,
+    IMPLEMENTATIONS,
+    TrainConfig,
+    UsageError,
+    prepare_environment,
+    preset_flags,
+)
 
 Request = TypeVar("Request")
 
@@ -53,16 +61,28 @@ def parse_flags(
         UsageError: one sentence for the first flag that is wrong.
         SystemExit: after `--help`.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(
-                request, prog=program, args=arguments, config=(tyro.conf.OmitArgPrefixes,)
+                request,
+                prog=program,
+                args=with_preset(arguments),
+                config=(tyro.conf.OmitArgPrefixes,),
             )
     except SystemExit as stop:
         if not stop.code:
             raise
         raise UsageError(_first_sentence(complaint.getvalue(), program)) from None
+
+
+def with_preset(arguments: list[str]) -> list[str]:
+    """The same with the flags of the last `--preset` put first, where each can be overridden."""
+    joined = [word for argument in arguments for word in argument.split("=", maxsplit=1)]
+    chosen = [name for word, name in pairwise(joined) if word == "--preset"]
+    # The last flag takes one value, so that no name of a run is taken for another value of it.
+    return [*preset_flags(chosen[-1]), "--preset", chosen[-1], *arguments] if chosen else arguments
 
 
 def _first_sentence(box: str, program: str) -> str:

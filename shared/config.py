@@ -2,10 +2,11 @@
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import psutil
 import tyro
@@ -14,13 +15,28 @@ DatasetName = Literal["auto", "mnist", "fashion-mnist", "digits"]
 FloatType = Literal["float32", "float64"]
 Alignment = Literal["defaults", "matched", "exact"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Preset = Literal["digit-classifier", "torch-quickstart", "keras-quickstart", "two-layer"]
+Pixels = Literal["standardized", "unit"]
+OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop", "adagrad"]
+Schedule = Literal["constant", "step", "cosine", "plateau"]
+Labels = Literal["integer", "one-hot"]
+ClassWeights = Literal["none", "balanced"]
+Sampling = Literal["all", "balanced"]
+Precision = Literal["full", "bfloat16"]
+Pipeline = Literal["arrays", "per-sample"]
 
 IMAGE_SIZE = 28 * 28
 CLASSES = 10
 # NumPy, torch and Keras all take seeds below this.
 SEEDS = 2**32
-# PyTorch's default; Keras's is 1e-7.
+# PyTorch's defaults, which are the reference for both.
 ADAM_EPSILON = 1e-8
+RMSPROP_RHO, RMSPROP_EPSILON = 0.99, 1e-8
+ADAGRAD_EPSILON = 1e-10
+# How much of batch normalization's running statistics is kept; PyTorch says 0.1, what is replaced.
+BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON = 0.9, 1e-5
+# AdamW's, in PyTorch.
+WEIGHT_DECAY = 0.01
 
 # Every library that may compute here reads its own variable, once, when it is imported.
 THREAD_VARIABLES = (
@@ -79,6 +95,8 @@ def physical_cores() -> int:
 class TrainConfig:
     """What is trained, on what, and how. The same for every run of a comparison."""
 
+    preset: Preset = "digit-classifier"
+    """Sets the defaults of the other flags: a network from a tutorial, with its usual settings."""
     dataset: DatasetName = "auto"
     """Images to learn; auto is MNIST, or the embedded digits where MNIST can't be had."""
     data_dir: Path = field(default_factory=lambda: Path(os.environ.get("DATA_DIR") or "data"))
@@ -90,9 +108,9 @@ class TrainConfig:
     batch_size: int = 64
     """Images per training step."""
     learning_rate: float = 0.001
-    """Adam's step size."""
-    hidden: tuple[int, int] = (128, 64)
-    """Units of the two hidden layers."""
+    """The optimizer's step size."""
+    hidden: tuple[int, ...] = (128, 64)
+    """Units of each hidden layer."""
     seed: int = 0
     """Draws the initial weights and the order of the images."""
     limit: int | None = None
@@ -107,6 +125,56 @@ class TrainConfig:
     """Where to compute; auto is CUDA, else Apple's GPU for PyTorch, else the CPU."""
     threads: int = field(default_factory=physical_cores)
     """CPU threads of each run; by default as many as there are physical cores."""
+    pixels: Pixels = "standardized"
+    """Pixels with mean 0 and deviation 1 over the training images, or simply from 0 to 1."""
+    dropout: float = 0.0
+    """Fraction of a hidden layer's units that each training step switches off at random."""
+    batch_norm: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Normalize each hidden layer over the batch, before its activation."""
+    optimizer: OptimizerName = "adam"
+    """How gradients become updates."""
+    momentum: float = 0.0
+    """Of SGD and RMSprop: how much of the last update the next one keeps."""
+    nesterov: tyro.conf.FlagCreatePairsOff[bool] = False
+    """SGD with Nesterov's momentum, which looks ahead."""
+    weight_decay: float | None = None
+    """Each update shrinks all weights by this fraction of the learning rate (decoupled); by default
+    0.01 with adamw, else 0."""
+    schedule: Schedule = "constant"
+    """Learning rate over time: constant, dropping every SCHEDULE_EPOCHS epochs (step), falling
+    along a cosine to 0, or dropping when the validation loss no longer falls (plateau)."""
+    schedule_epochs: int = 2
+    """Epochs between the drops of step; with plateau, those to wait for a lower loss."""
+    schedule_factor: float = 0.1
+    """What each drop multiplies the learning rate by."""
+    warmup_steps: int = 0
+    """Updates over which the learning rate first rises linearly."""
+    clip_norm: float | None = None
+    """Scale the gradients down to this global norm where it is larger."""
+    accumulate: int = 1
+    """Batches whose gradients are averaged for each update."""
+    label_smoothing: float = 0.0
+    """Probability that is taken from the label and spread evenly over all classes."""
+    labels: Labels = "integer"
+    """Class numbers, or vectors with a one at the class."""
+    class_weights: ClassWeights = "none"
+    """Balanced: the loss of an image counts the more, the rarer its class."""
+    sampling: Sampling = "all"
+    """Each image once an epoch, or drawn with replacement, so that all classes are as frequent."""
+    imbalance: float | None = None
+    """Keep only this fraction of the training images of the classes from 5 on."""
+    validation: float = 0.0
+    """Fraction of the training images of each class to hold out and measure after each epoch."""
+    patience: int | None = None
+    """Stop after so many epochs without a lower validation loss; go back to the best weights."""
+    min_delta: float = 0.0
+    """By how much the validation loss has to fall to count as lower."""
+    augment: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Shift and rotate every training image a little, anew in every epoch."""
+    precision: Precision = "full"
+    """bfloat16: mixed precision, products in bfloat16 and weights in float32."""
+    pipeline: Pipeline = "arrays"
+    """Whole batches picked from arrays, or the tutorials' pipeline that handles single images."""
 
     def __post_init__(self) -> None:
         """Check every value that a flag can set.
@@ -114,31 +182,44 @@ class TrainConfig:
         Raises:
             UsageError: names the flag, what it got and what it expects.
         """
-        for name in ("epochs", "batch_size", "threads"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        _require(
-            math.isfinite(self.learning_rate) and self.learning_rate > 0,
-            "learning_rate",
-            self.learning_rate,
-            "a finite number above 0",
-        )
-        _require(
-            0 < self.target_accuracy <= 1,
-            "target_accuracy",
-            self.target_accuracy,
-            "above 0, at most 1",
-        )
-        _require(min(self.hidden) >= 1, "hidden", self.hidden, "two sizes of 1 or more")
-        _require(0 <= self.seed < SEEDS, "seed", self.seed, "a number from 0 to 4294967295")
-        _require(self.limit is None or self.limit >= 1, "limit", self.limit, "1 or more")
+        for name, (expected, holds) in RANGES.items():
+            value = getattr(self, name)
+            _require(value is None or holds(value), name, value, expected)
         for name, choices in CHOICES.items():
             value = getattr(self, name)
             _require(value in choices, name, value, "one of " + ", ".join(choices))
+        for name, is_asked, expected, holds in NEEDS:
+            value = getattr(self, name)
+            _require(not is_asked(value) or holds(self), name, value, expected)
 
     def parameters(self) -> int:
-        """Number of weights and biases of the network."""
+        """Number of weights and biases of the network that are learned."""
         sizes = (IMAGE_SIZE, *self.hidden, CLASSES)
-        return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
+        dense = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
+        return dense + 2 * sum(self.hidden) * self.batch_norm
+
+    @property
+    def decay(self) -> float:
+        """The weight decay in effect."""
+        by_default = WEIGHT_DECAY if self.optimizer == "adamw" else 0.0
+        return by_default if self.weight_decay is None else self.weight_decay
+
+    @property
+    def plain_loss(self) -> bool:
+        """Whether the loss is `compute_loss`."""
+        asked = self.label_smoothing, self.labels, self.class_weights
+        return asked == (0.0, "integer", "none")
+
+    @property
+    def plain_updates(self) -> bool:
+        """Whether each step is an update by Adam, and nothing else."""
+        asked = self.optimizer, self.decay, self.clip_norm, self.accumulate, self.warmup_steps
+        return asked == ("adam", 0.0, None, 1, 0) and self.schedule == "constant"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the network is the flat list of layers in `build_model`."""
+        return len(self.hidden) == 2 and not (self.dropout or self.batch_norm)
 
     def as_json(self) -> dict[str, object]:
         """The fields as JSON can hold them."""
@@ -162,11 +243,117 @@ class TrainConfig:
 
 
 CHOICES = {
+    "preset": get_args(Preset),
     "dataset": get_args(DatasetName),
     "alignment": get_args(Alignment),
     "float_type": get_args(FloatType),
     "device": get_args(DeviceName),
+    "pixels": get_args(Pixels),
+    "optimizer": get_args(OptimizerName),
+    "schedule": get_args(Schedule),
+    "labels": get_args(Labels),
+    "class_weights": get_args(ClassWeights),
+    "sampling": get_args(Sampling),
+    "precision": get_args(Precision),
+    "pipeline": get_args(Pipeline),
 }
+
+# What a value other than None has to be, in words and as a test.
+AT_LEAST_ONE = ("1 or more", lambda value: value >= 1)
+NOT_NEGATIVE = ("a finite number, 0 or more", lambda value: value >= 0 and math.isfinite(value))
+POSITIVE = ("a finite number above 0", lambda value: value > 0 and math.isfinite(value))
+BELOW_ONE = ("from 0 to below 1", lambda value: 0 <= value < 1)
+RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "epochs": AT_LEAST_ONE,
+    "batch_size": AT_LEAST_ONE,
+    "learning_rate": POSITIVE,
+    "hidden": ("one or more sizes of 1 or more", lambda sizes: sizes and min(sizes) >= 1),
+    "seed": (f"a number from 0 to {SEEDS - 1}", lambda value: 0 <= value < SEEDS),
+    "limit": AT_LEAST_ONE,
+    "target_accuracy": ("above 0, at most 1", lambda value: 0 < value <= 1),
+    "threads": AT_LEAST_ONE,
+    "dropout": BELOW_ONE,
+    "momentum": BELOW_ONE,
+    "weight_decay": NOT_NEGATIVE,
+    "schedule_epochs": AT_LEAST_ONE,
+    "schedule_factor": ("above 0, below 1", lambda value: 0 < value < 1),
+    "warmup_steps": ("0 or more", lambda value: value >= 0),
+    "clip_norm": POSITIVE,
+    "accumulate": AT_LEAST_ONE,
+    "label_smoothing": BELOW_ONE,
+    "imbalance": ("above 0, at most 1", lambda value: 0 < value <= 1),
+    "validation": BELOW_ONE,
+    "patience": AT_LEAST_ONE,
+    "min_delta": NOT_NEGATIVE,
+}
+
+# What goes only with what: the field, which of its values ask for more, what, and whether it holds.
+NEEDS: tuple[tuple[str, Callable[[Any], bool], str, Callable[[TrainConfig], bool]], ...] = (
+    (
+        "momentum",
+        bool,
+        "with it --optimizer sgd or rmsprop",
+        lambda config: config.optimizer in ("sgd", "rmsprop"),
+    ),
+    (
+        "nesterov",
+        bool,
+        "with it --optimizer sgd and a --momentum above 0",
+        lambda config: config.optimizer == "sgd" and config.momentum > 0,
+    ),
+    (
+        "schedule",
+        lambda value: value == "plateau",
+        "with plateau a --validation above 0 and no --warmup-steps",
+        lambda config: config.validation > 0 and config.warmup_steps == 0,
+    ),
+    (
+        "patience",
+        lambda value: value is not None,
+        "with it a --validation above 0",
+        lambda config: config.validation > 0,
+    ),
+    ("min_delta", bool, "with it --patience", lambda config: config.patience is not None),
+    (
+        "precision",
+        lambda value: value != "full",
+        "with it --float-type float32",
+        lambda config: config.float_type == "float32",
+    ),
+    (
+        "pipeline",
+        lambda value: value != "arrays",
+        "with it neither --augment nor --float-type float64",
+        lambda config: not config.augment and config.float_type == "float32",
+    ),
+)
+
+# What each preset changes of the first one, in which nothing is changed.
+PRESETS: dict[str, dict[str, Any]] = {
+    "digit-classifier": {},
+    "torch-quickstart": {
+        "dataset": "fashion-mnist",
+        "hidden": (512, 512),
+        "pixels": "unit",
+        "optimizer": "sgd",
+    },
+    "keras-quickstart": {
+        "hidden": (128,),
+        "dropout": 0.2,
+        "pixels": "unit",
+        "batch_size": 32,
+    },
+    "two-layer": {"hidden": (50,), "epochs": 1},
+}
+
+
+def preset_flags(name: str) -> list[str]:
+    """The flags that a preset stands for; none for a name that is not a preset's."""
+    words = []
+    for field_name, value in PRESETS.get(name, {}).items():
+        words.append(flag(field_name))
+        words += map(str, value) if isinstance(value, tuple) else [str(value)]
+    return words
 
 
 def flag(name: str) -> str:
@@ -176,8 +363,8 @@ def flag(name: str) -> str:
 
 def _require(holds: bool, name: str, value: object, expected: str) -> None:
     if not holds:
-        shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
-        raise UsageError(f"{flag(name)} {shown}: expected {expected}.")
+        words = value if isinstance(value, tuple) else () if value is True else (value,)
+        raise UsageError(f"{' '.join([flag(name), *map(str, words)])}: expected {expected}.")
 
 
 def prepare_environment(threads: int) -> None:

@@ -92,6 +92,8 @@ class Dataset:
     mean: float  # of the training pixels in [0, 1]: pixel = image * deviation + mean
     deviation: float
     sha256: dict[str, str]  # of each source file
+    validation_images: np.ndarray | None = None  # [k, 784], held out of the training images
+    validation_labels: np.ndarray | None = None  # [k] int64
 
     def with_test_images(self, limit: int) -> "Dataset":
         """The same dataset with only the first test images."""
@@ -140,11 +142,17 @@ def prepare_dataset(
 
 
 def load_dataset(
-    name: str, data_dir: Path, *, limit: int | None = None, float_type: str = "float32"
+    name: str,
+    data_dir: Path,
+    *,
+    limit: int | None = None,
+    float_type: str = "float32",
+    pixels: str = "standardized",
 ) -> Dataset:
     """Read, verify, decode and standardize a dataset, without ever using the network.
 
-    The limit keeps only the first training images; the test images always stay complete.
+    The limit keeps only the first training images; the test images always stay complete. Unless
+    they are to be standardized, pixels are simply from 0 to 1.
 
     Raises DataError if the name, limit or float_type is not possible, or a file is missing, not
     the published one, or malformed.
@@ -158,6 +166,8 @@ def load_dataset(
     else:
         arrays, sha256 = _read_files(name, Path(data_dir) / name)
         mean, deviation = STANDARDIZATION[name]
+    if pixels == "unit":
+        mean, deviation = 0.0, 1.0
 
     train_images, train_labels, test_images, test_labels = arrays
     if limit is not None and not 1 <= limit <= len(train_images):

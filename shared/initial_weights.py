@@ -1,7 +1,7 @@
 """Seeded starting weights, so that every framework starts from the same point."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +10,11 @@ from shared.batches import WEIGHTS_STREAM
 from shared.config import CLASSES, IMAGE_SIZE
 
 Weights = dict[str, np.ndarray]
+
+
+def learned(names: Iterable[str]) -> list[str]:
+    """Those names of weights that are learned by gradients, in their order."""
+    return [name for name in names if "/moving_" not in name]
 
 
 # Bounds of the uniform distributions of kernels and biases, from a layer's fan-in and fan-out.
@@ -25,9 +30,15 @@ SCHEMES: dict[str, tuple[Callable[[int, int], float], Callable[[int, int], float
     ),
 }
 
+BATCH_NORM = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0}
+
 
 def initial_weights(
-    hidden: tuple[int, int], seed: int, float_type: str = "float32", scheme: str = "shared"
+    hidden: tuple[int, ...],
+    seed: int,
+    float_type: str = "float32",
+    scheme: str = "shared",
+    batch_norm: bool = False,
 ) -> Weights:
     """Draw kernels and biases uniformly; the shared scheme is the default of neither framework.
 
@@ -39,9 +50,11 @@ def initial_weights(
         seed: the run's seed.
         float_type: of the returned arrays.
         scheme: a key of SCHEMES.
+        batch_norm: also give those of batch normalization, which change nothing at first.
 
     Returns:
-        `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on to `dense_3`.
+        `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on to the last layer; with
+        `batch_norm` also `batch_norm_1/gamma`, `beta`, `moving_mean`, `moving_variance` [out].
     """
     random = np.random.default_rng([seed, WEIGHTS_STREAM])
     kernel_bound, bias_bound = SCHEMES[scheme]
@@ -51,4 +64,7 @@ def initial_weights(
         bias = bias_bound(fan_in, fan_out) * random.uniform(-1, 1, fan_out)
         weights[f"dense_{layer}/kernel"] = kernel.astype(float_type)
         weights[f"dense_{layer}/bias"] = bias.astype(float_type)
+    for layer, units in enumerate(hidden if batch_norm else (), start=1):
+        for name, value in BATCH_NORM.items():
+            weights[f"batch_norm_{layer}/{name}"] = np.full(units, value, float_type)
     return weights

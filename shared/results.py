@@ -1,11 +1,12 @@
 """What a run and a comparison leave behind, and its form as JSON (`results.json`)."""
 
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 SCHEMA = "framework-comparison/1"
 
@@ -17,7 +18,8 @@ class EpochResult:
     """One epoch of training, then one pass over the test set.
 
     `train_loss` and `train_accuracy` are means over the epoch's images, each measured just before
-    the step that used it: the weights move meanwhile. Accuracies are fractions.
+    the step that used it: the weights move meanwhile. Accuracies are fractions. The validation
+    figures and the learning rate are those at the epoch's end, where there is something to tell.
     """
 
     epoch: int
@@ -27,6 +29,15 @@ class EpochResult:
     test_accuracy: float
     train_seconds: float
     evaluate_seconds: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+    learning_rate: float | None = None
+
+
+def epoch_arrays(epoch: EpochResult) -> dict[str, np.ndarray]:
+    """The figures of an epoch that are known, each as an array []."""
+    known = {name: value for name, value in asdict(epoch).items() if value is not None}
+    return {name: np.array(value) for name, value in known.items()}
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from safetensors.numpy import save
 
 from shared.clock import Clock
 from shared.config import IMPLEMENTATIONS, TrainConfig
-from shared.datasets import Dataset, load_dataset, prepare_dataset
+from shared.datasets import Dataset, prepare_dataset
 from shared.environment import peak_memory_bytes
 from shared.initial_weights import Weights
 from shared.results import EpochResult, Event, InferenceResult, RunResult, write_atomically
+from shared.sampling import load_configured
 
 INFERENCE_BATCHES = (1, 64, 1000)
 
@@ -211,9 +212,7 @@ def prepare(config: TrainConfig) -> tuple[TrainConfig, str | None]:
 def load(config: TrainConfig, clock: Clock) -> Dataset:
     """Read the dataset that is already there, booked to the phase `data`."""
     with clock.phase("data"):
-        return load_dataset(
-            config.dataset, config.data_dir, limit=config.limit, float_type=config.float_type
-        )
+        return load_configured(config)
 
 
 def _drain(

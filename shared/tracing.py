@@ -82,7 +82,7 @@ def main() -> int:
         import numpy as np
         from safetensors.numpy import save
 
-        from shared.datasets import load_dataset
+        from shared.sampling import load_configured
 
         def emit(kind: str, arrays: dict[str, np.ndarray]) -> None:
             arrays = {name: np.asarray(array) for name, array in arrays.items()}
@@ -91,9 +91,7 @@ def main() -> int:
         package = importlib.import_module(f"{IMPLEMENTATIONS[name].package}.trace")
         for float_type in FLOAT_TYPES:
             typed = replace(config, float_type=float_type)
-            dataset = load_dataset(
-                config.dataset, config.data_dir, limit=config.limit, float_type=float_type
-            ).with_test_images(TEST_IMAGES)
+            dataset = load_configured(typed).with_test_images(TEST_IMAGES)
             for variant in variants.split(","):
                 try:
                     package.trace(typed, variant, dataset, emit)

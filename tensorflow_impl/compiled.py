@@ -1,4 +1,4 @@
-"""Step 6: the same learning, fast: compiled, from the rows of a batch to the new weights."""
+"""Step 7: the same learning, fast: compiled, from the rows of a batch to the new weights."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -11,6 +11,7 @@ from shared.batches import split_rows
 from shared.clock import Clock
 from shared.config import UsageError
 
+from .loss import compute_loss
 from .train import Tensors, train_step
 
 
@@ -44,7 +45,9 @@ def train_steps(
 
 
 @cache
-def compile_steps() -> tuple[Callable[..., Tensors], Callable[..., Tensors]]:
+def compile_steps(
+    compute_loss: Callable[..., tf.Tensor],
+) -> tuple[Callable[..., Tensors], Callable[..., Tensors]]:
     """`train_steps` for batches of the usual size, compiled, and for a smaller last one, not.
 
     Raises:
@@ -55,7 +58,7 @@ def compile_steps() -> tuple[Callable[..., Tensors], Callable[..., Tensors]]:
     except tf.errors.OpError as error:
         reason = error.message.partition("\n")[0]
         raise UsageError(f"XLA cannot be used here: {reason}") from error
-    steps = partial(train_steps, train_step)
+    steps = partial(train_steps, partial(train_step, compute_loss=compute_loss))
     return tf.function(steps, jit_compile=True), tf.function(steps)  # DIFF-12
 
 
@@ -66,6 +69,7 @@ def train_epoch(
     order: np.ndarray,
     batch_size: int,
     clock: Clock,
+    compute_loss: Callable[..., tf.Tensor] = compute_loss,
 ) -> Tensors:
     """Learn from all images once, in the given order [n].
 
@@ -76,7 +80,7 @@ def train_epoch(
         UsageError: nothing can be compiled here.
     """
     done = []
-    for steps, rows in zip(compile_steps(), split_rows(order, batch_size), strict=True):
+    for steps, rows in zip(compile_steps(compute_loss), split_rows(order, batch_size), strict=True):
         batches = tf.constant(rows)
         for first, last in clock.spans(len(batches)):
             # As tensors, because a number in Python would be part of the program.  # DIFF-12

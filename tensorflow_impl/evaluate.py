@@ -1,4 +1,4 @@
-"""Step 5: measuring."""
+"""Step 6: measuring."""
 
 import keras
 import numpy as np

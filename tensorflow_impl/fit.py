@@ -1,16 +1,18 @@
-"""Steps 4 and 5 the short way: Keras's own loop, `compile`, `fit` and `evaluate`."""
+"""Steps 5 and 6 the short way: Keras's own loop, `compile`, `fit` and `evaluate`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from shared.batches import epoch_order
+from shared.batches import as_they_are, epoch_order
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.results import EpochResult
 
 from .data import make_batches
+from .evaluate import evaluate
 from .train import Tensors
 
 # Python and Keras's callbacks come in only between such groups of steps.
@@ -25,12 +27,13 @@ class StepsDone(keras.callbacks.Callback):
         self.clock = clock
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self.done = int(self.model.optimizer.iterations)
+        # `iterations` would count updates, which may take several batches each.
+        self.done = int(self.model.optimizer._iterations)
         self.clock.begin_steps()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         # `batch` counts the last group as full, whether it is or not.
-        done = int(self.model.optimizer.iterations)
+        done = int(self.model.optimizer._iterations)
         self.clock.step_done(done - self.done)
         self.done = done
 
@@ -42,12 +45,20 @@ def fit(
     test_set: Tensors,
     config: TrainConfig,
     clock: Clock,
+    compute_loss: Callable[..., tf.Tensor] | None = None,
+    pipeline: Callable[..., Iterable[Tensors]] = make_batches,
+    prepare: Callable[..., tuple[Tensors, np.ndarray]] = as_they_are,
 ) -> Iterator[EpochResult]:
     """Train as `train` does, and yield the same figures, from what Keras measures."""
+
+    def loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        return compute_loss(logits, labels)  # DIFF-5
+
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)  # DIFF-6
     with clock.phase("build"):
         model.compile(  # DIFF-13
             optimizer=optimizer,
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),  # DIFF-6
+            loss=loss if compute_loss else cross_entropy,
             metrics=["accuracy"],
             steps_per_execution=STEPS_PER_EXECUTION,
         )
@@ -56,7 +67,8 @@ def fit(
     for epoch in range(1, config.epochs + 1):
         with clock.phase("train") as training:
             order = epoch_order(size, config.seed, epoch)
-            batches = make_batches(*train_set, order, config.batch_size)
+            lesson, order = prepare(train_set, order, epoch)
+            batches = pipeline(*lesson, order, config.batch_size)
             # One call per epoch, so that each epoch's figures can be shown when it ends; and the
             # callback only where it is needed, because it costs time after every batch.
             history = model.fit(
@@ -68,13 +80,11 @@ def fit(
                 verbose=0,
             ).history  # DIFF-7
         with clock.phase("evaluate") as evaluating:
-            test_loss, test_accuracy = model.evaluate(test_batches, verbose=0)
-        yield EpochResult(
-            epoch,
-            history["loss"][0],
-            history["accuracy"][0],
-            test_loss,
-            test_accuracy,
-            training.seconds,
-            evaluating.seconds,
-        )
+            if compute_loss:
+                # Keras would measure the loss that it minimizes, with smoothed labels say.
+                test_loss, test_accuracy = evaluate(model, *test_set)
+            else:
+                test_loss, test_accuracy = model.evaluate(test_batches, verbose=0)
+        train_loss, train_accuracy = history["loss"][0], history["accuracy"][0]
+        seconds = training.seconds, evaluating.seconds
+        yield EpochResult(epoch, train_loss, train_accuracy, test_loss, test_accuracy, *seconds)

@@ -1,5 +1,7 @@
 """Step 2: the network, 784-128-64-10 by default."""
 
+from itertools import count
+
 import keras
 from keras import layers
 
@@ -24,19 +26,29 @@ def build_model(hidden: tuple[int, int]) -> keras.Sequential:
     )
 
 
+def named_tensors(model: keras.Sequential) -> dict[str, keras.Variable]:
+    """All that the model has learned, by the names that weights have in every framework."""
+    tensors = {}
+    dense, norm = count(1), count(1)
+    for layer in model.layers:
+        if isinstance(layer, layers.Dense):
+            name = f"dense_{next(dense)}"
+            tensors |= {f"{name}/kernel": layer.kernel, f"{name}/bias": layer.bias}  # DIFF-1
+        if isinstance(layer, layers.BatchNormalization):
+            name = f"batch_norm_{next(norm)}"
+            tensors |= {f"{name}/gamma": layer.gamma, f"{name}/beta": layer.beta}
+            tensors[f"{name}/moving_mean"] = layer.moving_mean
+            tensors[f"{name}/moving_variance"] = layer.moving_variance
+    return tensors
+
+
 def get_weights(model: keras.Sequential) -> Weights:
     """Copy the weights out as `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on."""
-    weights = {}
-    dense_layers = [layer for layer in model.layers if isinstance(layer, layers.Dense)]
-    for number, layer in enumerate(dense_layers, start=1):
-        weights[f"dense_{number}/kernel"] = layer.kernel.numpy()  # DIFF-1
-        weights[f"dense_{number}/bias"] = layer.bias.numpy()
-    return weights
+    return {name: variable.numpy() for name, variable in named_tensors(model).items()}
 
 
 def set_weights(model: keras.Sequential, weights: Weights) -> None:
-    """Copy weights in, named and shaped as `get_weights` gives them."""
-    dense_layers = [layer for layer in model.layers if isinstance(layer, layers.Dense)]
-    for number, layer in enumerate(dense_layers, start=1):
-        layer.kernel.assign(weights[f"dense_{number}/kernel"])  # DIFF-1
-        layer.bias.assign(weights[f"dense_{number}/bias"])
+    """Copy weights in, named and shaped as `get_weights` gives them; others stay as they are."""
+    variables = named_tensors(model)
+    for name, array in weights.items():
+        variables[name].assign(array)

@@ -1,33 +1,37 @@
 """The whole job: data, model, training, predictions."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from functools import partial
 
 import keras
 import tensorflow as tf
 
+from shared.batches import batch_sizes
 from shared.clock import Clock
-from shared.config import TrainConfig
+from shared.config import TrainConfig, UsageError
 from shared.datasets import Dataset
 from shared.initial_weights import initial_weights
+from shared.lessons import loss_options, make_preparation, to_pixels
 from shared.results import EpochResult
 from shared.single_run import Trained, measure_inference
 
 from . import compiled
-from .data import to_tensors
+from .data import make_batches, to_tensors
 from .device import choose_device, describe_device, peak_device_memory, synchronize
 from .evaluate import predict
 from .fit import fit
+from .loss import compute_loss
 from .model import build_model, get_weights, set_weights
-from .train import Tensors, make_optimizer, train, train_epoch, train_step
-
-LOOPS = {
-    "eager": train,
-    # Traced twice: for full batches, and for the last one where it is smaller.
-    "graph": partial(train, learn=partial(train_epoch, step=tf.function(train_step))),  # DIFF-12
-    "compiled": partial(train, learn=compiled.train_epoch),
-    "fit": fit,
-}
+from .optimizer import make_optimizer
+from .techniques.early_stopping import stop_early
+from .techniques.layers import build_network
+from .techniques.loss import make_loss
+from .techniques.pipeline import make_pipeline
+from .techniques.precision import use_mixed_precision
+from .techniques.schedule import learning_rate, reduce_on_plateau
+from .techniques.validation import validate
+from .train import Tensors, train, train_epoch, train_step
 
 
 def build(
@@ -44,11 +48,84 @@ def build(
     train_set = to_tensors(dataset.train_images, dataset.train_labels, device)
     test_set = to_tensors(dataset.test_images, dataset.test_labels, device)
     keras.utils.set_random_seed(config.seed)  # DIFF-22
-    model = build_model(config.hidden)  # DIFF-16
+    if config.is_plain:
+        model = build_model(config.hidden)
+    else:
+        options = config.dropout, config.batch_norm, config.alignment
+        model = build_network(config.hidden, *options)  # DIFF-16
     if config.alignment != "defaults":
-        set_weights(model, initial_weights(config.hidden, config.seed, config.float_type))
-    optimizer = make_optimizer(model, config.learning_rate, config.alignment)
+        start = config.hidden, config.seed, config.float_type
+        set_weights(model, initial_weights(*start, batch_norm=config.batch_norm))
+    if config.precision == "bfloat16":
+        use_mixed_precision(model, device)
+    steps = len(batch_sizes(len(dataset.train_labels), config.batch_size))
+    optimizer = make_optimizer(model, config, steps)
     return device, model, optimizer, train_set, test_set
+
+
+def choose_loss(
+    config: TrainConfig, dataset: Dataset, device: tf.config.PhysicalDevice
+) -> Callable[..., tf.Tensor]:
+    """The loss to be minimized: `compute_loss`, or one with what the configuration asks for."""
+    if config.plain_loss:
+        return compute_loss
+    return make_loss(*loss_options(config, dataset), device)
+
+
+def make_loop(
+    config: TrainConfig, variant: str, dataset: Dataset, device: tf.config.PhysicalDevice
+) -> Callable[..., Iterator[EpochResult]]:
+    """`train` as that variant does it, with what the configuration asks for.
+
+    Raises:
+        UsageError: the variant can't do that.
+    """
+    if variant == "compiled" and config.pipeline != "arrays":
+        raise UsageError(
+            f"--pipeline {config.pipeline}: expected arrays with the variant compiled, whose "
+            "program picks the rows of a batch itself."
+        )
+    loss = choose_loss(config, dataset, device)
+    step = partial(train_step, compute_loss=loss)
+    prepare = make_preparation(config, dataset, partial(to_tensors, device=device))
+    pipeline = make_batches
+    if config.pipeline == "per-sample":
+        pixels, labels = to_pixels(dataset), dataset.train_labels
+        pipeline = make_pipeline(pixels, labels, dataset.mean, dataset.deviation, device)
+    if variant == "fit":
+        own = None if config.plain_loss else loss
+        return partial(fit, compute_loss=own, pipeline=pipeline, prepare=prepare)
+    learn = {
+        "eager": partial(train_epoch, step=step, pipeline=pipeline),
+        # Traced twice: for full batches, and for the last one where it is smaller.
+        "graph": partial(train_epoch, step=tf.function(step), pipeline=pipeline),  # DIFF-12
+        "compiled": partial(compiled.train_epoch, compute_loss=loss),
+    }[variant]
+    return partial(train, learn=learn, prepare=prepare)
+
+
+def learn_in_epochs(
+    config: TrainConfig,
+    loop: Callable[..., Iterator[EpochResult]],
+    dataset: Dataset,
+    clock: Clock,
+    built: tuple[
+        tf.config.PhysicalDevice, keras.Sequential, keras.optimizers.Optimizer, Tensors, Tensors
+    ],
+) -> Iterator[EpochResult]:
+    """Train what was built, with the techniques that look at each epoch's end around it."""
+    device, model, optimizer, train_set, test_set = built
+    epochs = loop(model, optimizer, train_set, test_set, config, clock)
+    if config.validation:
+        held_out = dataset.validation_images, dataset.validation_labels
+        epochs = validate(epochs, model, to_tensors(*held_out, device), clock)
+    if config.schedule == "plateau":
+        epochs = reduce_on_plateau(epochs, optimizer, config)
+    if config.schedule != "constant" or config.warmup_steps:
+        epochs = (replace(epoch, learning_rate=learning_rate(optimizer)) for epoch in epochs)
+    if config.patience is not None:
+        epochs = stop_early(epochs, model, config)
+    return epochs
 
 
 def run(
@@ -56,10 +133,12 @@ def run(
 ) -> Generator[EpochResult, None, Trained]:
     """Do it step by step: yield each epoch's figures, return what was learned."""
     with clock.phase("build"):
-        device, model, optimizer, train_set, test_set = build(config, dataset)
+        built = build(config, dataset)
+        device, model, *_ = built
+        loop = make_loop(config, variant, dataset, device)
         clock.synchronize = partial(synchronize, device)
 
-    yield from LOOPS[variant](model, optimizer, train_set, test_set, config, clock)
+    yield from learn_in_epochs(config, loop, dataset, clock, built)
 
     with clock.phase("evaluate"):
         test_logits = predict(model, dataset.test_images)

@@ -1,7 +1,6 @@
 """What the network computes on its way, for comparing one implementation with another."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 
 import keras
 import numpy as np
@@ -11,17 +10,21 @@ from shared.batches import epoch_order
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
+from shared.initial_weights import learned
+from shared.results import epoch_arrays
 
 from .data import make_batches
-from .loss import compute_loss
 from .model import get_weights
-from .run import LOOPS, build
+from .run import build, choose_loss, learn_in_epochs, make_loop
 
 Emit = Callable[[str, dict[str, np.ndarray]], None]
 
 
 def compute_gradients(
-    model: keras.Sequential, images: tf.Tensor, labels: tf.Tensor
+    model: keras.Sequential,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    compute_loss: Callable[..., tf.Tensor],
 ) -> dict[str, np.ndarray]:
     """One batch with its logits, loss and gradients: images [batch, 784], labels [batch].
 
@@ -39,7 +42,7 @@ def compute_gradients(
         "logits": logits.numpy(),
         "loss": loss.numpy(),
     }
-    for name, gradient in zip(get_weights(model), gradients, strict=True):
+    for name, gradient in zip(learned(get_weights(model)), gradients, strict=True):
         figures[f"gradient of {name}"] = gradient.numpy()  # DIFF-1
     return figures
 
@@ -51,11 +54,13 @@ def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> No
         emit: told of `start`, `step` and `epoch`, each with its named arrays; those of a `step` say
             for how many `steps` it stands.
     """
-    _, model, optimizer, train_set, test_set = build(config, dataset)
+    built = build(config, dataset)
+    device, model, _, train_set, _ = built
+    loss, loop = choose_loss(config, dataset, device), make_loop(config, variant, dataset, device)
     order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
     images, labels = next(iter(make_batches(*train_set, order, config.batch_size)))
-    emit("start", compute_gradients(model, images, labels))
+    emit("start", compute_gradients(model, images, labels, loss))
     clock = Clock()
     clock.after_step = lambda steps: emit("step", {"steps": np.array(steps), **get_weights(model)})
-    for epoch in LOOPS[variant](model, optimizer, train_set, test_set, config, clock):
-        emit("epoch", {name: np.array(value) for name, value in asdict(epoch).items()})
+    for epoch in learn_in_epochs(config, loop, dataset, clock, built):
+        emit("epoch", epoch_arrays(epoch))

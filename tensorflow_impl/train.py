@@ -1,18 +1,17 @@
-"""Step 4: learning."""
+"""Step 5: learning."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from shared.batches import epoch_order
+from shared.batches import as_they_are, epoch_order
 from shared.clock import Clock
-from shared.config import ADAM_EPSILON, Alignment, TrainConfig
+from shared.config import TrainConfig
 from shared.metrics import epoch_mean
 from shared.results import EpochResult
 
-from .aligned_adam import AlignedAdam
 from .data import make_batches
 from .evaluate import evaluate
 from .loss import compute_loss, count_correct
@@ -20,26 +19,12 @@ from .loss import compute_loss, count_correct
 Tensors = tuple[tf.Tensor, tf.Tensor]
 
 
-def make_optimizer(
-    model: keras.Sequential, learning_rate: float, alignment: Alignment
-) -> keras.optimizers.Optimizer:
-    """Adam, with its epsilon as the alignment says."""
-    if alignment == "defaults":
-        optimizer = keras.optimizers.Adam(learning_rate)  # DIFF-3
-    elif alignment == "matched":
-        optimizer = keras.optimizers.Adam(learning_rate, epsilon=ADAM_EPSILON)  # DIFF-3
-    else:
-        optimizer = AlignedAdam(learning_rate, epsilon=ADAM_EPSILON)  # DIFF-21
-    # Now, because a traced step may create variables in its first call only.
-    optimizer.build(model.trainable_variables)  # DIFF-25
-    return optimizer
-
-
 def train_step(
     model: keras.Sequential,
     optimizer: keras.optimizers.Optimizer,
     images: tf.Tensor,
     labels: tf.Tensor,
+    compute_loss: Callable[..., tf.Tensor] = compute_loss,
 ) -> Tensors:
     """Learn from one batch: images [batch, 784], labels [batch].
 
@@ -62,6 +47,7 @@ def train_epoch(
     batch_size: int,
     clock: Clock,
     step: Callable[..., Tensors] = train_step,
+    pipeline: Callable[..., Iterable[Tensors]] = make_batches,
 ) -> Tensors:
     """Learn from all images once, in the given order [n].
 
@@ -69,7 +55,7 @@ def train_epoch(
         What each step returned: losses [steps], numbers of correct predictions [steps].
     """
     losses, correct = [], []
-    for images, labels in clock.steps(make_batches(*train_set, order, batch_size)):
+    for images, labels in clock.steps(pipeline(*train_set, order, batch_size)):
         batch_loss, batch_correct = step(model, optimizer, images, labels)
         losses.append(batch_loss)  # DIFF-7
         correct.append(batch_correct)
@@ -84,24 +70,19 @@ def train(
     config: TrainConfig,
     clock: Clock,
     learn: Callable[..., Tensors] = train_epoch,
+    prepare: Callable[..., tuple[Tensors, np.ndarray]] = as_they_are,
 ) -> Iterator[EpochResult]:
     """Train for `config.epochs` epochs, testing after each; yield each epoch's figures."""
     size, batch_size = len(train_set[0]), config.batch_size
     for epoch in range(1, config.epochs + 1):
         with clock.phase("train") as training:
             order = epoch_order(size, config.seed, epoch)
-            losses, correct = learn(model, optimizer, train_set, order, batch_size, clock)
+            lesson, order = prepare(train_set, order, epoch)
+            losses, correct = learn(model, optimizer, lesson, order, batch_size, clock)
             # Only here do the figures leave the device, so that no step waits for Python.
             train_loss = epoch_mean(losses.numpy(), size, batch_size)
             train_accuracy = int(tf.reduce_sum(correct)) / size
         with clock.phase("evaluate") as evaluating:
             test_loss, test_accuracy = evaluate(model, *test_set)
-        yield EpochResult(
-            epoch,
-            train_loss,
-            train_accuracy,
-            test_loss,
-            test_accuracy,
-            training.seconds,
-            evaluating.seconds,
-        )
+        seconds = training.seconds, evaluating.seconds
+        yield EpochResult(epoch, train_loss, train_accuracy, test_loss, test_accuracy, *seconds)

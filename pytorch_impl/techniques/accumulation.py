@@ -1,0 +1,30 @@
+"""Gradient accumulation: several batches for one update, as if they were one large batch."""
+
+import torch
+
+
+class Accumulating(torch.optim.Optimizer):
+    """An optimizer around another one that updates the weights once in so many steps."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, batches: int) -> None:
+        self.optimizer, self.batches, self.done = optimizer, batches, 0
+        self.param_groups, self.state = optimizer.param_groups, optimizer.state
+
+    def zero_grad(self) -> None:
+        """Forget the gradients, but only those that were used."""
+        if self.done % self.batches == 0:
+            self.optimizer.zero_grad()
+
+    def step(self) -> None:
+        """Update the weights, if these were enough batches."""
+        self.done += 1
+        if self.done % self.batches == 0:
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    parameter.grad /= self.batches
+            self.optimizer.step()
+
+
+def accumulate(optimizer: torch.optim.Optimizer, batches: int) -> torch.optim.Optimizer:
+    """Let the optimizer average the gradients of so many batches for each update."""
+    return Accumulating(optimizer, batches) if batches > 1 else optimizer  # DIFF-33

@@ -1,0 +1,18 @@
+"""Gradient clipping: no update may be driven by gradients larger than some norm."""
+
+import torch
+from torch import nn
+
+
+def clip_gradients(optimizer: torch.optim.Optimizer, norm: float | None) -> None:
+    """Scale all gradients down together, before each update, where their global norm is larger.
+
+    Pascanu et al., "On the difficulty of training recurrent neural networks" (2013), Algorithm 1.
+    """
+
+    def clip(optimizer: torch.optim.Optimizer, *_: object) -> None:
+        parameters = [each for group in optimizer.param_groups for each in group["params"]]
+        nn.utils.clip_grad_norm_(parameters, norm)  # DIFF-32
+
+    if norm is not None:
+        optimizer.register_step_pre_hook(clip)

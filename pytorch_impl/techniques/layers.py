@@ -1,0 +1,31 @@
+"""Networks of any depth, with dropout and batch normalization."""
+
+from itertools import pairwise
+
+from torch import nn
+
+from shared.config import CLASSES, IMAGE_SIZE, Alignment
+
+
+def build_network(
+    hidden: tuple[int, ...], dropout: float, batch_norm: bool, alignment: Alignment
+) -> nn.Sequential:
+    """Stack the layers as `build_model` does: images [batch, 784] -> logits [batch, 10].
+
+    Args:
+        hidden: units of each hidden layer.
+        dropout: fraction of each hidden layer's units switched off in a training step, while the
+            others are scaled up; Srivastava et al., "Dropout" (2014), section 10.
+        batch_norm: normalize each hidden layer over the batch before its activation; Ioffe and
+            Szegedy, "Batch Normalization" (2015), Algorithm 1.
+        alignment: whose momentum and epsilon batch normalization has, and which variance it keeps.
+    """
+    stack = []
+    for fan_in, fan_out in pairwise((IMAGE_SIZE, *hidden)):
+        stack.append(nn.Linear(fan_in, fan_out))
+        if batch_norm:
+            stack.append(nn.BatchNorm1d(fan_out))  # DIFF-28
+        stack.append(nn.ReLU())
+        if dropout:
+            stack.append(nn.Dropout(dropout))  # DIFF-17
+    return nn.Sequential(*stack, nn.Linear(hidden[-1], CLASSES))

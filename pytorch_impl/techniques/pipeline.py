@@ -1,0 +1,57 @@
+"""The tutorials' input pipeline, which prepares one image at a time."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
+
+WORKERS = 2
+
+
+class SingleImages(Dataset):
+    """One image [784] and its label at a time, as torchvision's MNIST gives them."""
+
+    def __init__(
+        self, pixels: np.ndarray, labels: np.ndarray, mean: float, deviation: float
+    ) -> None:
+        self.pixels, self.labels = pixels.reshape(-1, 28, 28), labels
+        steps = [transforms.ToTensor(), transforms.Normalize(mean, deviation), torch.flatten]
+        self.prepare = transforms.Compose(steps)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
+        return self.prepare(Image.fromarray(self.pixels[row])), self.labels[row]
+
+
+def make_pipeline(
+    pixels: np.ndarray, labels: np.ndarray, mean: float, deviation: float, device: torch.device
+) -> Callable[..., Batches]:
+    """A function like `make_batches` that prepares each image anew, every time it is used.
+
+    Args:
+        pixels: [n, 784] uint8.
+        labels: [n] int64.
+        mean: of the pixels from 0 to 1, to be subtracted.
+        deviation: to divide by.
+        device: where the batches go.
+    """
+    dataset = SingleImages(pixels, labels, mean, deviation)
+
+    def make_batches(
+        images: torch.Tensor, labels: torch.Tensor, order: np.ndarray, batch_size: int
+    ) -> Batches:
+        pinned = device.type == "cuda"
+        loader = DataLoader(
+            dataset, batch_size, sampler=order, num_workers=WORKERS, pin_memory=pinned
+        )  # DIFF-39
+        for batch in loader:
+            yield tuple(part.to(device, non_blocking=pinned) for part in batch)
+
+    return make_batches

@@ -1,0 +1,55 @@
+"""Learning-rate schedules: large steps at first, small ones at the end."""
+
+from collections.abc import Iterator
+
+import torch
+from torch.optim import lr_scheduler
+
+from shared.config import TrainConfig
+from shared.results import EpochResult
+
+
+def follow_schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, steps: int) -> None:
+    """Let the learning rate follow the schedule, update by update; warm-up multiplies into it.
+
+    Args:
+        optimizer: whose learning rate it is.
+        config: names the schedule. Step: the rate is multiplied by `schedule_factor` every
+            `schedule_epochs`. Cosine: (1 + cos(pi t / T)) / 2 of the rate after t of all T updates;
+            Loshchilov and Hutter, "SGDR" (2017), equation 5, without restarts.
+        steps: batches in an epoch.
+    """
+    drop_after = config.schedule_epochs * steps // config.accumulate
+    total = config.epochs * steps // config.accumulate
+    schedulers = []
+    if config.schedule == "step":
+        schedulers.append(lr_scheduler.StepLR(optimizer, drop_after, config.schedule_factor))
+    if config.schedule == "cosine":
+        schedulers.append(lr_scheduler.CosineAnnealingLR(optimizer, total))
+    if warmup := config.warmup_steps:
+        schedulers.append(lr_scheduler.LambdaLR(optimizer, lambda t: min(1, (t + 1) / warmup)))
+    if schedulers:
+        chained = lr_scheduler.ChainedScheduler(schedulers)
+        optimizer.register_step_post_hook(lambda *_: chained.step())  # DIFF-34
+
+
+def learning_rate(optimizer: torch.optim.Optimizer) -> float:
+    """The learning rate of the next update."""
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def reduce_on_plateau(
+    epochs: Iterator[EpochResult], optimizer: torch.optim.Optimizer, config: TrainConfig
+) -> Iterator[EpochResult]:
+    """Pass the epochs on; drop the learning rate where the validation loss no longer falls."""
+    scheduler = lr_scheduler.ReduceLROnPlateau(
+        optimizer,
+        factor=config.schedule_factor,
+        # Both count the epochs without a lower loss, but act on different ones.
+        patience=config.schedule_epochs - 1,  # DIFF-35
+        threshold=config.min_delta,
+        threshold_mode="abs",
+    )
+    for epoch in epochs:
+        scheduler.step(epoch.validation_loss)
+        yield epoch

@@ -1,0 +1,107 @@
+"""Which of the training images a run sees, and how much each class counts."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from shared.batches import IMBALANCE_STREAM, ORDER_STREAM, SPLIT_STREAM
+from shared.config import CLASSES, TrainConfig, UsageError
+from shared.datasets import Dataset, load_dataset
+
+# Classes from here on become rare with --imbalance.
+FIRST_RARE_CLASS = 5
+
+
+def load_configured(config: TrainConfig) -> Dataset:
+    """Read the dataset that is already there, thinned out and split as the configuration says.
+
+    Raises:
+        UsageError: the dataset can't be had, or a class is left without images.
+    """
+    dataset = load_dataset(
+        config.dataset,
+        config.data_dir,
+        limit=config.limit,
+        float_type=config.float_type,
+        pixels=config.pixels,
+    )
+    if config.imbalance is not None:
+        rows = imbalanced_rows(dataset.train_labels, config.imbalance, config.seed)
+        dataset = with_training_rows(dataset, rows)
+    if config.validation:
+        held_out = stratified_rows(dataset.train_labels, config.validation, config.seed)
+        if not 0 < len(held_out) < len(dataset.train_labels):
+            raise UsageError(
+                f"--validation {config.validation}: expected a fraction that leaves images on both "
+                f"sides, but it holds out {len(held_out)} of {len(dataset.train_labels)}."
+            )
+        images, labels = dataset.train_images[held_out], dataset.train_labels[held_out]
+        rest = np.setdiff1d(np.arange(len(dataset.train_labels)), held_out)
+        dataset = replace(
+            with_training_rows(dataset, rest), validation_images=images, validation_labels=labels
+        )
+    return dataset
+
+
+def with_training_rows(dataset: Dataset, rows: np.ndarray) -> Dataset:
+    """The same dataset with only these of the training images."""
+    return replace(
+        dataset, train_images=dataset.train_images[rows], train_labels=dataset.train_labels[rows]
+    )
+
+
+def imbalanced_rows(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """All rows of the classes below FIRST_RARE_CLASS and about a fraction of the others, in order.
+
+    Args:
+        labels: [n] int64.
+        fraction: of the rare classes' rows to keep, above 0, at most 1.
+        seed: draws which.
+    """
+    draw = np.random.default_rng([seed, IMBALANCE_STREAM]).random(len(labels))
+    return np.flatnonzero((labels < FIRST_RARE_CLASS) | (draw < fraction))
+
+
+def stratified_rows(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Rows drawn at random, of each class the same fraction (rounded), in ascending order.
+
+    Args:
+        labels: [n] int64.
+        fraction: of each class's rows, from 0 to below 1.
+        seed: draws which.
+    """
+    random = np.random.default_rng([seed, SPLIT_STREAM])
+    drawn = []
+    for label in range(CLASSES):
+        rows = random.permutation(np.flatnonzero(labels == label))
+        drawn.append(rows[: round(fraction * len(rows))])
+    return np.sort(np.concatenate(drawn))
+
+
+def balanced_order(labels: np.ndarray, seed: int, epoch: int) -> np.ndarray:
+    """As many rows as there are, drawn with replacement, each class as often as any other.
+
+    What `torch.utils.data.WeightedRandomSampler` does with the inverse class frequencies.
+
+    Args:
+        labels: [n] int64.
+        seed: the run's seed.
+        epoch: counted from 1.
+
+    Returns:
+        [n] int64.
+    """
+    random = np.random.default_rng([seed, ORDER_STREAM, epoch])
+    weights = class_weights(labels)[labels]
+    return random.choice(len(labels), len(labels), p=weights / weights.sum())
+
+
+def class_weights(labels: np.ndarray) -> np.ndarray:
+    """How much an image of each class counts, so that all classes count alike: [10] float64.
+
+    n / (classes * images of the class), the heuristic of King and Zeng, "Logistic Regression in
+    Rare Events Data" (2001); its mean over all images is 1. A class without images counts nothing.
+    """
+    counts = np.bincount(labels, minlength=CLASSES)
+    present = counts > 0
+    return np.where(present, len(labels) / (present.sum() * np.maximum(counts, 1)), 0.0)

@@ -1,0 +1,44 @@
+"""Step 4: how gradients become updates."""
+
+import keras
+from keras import optimizers
+
+from shared.config import ADAGRAD_EPSILON, ADAM_EPSILON, RMSPROP_EPSILON, RMSPROP_RHO, TrainConfig
+
+from .aligned import AlignedAdagrad, AlignedAdam, AlignedRMSprop, AlignedSGD
+from .techniques.accumulation import accumulate
+from .techniques.clipping import clip_gradients
+from .techniques.schedule import follow_schedule
+from .techniques.weight_decay import decay_weights
+
+
+def make_optimizer(model: keras.Model, config: TrainConfig, steps: int) -> optimizers.Optimizer:
+    """The optimizer, aligned as asked, with what the techniques add to it.
+
+    Args:
+        model: whose weights it updates.
+        config: names it, with its hyper-parameters.
+        steps: batches in an epoch, for schedules.
+    """
+    rmsprop = {"rho": RMSPROP_RHO, "epsilon": RMSPROP_EPSILON}  # DIFF-29
+    adagrad = {"initial_accumulator_value": 0.0, "epsilon": ADAGRAD_EPSILON}  # DIFF-30
+    # Keras's own, one that computes what PyTorch's does, and PyTorch's hyper-parameters.
+    own, aligned, matched = {
+        "adam": (optimizers.Adam, AlignedAdam, {"epsilon": ADAM_EPSILON}),  # DIFF-3  # DIFF-21
+        "adamw": (optimizers.AdamW, AlignedAdam, {"epsilon": ADAM_EPSILON}),
+        "sgd": (optimizers.SGD, AlignedSGD, {"nesterov": config.nesterov}),  # DIFF-34
+        "rmsprop": (optimizers.RMSprop, AlignedRMSprop, rmsprop),
+        "adagrad": (optimizers.Adagrad, AlignedAdagrad, adagrad),
+    }[config.optimizer]
+    momentum = {"momentum": config.momentum} if config.optimizer in ("sgd", "rmsprop") else {}
+    if config.alignment == "defaults":
+        matched = {key: value for key, value in matched.items() if key == "nesterov"}
+    make = aligned if config.alignment == "exact" else own
+    optimizer = make(config.learning_rate, **matched, **momentum)
+    decay_weights(optimizer, config.decay)
+    clip_gradients(optimizer, config.clip_norm)
+    follow_schedule(optimizer, config, steps)
+    accumulate(optimizer, config.accumulate)
+    # Now, because a traced step may create variables in its first call only.
+    optimizer.build(model.trainable_variables)  # DIFF-25
+    return optimizer

@@ -1,0 +1,46 @@
+"""Networks of any depth, with dropout and batch normalization."""
+
+import keras
+from keras import layers
+
+from shared.config import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    CLASSES,
+    IMAGE_SIZE,
+    Alignment,
+)
+
+from ..aligned import AlignedBatchNormalization
+
+
+def build_network(
+    hidden: tuple[int, ...], dropout: float, batch_norm: bool, alignment: Alignment
+) -> keras.Sequential:
+    """Stack the layers as `build_model` does: images [batch, 784] -> logits [batch, 10].
+
+    Args:
+        hidden: units of each hidden layer.
+        dropout: fraction of each hidden layer's units switched off in a training step, while the
+            others are scaled up; Srivastava et al., "Dropout" (2014), section 10.
+        batch_norm: normalize each hidden layer over the batch before its activation; Ioffe and
+            Szegedy, "Batch Normalization" (2015), Algorithm 1.
+        alignment: whose momentum and epsilon batch normalization has, and which variance it keeps.
+    """
+    normalization = {
+        "defaults": layers.BatchNormalization,
+        "matched": layers.BatchNormalization,
+        "exact": AlignedBatchNormalization,
+    }[alignment]
+    # How much of the running statistics is kept, where PyTorch says how much is replaced.
+    matched = {"momentum": BATCH_NORM_MOMENTUM, "epsilon": BATCH_NORM_EPSILON}  # DIFF-28
+    stack = [keras.Input((IMAGE_SIZE,))]
+    for units in hidden:
+        stack.append(layers.Dense(units))
+        if batch_norm:
+            stack.append(normalization(**({} if alignment == "defaults" else matched)))
+        stack.append(layers.ReLU())
+        if dropout:
+            stack.append(layers.Dropout(dropout))  # DIFF-17
+    # Under mixed precision, too, the loss is computed in float32.
+    return keras.Sequential([*stack, layers.Dense(CLASSES)])

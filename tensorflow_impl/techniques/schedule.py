@@ -1,0 +1,77 @@
+"""Learning-rate schedules: large steps at first, small ones at the end."""
+
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+from keras.optimizers import schedules
+
+from shared.config import TrainConfig
+from shared.results import EpochResult
+
+
+class PerUpdate(schedules.LearningRateSchedule):
+    """A schedule by updates instead of batches, times a linear warm-up."""
+
+    def __init__(
+        self, schedule: schedules.LearningRateSchedule | None, config: TrainConfig
+    ) -> None:
+        self.schedule, self.config = schedule, config
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """The learning rate of the update that comes after `step` batches."""
+        update = step // self.config.accumulate  # DIFF-33
+        rate = tf.constant(self.config.learning_rate, keras.config.floatx())
+        rate = self.schedule(update) if self.schedule else rate
+        if warmup := self.config.warmup_steps:
+            rate *= tf.minimum(tf.cast(update + 1, rate.dtype) / warmup, 1)
+        return rate
+
+
+def follow_schedule(optimizer: keras.optimizers.Optimizer, config: TrainConfig, steps: int) -> None:
+    """Let the learning rate follow the schedule, update by update; warm-up multiplies into it.
+
+    Args:
+        optimizer: whose learning rate it is.
+        config: names the schedule. Step: the rate is multiplied by `schedule_factor` every
+            `schedule_epochs`. Cosine: (1 + cos(pi t / T)) / 2 of the rate after t of all T updates;
+            Loshchilov and Hutter, "SGDR" (2017), equation 5, without restarts.
+        steps: batches in an epoch.
+    """
+    drop_after = config.schedule_epochs * steps // config.accumulate
+    total = config.epochs * steps // config.accumulate
+    rate, schedule = config.learning_rate, None
+    if config.schedule == "step":
+        factor = config.schedule_factor
+        schedule = schedules.ExponentialDecay(rate, drop_after, factor, staircase=True)
+    if config.schedule == "cosine":
+        schedule = schedules.CosineDecay(rate, total)
+    if schedule or config.warmup_steps:
+        optimizer.learning_rate = PerUpdate(schedule, config)  # DIFF-34
+
+
+def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """The learning rate of the next update."""
+    return float(optimizer.learning_rate)
+
+
+def reduce_on_plateau(
+    epochs: Iterator[EpochResult], optimizer: keras.optimizers.Optimizer, config: TrainConfig
+) -> Iterator[EpochResult]:
+    """Pass the epochs on; drop the learning rate where the validation loss no longer falls."""
+    scheduler = keras.callbacks.ReduceLROnPlateau(
+        "validation_loss",
+        factor=config.schedule_factor,
+        # Both count the epochs without a lower loss, but act on different ones.
+        patience=config.schedule_epochs,  # DIFF-35
+        min_delta=config.min_delta,
+        mode="min",
+    )
+    # The callback reaches the optimizer through a model, as in `fit`; nothing else is asked of it.
+    holder = keras.Model()
+    holder.optimizer = optimizer
+    scheduler.set_model(holder)
+    scheduler.on_train_begin()
+    for epoch in epochs:
+        scheduler.on_epoch_end(epoch.epoch - 1, {"validation_loss": epoch.validation_loss})
+        yield epoch
