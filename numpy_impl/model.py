@@ -13,22 +13,24 @@ from .layers import BatchNorm, Dropout
 class Dense:
     """outputs = inputs @ kernel + bias; inputs [batch, in], kernel [in, out], bias [out]."""
 
-    def __init__(self, fan_in: int, fan_out: int) -> None:
+    def __init__(self, fan_in: int, fan_out: int, bias: bool = True) -> None:
         self.kernel = np.zeros((fan_in, fan_out))
-        self.bias = np.zeros(fan_out)
+        self.bias = np.zeros(fan_out) if bias else None
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
         """Outputs [batch, out]; the inputs are kept, because the kernel's gradient needs them."""
         self.inputs = inputs
-        return inputs @ self.kernel + self.bias
+        outputs = inputs @ self.kernel
+        return outputs if self.bias is None else outputs + self.bias
 
     def parameters(self) -> list[np.ndarray]:
-        """Kernel and bias."""
-        return [self.kernel, self.bias]
+        """Kernel and bias, if there is one."""
+        return [self.kernel] if self.bias is None else [self.kernel, self.bias]
 
     def weight_gradients(self, gradient: np.ndarray) -> list[np.ndarray]:
         """From the gradient of the outputs to those of kernel and bias."""
-        return [self.inputs.T @ gradient, gradient.sum(axis=0)]
+        gradients = [self.inputs.T @ gradient, gradient.sum(axis=0)]
+        return gradients[: len(self.parameters())]
 
     def input_gradient(self, gradient: np.ndarray) -> np.ndarray:
         """From the gradient of the outputs to that of the inputs."""
@@ -112,7 +114,7 @@ def named_tensors(model: Sequential) -> dict[str, tuple[object, str]]:
     dense, norm = count(1), count(1)
     for layer in model.layers:
         if isinstance(layer, Dense):
-            name, attributes = f"dense_{next(dense)}", ("kernel", "bias")
+            name, attributes = f"dense_{next(dense)}", ("kernel", "bias")[: len(layer.parameters())]
         elif isinstance(layer, BatchNorm):
             name = f"batch_norm_{next(norm)}"
             attributes = ("gamma", "beta", "moving_mean", "moving_variance")

@@ -30,7 +30,9 @@ def named_tensors(model: nn.Sequential) -> dict[str, torch.Tensor]:
     for layer in model:
         if isinstance(layer, nn.Linear):
             name = f"dense_{next(dense)}"
-            tensors |= {f"{name}/kernel": layer.weight.T, f"{name}/bias": layer.bias}  # DIFF-1
+            tensors[f"{name}/kernel"] = layer.weight.T  # DIFF-1
+            if layer.bias is not None:
+                tensors[f"{name}/bias"] = layer.bias
         if isinstance(layer, nn.BatchNorm1d):
             name = f"batch_norm_{next(norm)}"
             tensors |= {f"{name}/gamma": layer.weight, f"{name}/beta": layer.bias}

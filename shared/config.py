@@ -196,7 +196,8 @@ class TrainConfig:
         """Number of weights and biases of the network that are learned."""
         sizes = (IMAGE_SIZE, *self.hidden, CLASSES)
         dense = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
-        return dense + 2 * sum(self.hidden) * self.batch_norm
+        # Batch normalization has two a unit, and takes the place of the bias.
+        return dense + sum(self.hidden) * self.batch_norm
 
     @property
     def decay(self) -> float:

@@ -50,11 +50,11 @@ def initial_weights(
         seed: the run's seed.
         float_type: of the returned arrays.
         scheme: a key of SCHEMES.
-        batch_norm: also give those of batch normalization, which change nothing at first.
+        batch_norm: give those of batch normalization in place of the hidden layers' biases.
 
     Returns:
         `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on to the last layer; with
-        `batch_norm` also `batch_norm_1/gamma`, `beta`, `moving_mean`, `moving_variance` [out].
+        `batch_norm` `batch_norm_1/gamma`, `beta`, `moving_mean`, `moving_variance`, [out] each.
     """
     random = np.random.default_rng([seed, WEIGHTS_STREAM])
     kernel_bound, bias_bound = SCHEMES[scheme]
@@ -63,8 +63,9 @@ def initial_weights(
         kernel = kernel_bound(fan_in, fan_out) * random.uniform(-1, 1, (fan_in, fan_out))
         bias = bias_bound(fan_in, fan_out) * random.uniform(-1, 1, fan_out)
         weights[f"dense_{layer}/kernel"] = kernel.astype(float_type)
-        weights[f"dense_{layer}/bias"] = bias.astype(float_type)
-    for layer, units in enumerate(hidden if batch_norm else (), start=1):
-        for name, value in BATCH_NORM.items():
-            weights[f"batch_norm_{layer}/{name}"] = np.full(units, value, float_type)
+        if batch_norm and layer <= len(hidden):
+            for name, value in BATCH_NORM.items():
+                weights[f"batch_norm_{layer}/{name}"] = np.full(fan_out, value, float_type)
+        else:
+            weights[f"dense_{layer}/bias"] = bias.astype(float_type)
     return weights

@@ -33,7 +33,9 @@ def named_tensors(model: keras.Sequential) -> dict[str, keras.Variable]:
     for layer in model.layers:
         if isinstance(layer, layers.Dense):
             name = f"dense_{next(dense)}"
-            tensors |= {f"{name}/kernel": layer.kernel, f"{name}/bias": layer.bias}  # DIFF-1
+            tensors[f"{name}/kernel"] = layer.kernel  # DIFF-1
+            if layer.bias is not None:
+                tensors[f"{name}/bias"] = layer.bias
         if isinstance(layer, layers.BatchNormalization):
             name = f"batch_norm_{next(norm)}"
             tensors |= {f"{name}/gamma": layer.gamma, f"{name}/beta": layer.beta}

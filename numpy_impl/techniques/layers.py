@@ -23,7 +23,8 @@ def build_network(
     """
     stack = []
     for fan_in, fan_out in pairwise((IMAGE_SIZE, *hidden)):
-        stack.append(Dense(fan_in, fan_out))
+        # Normalizing would take a bias away again.
+        stack.append(Dense(fan_in, fan_out, bias=not batch_norm))
         if batch_norm:
             stack.append(BatchNorm(fan_out))
         stack.append(ReLU())

@@ -22,7 +22,8 @@ def build_network(
     """
     stack = []
     for fan_in, fan_out in pairwise((IMAGE_SIZE, *hidden)):
-        stack.append(nn.Linear(fan_in, fan_out))
+        # Normalizing would take a bias away again.
+        stack.append(nn.Linear(fan_in, fan_out, bias=not batch_norm))
         if batch_norm:
             stack.append(nn.BatchNorm1d(fan_out))  # DIFF-28
         stack.append(nn.ReLU())

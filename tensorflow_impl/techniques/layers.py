@@ -36,11 +36,11 @@ def build_network(
     matched = {"momentum": BATCH_NORM_MOMENTUM, "epsilon": BATCH_NORM_EPSILON}  # DIFF-28
     stack = [keras.Input((IMAGE_SIZE,))]
     for units in hidden:
-        stack.append(layers.Dense(units))
+        # Normalizing would take a bias away again.
+        stack.append(layers.Dense(units, use_bias=not batch_norm))
         if batch_norm:
             stack.append(normalization(**({} if alignment == "defaults" else matched)))
         stack.append(layers.ReLU())
         if dropout:
             stack.append(layers.Dropout(dropout))  # DIFF-17
-    # Under mixed precision, too, the loss is computed in float32.
     return keras.Sequential([*stack, layers.Dense(CLASSES)])

@@ -1,6 +1,7 @@
 """Weight decay: every update also shrinks the weights a little."""
 
 import keras
+import numpy as np
 
 
 def decay_weights(optimizer: keras.optimizers.Optimizer, decay: float) -> None:
@@ -9,4 +10,5 @@ def decay_weights(optimizer: keras.optimizers.Optimizer, decay: float) -> None:
     Decoupled from the gradients: Loshchilov and Hutter, "Decoupled Weight Decay Regularization"
     (2019), Algorithm 2.
     """
-    optimizer.weight_decay = decay or None  # DIFF-31
+    # Keras would round a number of Python's to float32, whatever the type of the weights.
+    optimizer.weight_decay = np.float64(decay) if decay else None  # DIFF-31
