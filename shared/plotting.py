@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -256,6 +256,28 @@ def plot_attribution(attribution: "Attribution", path: Path) -> None:
         f"{DATASET_TITLES[attribution.dataset]}: mean over {attribution.repeats} paired seeds "
         "with 95 % intervals"
     )
+    save(figure, path)
+
+
+def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str, path: Path) -> None:
+    """Images by label (row) and prediction (column): counts [10, 10], shaded by share of a row."""
+    figure = Figure(figsize=(8, 7.4), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    # The square root brings out the few mistakes beside the many right answers.
+    axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            color = "white" if shares[row, column] > 0.4 else "black"
+            axes.text(column, row, f"{count:,}", ha="center", va="center", color=color, fontsize=9)
+    places = range(len(class_names))
+    axes.set_xticks(places, class_names)
+    if max(map(len, class_names)) > 2:
+        axes.tick_params("x", rotation=45, rotation_mode="xtick")
+    axes.set_yticks(places, class_names)
+    axes.set(xlabel="Prediction", ylabel="Label")
+    right = int(np.trace(counts))
+    figure.suptitle(f"{title}: {100 * right / counts.sum():.2f} % right")
     save(figure, path)
 
 
