@@ -52,7 +52,11 @@ class EvaluateRequest:
 class PredictRequest:
     """Say what is on pictures of your own, with trained weights."""
 
-    images: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE ...")]
+    images: Annotated[
+        tuple[Path, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="IMAGE ...", help_behavior_hint="(one or more)"),
+    ]
     """PNG or JPEG files of any size, dark on light or light on dark."""
     weights: Path
     """Safetensors file that a training wrote."""
