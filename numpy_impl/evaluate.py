@@ -1,10 +1,22 @@
 """Step 6: measuring."""
 
+# Above the imports, because these bring the framework, which reads its settings only once.
+if __name__ == "__main__":
+    from shared.using import evaluate_weights
+
+    raise SystemExit(evaluate_weights("numpy"))
+
 import numpy as np
 
-from .data import make_batches
+from shared.config import DeviceName
+from shared.evaluating import Evaluated
+from shared.initial_weights import Weights
+from shared.weights_file import float_type, hidden_units
+
+from .data import make_batches, to_tensors
+from .device import choose_device, describe_device
 from .loss import compute_loss, count_correct
-from .model import Sequential
+from .model import Sequential, build_model, set_weights
 
 
 def predict(model: Sequential, images: np.ndarray) -> np.ndarray:
@@ -25,3 +37,29 @@ def evaluate(
         loss += float(compute_loss(logits, batch_labels)) * len(batch_labels)
         correct += int(count_correct(logits, batch_labels))
     return loss / len(labels), correct / len(labels)
+
+
+def restore(weights: Weights, device_name: DeviceName) -> tuple[str, Sequential]:
+    """Device and model with weights that were trained before, computing in their dtype.
+
+    Raises:
+        UsageError: the device is not there.
+    """
+    device = choose_device(device_name, float_type(weights))
+    model = build_model(hidden_units(weights))
+    set_weights(model, weights)
+    return device, model
+
+
+def evaluate_trained(
+    weights: Weights, images: np.ndarray, labels: np.ndarray, device_name: DeviceName
+) -> Evaluated:
+    """Measure weights that were trained before on images [n, 784] and labels [n].
+
+    Raises:
+        UsageError: the device is not there.
+    """
+    device, model = restore(weights, device_name)
+    loss, accuracy = evaluate(model, *to_tensors(images, labels, device))
+    logits = predict(model, images)
+    return Evaluated(np.__version__, describe_device(device), loss, accuracy, logits)

@@ -177,9 +177,9 @@ def load_dataset(
         )
     return Dataset(
         name=name,
-        train_images=_standardize(train_images[:limit], mean, deviation, float_type),
+        train_images=standardize(train_images[:limit], mean, deviation, float_type),
         train_labels=train_labels[:limit].astype(np.int64),
-        test_images=_standardize(test_images, mean, deviation, float_type),
+        test_images=standardize(test_images, mean, deviation, float_type),
         test_labels=test_labels.astype(np.int64),
         class_names=FASHION_NAMES if name == "fashion-mnist" else DIGIT_NAMES,
         mean=float(mean),
@@ -384,19 +384,25 @@ def _read_files(name: str, folder: Path) -> tuple[list[np.ndarray], dict[str, st
     return arrays, {filename: sha256 for filename, (_, sha256) in FILES[name].items()}
 
 
+def enlarge_digits(images: np.ndarray) -> np.ndarray:
+    """Images [n, 8, 8] from 0 to 1 -> [n, 28, 28] uint8, interpolated linearly."""
+    from scipy.ndimage import zoom
+
+    enlarged = zoom(images, (1, 3.5, 3.5), order=1, mode="nearest", grid_mode=True)
+    return np.rint(enlarged * 255).astype(np.uint8)
+
+
 def _read_digits() -> tuple[list[np.ndarray], dict[str, str]]:
     """Return scikit-learn's 8x8 digits in the form of MNIST: 28x28 uint8, split 1,437/360.
 
     The split is stratified by class and always the same.
     """
-    from scipy.ndimage import zoom
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     digits = load_digits()
     raw = digits.images.astype(np.uint8)  # [1797, 8, 8], 0 to 16
-    enlarged = zoom(raw / 16, (1, 3.5, 3.5), order=1, mode="nearest", grid_mode=True)
-    images = np.rint(enlarged * 255).astype(np.uint8)
+    images = enlarge_digits(raw / 16)
     train_images, test_images, train_labels, test_labels = train_test_split(
         images, digits.target, test_size=360, stratify=digits.target, random_state=0
     )
@@ -404,7 +410,7 @@ def _read_digits() -> tuple[list[np.ndarray], dict[str, str]]:
     return [train_images, train_labels, test_images, test_labels], sha256
 
 
-def _standardize(images: np.ndarray, mean: float, deviation: float, float_type: str) -> np.ndarray:
+def standardize(images: np.ndarray, mean: float, deviation: float, float_type: str) -> np.ndarray:
     """images [n, 28, 28] uint8 -> [n, 784]; in place, because a copy takes a third of a GB."""
     pixels = images.reshape(len(images), -1).astype(float_type)
     pixels /= 255

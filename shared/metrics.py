@@ -1,8 +1,11 @@
-"""Figures of an epoch from those of its batches, whichever framework they came from."""
+"""Figures of an epoch from those of its batches, and of each class from logits and labels."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from shared.batches import batch_sizes
+from shared.config import CLASSES
 
 
 def epoch_mean(batch_means: np.ndarray, size: int, batch_size: int) -> float:
@@ -11,3 +14,46 @@ def epoch_mean(batch_means: np.ndarray, size: int, batch_size: int) -> float:
     The last batch may be smaller, so each batch counts by its number of images.
     """
     return float(np.average(batch_means, weights=batch_sizes(size, batch_size)))
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """How well one class is told from the others; None where nothing was there to be counted.
+
+    Of the images that were called so, the `precision` is the fraction that are so; of those that
+    are so, the `recall` is the fraction that were called so; `f1` is their harmonic mean, and
+    `support` the number of images that are so.
+    """
+
+    name: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+
+def class_figures(
+    logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
+) -> list[ClassFigures]:
+    """Precision, recall, F1 and support of each class: logits [n, 10], labels [n]."""
+    # Here, because no training needs it and it takes as long to import as a small one to run.
+    from sklearn.metrics import precision_recall_fscore_support
+
+    columns = precision_recall_fscore_support(
+        labels, logits.argmax(axis=1), labels=range(CLASSES), zero_division=np.nan
+    )
+    return [
+        ClassFigures(
+            name,
+            *(None if np.isnan(value) else float(value) for value in (precision, recall, f1)),
+            int(support),
+        )
+        for name, precision, recall, f1, support in zip(class_names, *columns, strict=True)
+    ]
+
+
+def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Number of images by label (row) and prediction (column), [10, 10], from logits [n, 10]."""
+    from sklearn.metrics import confusion_matrix
+
+    return confusion_matrix(labels, logits.argmax(axis=1), labels=range(CLASSES))

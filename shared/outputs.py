@@ -72,4 +72,6 @@ def current_command() -> str:
     program = Path(sys.argv[0])
     if program.name == "__main__.py":
         return shlex.join(["python", "-m", program.parent.name, *sys.argv[1:]])
+    if (program.parent / "__init__.py").exists():
+        return shlex.join(["python", "-m", f"{program.parent.name}.{program.stem}", *sys.argv[1:]])
     return shlex.join(["python", program.name, *sys.argv[1:]])

@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator
+from PIL import Image
 
 from shared.clock import PHASES
 from shared.datasets import Dataset
@@ -25,6 +26,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 PHASE_COLORS = ("#999999", "#56B4E9", "#009E73", "#E69F00", "#0072B2", "#CC79A7", "#DDDDDD")
 RIGHT, WRONG, DISAGREE = "#00704f", "#b34700", "#f3c300"
 GRID_COLUMNS, GRID_ROWS = 8, 4
+MOST_PICTURES = 100
 
 
 def plot_curves(result: ComparisonResult, path: Path) -> None:
@@ -257,6 +259,80 @@ def plot_attribution(attribution: "Attribution", path: Path) -> None:
         "with 95 % intervals"
     )
     save(figure, path)
+
+
+def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str, path: Path) -> None:
+    """Images by label (row) and prediction (column): counts [10, 10], shaded by share of a row."""
+    figure = Figure(figsize=(8, 7.4), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    # The square root brings out the few mistakes beside the many right answers.
+    axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            color = "white" if shares[row, column] > 0.4 else "black"
+            axes.text(column, row, f"{count:,}", ha="center", va="center", color=color, fontsize=9)
+    places = range(len(class_names))
+    axes.set_xticks(places, class_names)
+    if max(map(len, class_names)) > 2:
+        axes.tick_params("x", rotation=45, rotation_mode="xtick")
+    axes.set_yticks(places, class_names)
+    axes.set(xlabel="Prediction", ylabel="Label")
+    right = int(np.trace(counts))
+    figure.suptitle(f"{title}: {100 * right / counts.sum():.2f} % right")
+    save(figure, path)
+
+
+def plot_pictures(
+    names: Sequence[str],
+    pictures: Sequence[Image.Image],
+    prepared: np.ndarray,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    path: Path,
+) -> None:
+    """One row a picture: as it is, as the network sees it, and how likely each class is.
+
+    Only the first MOST_PICTURES of them, because a PNG can't be any taller.
+
+    Args:
+        prepared: [n, 28, 28].
+        probabilities: [n, 10].
+    """
+    shown = min(len(pictures), MOST_PICTURES)
+    figure = Figure(figsize=(9, 0.6 + 2.4 * shown), layout="constrained")
+    grid = figure.subplots(shown, 3, squeeze=False, width_ratios=(1, 1, 1.4))
+    for row, (original, seen, bars) in enumerate(grid):
+        best = probabilities[row].argmax()
+        grey = {"cmap": "gray", "vmin": 0, "vmax": 255}
+        original.imshow(np.asarray(pictures[row]), **grey)
+        original.set_title(shorten(names[row]), fontsize=10, parse_math=False)
+        seen.imshow(prepared[row], **grey)
+        seen.set_title("what the network sees", fontsize=10)
+        for axes in (original, seen):
+            axes.set(xticks=[], yticks=[])
+        colors = [COLORS[0] if place == best else "#999999" for place in range(len(class_names))]
+        bars.barh(range(len(class_names)), probabilities[row], color=colors)
+        bars.set(xlim=(0, 1), ylim=(len(class_names) - 0.5, -0.5))
+        bars.set_yticks(range(len(class_names)), class_names, fontsize=8)
+        bars.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        bars.set_title(f"{class_names[best]}, {percent(probabilities[row][best])}", fontsize=10)
+        bars.spines[["top", "right"]].set_visible(False)
+    if shown < len(pictures):
+        figure.suptitle(f"The first {shown} of {len(pictures)} images")
+    save(figure, path)
+
+
+def percent(probability: float) -> str:
+    """A probability with one decimal; a network's 99.97 % is not certainty."""
+    shown = f"{100 * probability:.1f} %"
+    return {"100.0 %": "> 99.9 %", "0.0 %": "< 0.1 %"}.get(shown, shown)
+
+
+def shorten(name: str, length: int = 28) -> str:
+    """A name that may be too long for a heading, cut in its middle."""
+    half = length // 2
+    return name if len(name) <= length else f"{name[:half]}...{name[-half:]}"
 
 
 def set_epoch_ticks(axes: Axes, epochs: int) -> None:

@@ -114,7 +114,7 @@ def train_and_save(
         listen(epoch)
 
     try:
-        with clock.phase("import"), _native_chatter_held_back():
+        with clock.phase("import"), native_chatter_held_back():
             package = importlib.import_module(f"{implementation.package}.run")
         trained = _drain(package.run(config, variant, dataset, clock), record)
     except ModuleNotFoundError as error:
@@ -171,7 +171,7 @@ def run_as_child(
 
 
 @contextlib.contextmanager
-def _native_chatter_held_back() -> Iterator[None]:
+def native_chatter_held_back() -> Iterator[None]:
     """Keep what native libraries write to standard error, and show it only if the block fails.
 
     TensorFlow's announce themselves on import, before any setting reaches them. Whoever sets

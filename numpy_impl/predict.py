@@ -1,0 +1,30 @@
+"""Step 7: using what was trained."""
+
+# Above the imports, because these bring the framework, which reads its settings only once.
+if __name__ == "__main__":
+    from shared.using import predict_images
+
+    raise SystemExit(predict_images("numpy"))
+
+import numpy as np
+
+from shared.config import DeviceName
+from shared.initial_weights import Weights
+from shared.predicting import Predicted
+
+from .device import describe_device
+from .evaluate import predict, restore
+
+
+def predict_trained(weights: Weights, images: np.ndarray, device_name: DeviceName) -> Predicted:
+    """Probability of each class, by weights that were trained before, of images [n, 784].
+
+    Raises:
+        UsageError: the device is not there.
+    """
+    device, model = restore(weights, device_name)
+    logits = predict(model, images)
+    # Less the largest logit, which changes nothing else, no exponential overflows.
+    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return Predicted(np.__version__, describe_device(device), probabilities)

@@ -1,0 +1,225 @@
+"""A picture becomes the same 28x28 pixels wherever, however large and on whatever it is drawn."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from shared.config import UsageError
+from shared.datasets import load_dataset, standardize
+from shared.images import prepare, read_picture
+from tests.commands import real_data_dir
+
+REPEATABLE = settings(derandomize=True, deadline=None, max_examples=40)
+NEAR = Image.Resampling.NEAREST
+
+
+def drawn(side=200, width=16):
+    """A seven with a bar, light on dark: uneven in both directions."""
+    picture = Image.new("L", (side, side))
+    pen = ImageDraw.Draw(picture)
+    for line in ((0.3, 0.2, 0.7, 0.2), (0.7, 0.2, 0.4, 0.85), (0.42, 0.5, 0.65, 0.5)):
+        pen.line([round(side * each) for each in line], fill=255, width=width)
+    return picture
+
+
+SEVEN = prepare(drawn(), "mnist")
+
+
+def off(pixels, others=SEVEN):
+    """Mean absolute difference, from 0 to 255."""
+    return np.abs(pixels.astype(float) - others).mean()
+
+
+def as_file(picture, kind="PNG", **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    file.seek(0)
+    return file
+
+
+def test_a_digit_fits_20_pixels_with_its_mass_in_the_middle():
+    rows, columns = (np.flatnonzero(SEVEN.any(axis=axis)) for axis in (1, 0))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    assert (SEVEN.dtype, SEVEN.shape, SEVEN.max()) == (np.uint8, (28, 28), 255)
+    for axis in (0, 1):
+        middle = np.average(np.arange(28), weights=SEVEN.sum(axis=1 - axis, dtype=float))
+        assert middle == pytest.approx(14, abs=0.51)
+
+
+def test_clothing_fills_the_picture():
+    pixels = prepare(drawn(), "fashion-mnist")
+    assert pixels[0].any()
+    assert pixels[-1].any()
+
+
+@given(left=st.integers(-55, 300), top=st.integers(-35, 300))
+@REPEATABLE
+def test_the_place_does_not_matter(left, top):
+    canvas = Image.new("L", (500, 500))
+    canvas.paste(drawn(), (left, top))
+    assert off(prepare(canvas, "mnist")) == 0
+
+
+@given(scale=st.integers(1, 8))
+@REPEATABLE
+def test_the_size_does_not_matter(scale):
+    large = drawn().resize((200 * scale, 200 * scale), NEAR)
+    assert off(prepare(large, "mnist")) <= 0.5
+
+
+@given(scale=st.floats(0.4, 3))
+@REPEATABLE
+def test_an_odd_size_hardly_matters(scale):
+    side = round(200 * scale)
+    assert off(prepare(drawn().resize((side, side)), "mnist")) < 12
+
+
+@given(
+    ink=st.tuples(*[st.integers(0, 255)] * 3),
+    ground=st.tuples(*[st.integers(0, 255)] * 3),
+)
+@REPEATABLE
+def test_colours_do_not_matter(ink, ground):
+    if max(abs(a - b) for a, b in zip(ink, ground, strict=True)) < 50:
+        return
+    picture = Image.composite(
+        Image.new("RGB", (200, 200), ink), Image.new("RGB", (200, 200), ground), drawn()
+    )
+    assert off(prepare(picture, "mnist")) < 0.5
+
+
+@given(
+    quality=st.integers(40, 95),
+    size=st.sampled_from([200, 300, 480]),
+    invert=st.booleans(),
+)
+@REPEATABLE
+def test_compression_hardly_matters(tmp_path_factory, quality, size, invert):
+    picture = drawn().resize((size, size), NEAR)
+    if invert:
+        picture = picture.point(lambda value: 255 - value)
+    path = tmp_path_factory.getbasetemp() / "compressed.jpg"
+    picture.convert("RGB").save(path, quality=quality)
+    whole = prepare(drawn().resize((size, size), NEAR), "mnist")
+    assert off(prepare(read_picture(path), "mnist"), whole) < 6
+
+
+def variants():
+    """The same drawing in every form that a file may have."""
+    grey = drawn()
+    dark = grey.point(lambda value: 255 - value)
+    clear_black, clear_white = (Image.new("RGBA", grey.size, (v, v, v, 0)) for v in (0, 255))
+    for clear in (clear_black, clear_white):
+        clear.putalpha(grey)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    yield "grey", grey, {}
+    yield "dark on light", dark, {}
+    yield "one bit", dark.convert("1"), {}
+    yield "palette", dark.convert("P"), {}
+    yield "transparent palette", dark.convert("P"), {"transparency": 255}
+    yield "grey with alpha", Image.merge("LA", (dark, Image.new("L", grey.size, 255))), {}
+    yield "black on nothing", clear_black, {}
+    yield "white on nothing", clear_white, {}
+    yield "16 bits", Image.fromarray(np.asarray(grey, np.uint16) * 257), {}
+    yield "turned by the camera", grey.transpose(Image.Transpose.ROTATE_90), {"exif": exif}
+
+
+@pytest.mark.parametrize(
+    ("picture", "options"), [v[1:] for v in variants()], ids=[v[0] for v in variants()]
+)
+def test_every_kind_of_png_reads_alike(picture, options, tmp_path):
+    path = tmp_path / "picture.png"
+    picture.save(path, **options)
+    assert off(prepare(read_picture(path), "mnist")) < 0.5
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_every_kind_of_jpeg_reads_alike(mode, tmp_path):
+    drawn().convert(mode).save(tmp_path / "picture.jpg", quality=95)
+    assert off(prepare(read_picture(tmp_path / "picture.jpg"), "mnist")) < 3
+
+
+def test_grain_and_uneven_light_are_no_ink():
+    random = np.random.default_rng(0)
+    paper = 0.7 * np.linspace(0.8, 1.1, 600)[:, None] * np.linspace(0.9, 1, 600)
+    ink = np.asarray(drawn().resize((600, 600), NEAR)) / 255
+    photo = paper * (1 - 0.7 * ink) + random.normal(0, 0.02, ink.shape)
+    picture = Image.fromarray(np.clip(255 * photo, 0, 255).astype(np.uint8))
+    assert off(prepare(picture, "mnist")) < 6
+
+
+@pytest.mark.parametrize("value", [0, 127, 255])
+def test_a_blank_picture_is_refused(value):
+    with pytest.raises(UsageError, match=r"^empty\.png is blank: .*\.$"):
+        prepare(Image.new("RGB", (40, 40), (value,) * 3), "mnist", "empty.png")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1)])
+def test_a_picture_of_one_row_is_refused_or_prepared(size):
+    with pytest.raises(UsageError, match="is blank"):
+        prepare(Image.new("L", size), "mnist")
+    picture = Image.new("L", (9, 9))
+    picture.putpixel((8, 0), 255)
+    assert prepare(picture, "mnist").any()
+
+
+def bad_files():
+    whole = as_file(drawn()).getvalue()
+    yield "not a picture", b"hello"
+    yield "empty", b""
+    yield "cut short", whole[: len(whole) // 2]
+    yield "damaged", whole[:60] + b"\xff" * 40 + whole[100:]
+    yield "another kind", as_file(drawn(), "GIF").getvalue()
+
+
+@pytest.mark.parametrize("content", [b[1] for b in bad_files()], ids=[b[0] for b in bad_files()])
+def test_what_is_no_picture_is_refused(content, tmp_path):
+    (tmp_path / "bad.png").write_bytes(content)
+    with pytest.raises(UsageError, match=r"bad\.png cannot be read as a picture .*\.$"):
+        read_picture(tmp_path / "bad.png")
+
+
+def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
+    Image.new("1", (400, 300)).save(tmp_path / "bomb.png")
+    for limit in (100_000, 10_000):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        with pytest.raises(UsageError, match=r"bomb\.png has more than .* million pixels"):
+            read_picture(tmp_path / "bomb.png")
+
+
+def test_a_large_picture_is_prepared_like_a_small_one(tmp_path):
+    drawn().resize((3000, 3000), NEAR).save(tmp_path / "large.png")
+    assert off(prepare(read_picture(tmp_path / "large.png"), "mnist")) < 6
+
+
+@pytest.mark.skipif(
+    real_data_dir() is None, reason="DATA_DIR names no folder with the real datasets"
+)
+@pytest.mark.parametrize(
+    ("name", "most", "same"), [("mnist", 0.5, 0.995), ("fashion-mnist", 4, 0.97)]
+)
+def test_real_images_come_back_from_larger_canvases(name, most, same):
+    from sklearn.linear_model import SGDClassifier
+
+    dataset = load_dataset(name, real_data_dir(), limit=6000)
+    pixels = dataset.test_images[:300] * dataset.deviation + dataset.mean
+    images = np.rint(255 * pixels).astype(np.uint8).reshape(-1, 28, 28)
+    random = np.random.default_rng(0)
+    back = []
+    for number, image in enumerate(images):
+        large = Image.fromarray(image if number % 2 else 255 - image).resize((140, 140), NEAR)
+        canvas = Image.new("L", (400, 300), 0 if number % 2 else 255)
+        canvas.paste(large, (int(random.integers(0, 261)), int(random.integers(0, 161))))
+        back.append(prepare(canvas, name))
+    assert off(np.array(back), images) < most
+    # A network is not needed to notice a shift: any classifier of pixels is lost after one.
+    classifier = SGDClassifier(max_iter=5, tol=None, random_state=0)
+    classifier.fit(dataset.train_images, dataset.train_labels)
+    shown = standardize(np.array(back), dataset.mean, dataset.deviation, "float32")
+    agree = classifier.predict(shown) == classifier.predict(dataset.test_images[:300])
+    assert agree.mean() >= same
