@@ -10,7 +10,13 @@ from typing import Literal, get_args
 
 import tyro
 
-from shared.config import IMPLEMENTATIONS, DatasetName, UsageError
+from shared.config import (
+    IMPLEMENTATIONS,
+    DatasetName,
+    TrainConfig,
+    UsageError,
+    prepare_environment,
+)
 from shared.using import answer
 
 FormatName = Literal["native", "onnx", "program", "int8"]
@@ -46,6 +52,45 @@ class ExportRequest:
             )
 
 
+@dataclass(frozen=True)
+class SummaryRequest:
+    """Show the network layer by layer: output shapes and numbers of parameters."""
+
+    hidden: tuple[int, int] = TrainConfig.hidden
+    """Units of the two hidden layers."""
+
+
+@dataclass(frozen=True)
+class ProfiledConfig(TrainConfig):
+    """A configuration of a few steps, so that there are no epochs to be asked for."""
+
+    epochs: tyro.conf.Suppress[int] = 3
+    limit: tyro.conf.Suppress[int | None] = None
+    target_accuracy: tyro.conf.Suppress[float] = 1.0
+
+
+@dataclass(frozen=True)
+class ProfileRequest:
+    """Watch some training steps with the framework's own profiler: where does the time go?"""
+
+    config: ProfiledConfig
+    output_dir: Path
+    """Folder for trace.json, new or empty."""
+    variant: str | None = None
+    """Way to run the training loop, as of the training command."""
+    steps: int = 20
+    """Training steps to watch; twice as many come before to warm up."""
+
+    def __post_init__(self) -> None:
+        """Check what the flags' types leave open.
+
+        Raises:
+            UsageError: names the flag, what it got and what it expects.
+        """
+        if self.steps < 1:
+            raise UsageError(f"--steps {self.steps}: expected 1 or more.")
+
+
 def export_weights(name: str) -> int:
     """`python -m PACKAGE.export`; returns the exit status.
 
@@ -59,3 +104,34 @@ def export_weights(name: str) -> int:
         return export(name, request)
 
     return answer(f"{IMPLEMENTATIONS[name].package}.export", ExportRequest, job)
+
+
+def summarize_model(name: str) -> int:
+    """`python -m PACKAGE.summary`; returns the exit status.
+
+    Args:
+        name: a key of IMPLEMENTATIONS.
+    """
+
+    def job(request: SummaryRequest) -> None:
+        from shared.summarizing import print_summary
+
+        print_summary(name, TrainConfig(hidden=request.hidden))
+
+    return answer(f"{IMPLEMENTATIONS[name].package}.summary", SummaryRequest, job)
+
+
+def profile_training(name: str) -> int:
+    """`python -m PACKAGE.profile`; returns the exit status.
+
+    Args:
+        name: a key of IMPLEMENTATIONS.
+    """
+
+    def job(request: ProfileRequest) -> None:
+        prepare_environment(request.config.threads)
+        from shared.profiling import profile
+
+        profile(name, request)
+
+    return answer(f"{IMPLEMENTATIONS[name].package}.profile", ProfileRequest, job)
