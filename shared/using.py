@@ -117,21 +117,22 @@ def predict_images(name: str) -> int:
     return answer(f"{IMPLEMENTATIONS[name].package}.predict", PredictRequest, job)
 
 
-def answer(module: str, request: Callable[..., Request], job: Callable[[Request], None]) -> int:
-    """Do the job that the command line asks for; returns the exit status."""
+def answer(
+    module: str, request: Callable[..., Request], job: Callable[[Request], int | None]
+) -> int:
+    """Do the job that the command line asks for; returns the exit status, the job's own if any."""
     program = f"python -m {module}"
     try:
         asked = parse_flags(request, program)
         prepare_environment(physical_cores())
         interrupt_on_terminate()
-        job(asked)
+        return job(asked) or 0
     except UsageError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{program}: interrupted.", file=sys.stderr)
         return 1
-    return 0
 
 
 def import_twin(name: str, module: str) -> ModuleType:

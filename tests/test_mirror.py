@@ -14,6 +14,8 @@ EXCEPTIONS = {
     "pytorch_impl/compiled.py:create_moments": "Keras creates them when it builds the optimizer.",
     "pytorch_impl/compiled.py:bias_corrections": "For Adam as written out in whole_step.",
     "pytorch_impl/compiled.py:whole_step": "torch.compile can't go through optimizer.step.",
+    "tensorflow_impl/export.py:convert": "LiteRT's converter both translates and quantizes.",
+    "tensorflow_impl/profile.py:read_spans": "PyTorch's profiler sums up its events itself.",
     "tensorflow_impl/fit.py": "Keras brings a training loop of its own; PyTorch leaves it to you.",
 }
 

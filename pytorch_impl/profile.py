@@ -1,0 +1,41 @@
+"""`python -m pytorch_impl.profile`: where the time of a training step goes."""
+
+# Above the imports, because these bring the framework, which reads its settings only once.
+if __name__ == "__main__":
+    from shared.twin_commands import profile_training
+
+    raise SystemExit(profile_training("pytorch"))
+
+from pathlib import Path
+
+import torch
+import torch._inductor.config
+
+from shared.clock import Clock
+from shared.config import TrainConfig
+from shared.datasets import Dataset
+from shared.profiling import Operator
+
+from .run import LOOPS, build
+
+
+def profile_epoch(
+    config: TrainConfig, variant: str, dataset: Dataset, path: Path
+) -> list[Operator]:
+    """Train for three epochs and watch the last; write its Chrome trace to `path`."""
+    torch._inductor.config.cpp.enable_kernel_profile = True
+    _, model, optimizer, train_set, test_set = build(config, dataset)
+    epochs = LOOPS[variant](model, optimizer, train_set, test_set, config, Clock())
+    next(epochs), next(epochs)
+    with torch.profiler.profile() as profiler:
+        next(epochs)
+    profiler.export_chrome_trace(str(path))
+    return [
+        Operator(
+            event.key,
+            event.count,
+            # A GPU's kernels have no time on the CPU.
+            (event.self_cpu_time_total + event.self_device_time_total) / 1e6,
+        )
+        for event in profiler.key_averages()
+    ]

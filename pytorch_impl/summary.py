@@ -1,0 +1,26 @@
+"""`python -m pytorch_impl.summary`: the network, layer by layer."""
+
+# Above the imports, because these bring the framework, which reads its settings only once.
+if __name__ == "__main__":
+    from shared.twin_commands import summarize_model
+
+    raise SystemExit(summarize_model("pytorch"))
+
+import torch
+from torch import nn
+
+from shared.config import IMAGE_SIZE
+from shared.summarizing import Layer
+
+
+@torch.inference_mode()  # DIFF-23
+def summarize(model: nn.Sequential) -> list[Layer]:
+    """Kind, shape of one image's output, and number of parameters of each layer."""
+    model.eval()  # DIFF-10
+    rows = []
+    outputs = torch.zeros(1, IMAGE_SIZE)
+    for layer in model:
+        outputs = layer(outputs)
+        parameters = sum(weights.numel() for weights in layer.parameters())
+        rows.append(Layer(type(layer).__name__, tuple(outputs.shape[1:]), parameters))
+    return rows

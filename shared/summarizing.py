@@ -1,0 +1,55 @@
+"""Printing the layers of a network; what they are, the twins ask their own objects."""
+
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table
+
+from shared.config import IMAGE_SIZE, TrainConfig
+from shared.report import make_console
+from shared.using import import_twin
+
+# What the frameworks call their layers, and the names that both get here.
+KINDS = {
+    "Linear": "dense",
+    "Dense": "dense",
+    "ReLU": "relu",
+    "Dropout": "dropout",
+    "BatchNorm1d": "batch_norm",
+    "BatchNormalization": "batch_norm",
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer as its framework knows it; the shape is that of one image's output."""
+
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+def print_summary(name: str, config: TrainConfig) -> None:
+    """Build the network and print its layers, the same text whichever framework built it.
+
+    Args:
+        name: a key of IMPLEMENTATIONS.
+    """
+    import_twin(name, "device").choose_device("cpu", config.float_type)
+    model = import_twin(name, "model").build_model(config.hidden)
+    layers = import_twin(name, "summary").summarize(model)
+    table = Table("layer", box=box.SIMPLE_HEAD, show_footer=True)
+    table.columns[0].footer = "total"
+    table.add_column("output", justify="right")
+    total = f"{sum(layer.parameters for layer in layers):,}"
+    table.add_column("parameters", total, justify="right")
+    table.add_row("images", f"\\[batch, {IMAGE_SIZE}]", "")
+    seen: list[str] = []
+    for layer in layers:
+        kind = KINDS.get(layer.kind, layer.kind)
+        seen.append(kind)
+        shape = ", ".join(map(str, ("batch", *layer.output_shape)))
+        parameters = f"{layer.parameters:,}"
+        # Escaped, because rich reads what stands in brackets.
+        table.add_row(f"{kind}_{seen.count(kind)}", f"\\[{shape}]", parameters)
+    make_console().print(table)

@@ -1,0 +1,85 @@
+"""`python -m tensorflow_impl.export`: the trained network as files that other programs read."""
+
+# Above the imports, because these bring the framework, which reads its settings only once.
+if __name__ == "__main__":
+    from shared.twin_commands import export_weights
+
+    raise SystemExit(export_weights("tensorflow"))
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from shared.config import IMAGE_SIZE, physical_cores
+from shared.exporting import Exporter, Predict
+from shared.onnx_graph import OnnxModel, name_ends
+
+from .evaluate import predict
+
+# Any number of images.
+IMAGES = [tf.TensorSpec([None, IMAGE_SIZE], name="images")]
+
+
+def predict_converted(converted: Callable, images: np.ndarray) -> np.ndarray:
+    """Logits from a converted network on the CPU: images [n, 784] -> logits [n, 10]."""
+    return converted(images=images)["output_0"]
+
+
+def export_native(model: keras.Sequential, path: Path) -> Predict:
+    """Save in the framework's own format, and predict with what is loaded back."""
+    model.save(path)
+    return partial(predict, keras.models.load_model(path))
+
+
+def export_onnx(model: keras.Sequential, path: Path) -> Predict:
+    """Translate to ONNX with the framework's own exporter, and predict with onnxruntime."""
+    with warnings.catch_warnings():
+        # Keras adapts tf2onnx to NumPy 2, and NumPy warns of the adaption.
+        warnings.simplefilter("ignore", FutureWarning)
+        model.export(
+            path,
+            format="onnx",
+            input_signature=IMAGES,
+            verbose=False,
+        )
+    name_ends(path)
+    return OnnxModel(path).predict
+
+
+def convert(model: keras.Sequential, path: Path, optimizations: list) -> Predict:
+    """Write a LiteRT file, and predict with what is loaded back."""
+    model.export(
+        path,
+        format="litert",
+        input_signature=IMAGES,
+        optimizations=optimizations,
+        verbose=False,
+    )
+    with warnings.catch_warnings():
+        # It recommends the same interpreter from a package of its own.
+        warnings.simplefilter("ignore", UserWarning)
+        interpreter = tf.lite.Interpreter(str(path), num_threads=physical_cores())
+    return partial(predict_converted, interpreter.get_signature_runner())
+
+
+def export_program(model: keras.Sequential, path: Path) -> Predict:
+    """Save the computation itself, which runs without the Python code that defined it."""
+    return convert(model, path, optimizations=[])
+
+
+def export_int8(model: keras.Sequential, path: Path) -> Predict:
+    """Save with kernels in int8; images are quantized anew for every layer (dynamic range)."""
+    return convert(model, path, optimizations=[tf.lite.Optimize.DEFAULT])
+
+
+EXPORTERS = {
+    "native": Exporter("tensorflow.keras", export_native),
+    "onnx": Exporter("tensorflow.onnx", export_onnx),
+    "program": Exporter("tensorflow.tflite", export_program),
+    "int8": Exporter("tensorflow-int8.tflite", export_int8),
+}

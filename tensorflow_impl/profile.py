@@ -1,0 +1,63 @@
+"""`python -m tensorflow_impl.profile`: where the time of a training step goes."""
+
+# Above the imports, because these bring the framework, which reads its settings only once.
+if __name__ == "__main__":
+    from shared.twin_commands import profile_training
+
+    raise SystemExit(profile_training("tensorflow"))
+
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
+
+from shared.clock import Clock
+from shared.config import TrainConfig
+from shared.datasets import Dataset
+from shared.profiling import Operator, Span, own_times, write_chrome_trace
+
+from .run import LOOPS, build
+
+# What a recorded name says of the operator. The machinery around it counts as the operator's own.
+OPERATORS = {
+    # A function that was traced: its call waits for the threads that compute its operations.
+    r"EagerLocalExecute: __inference_(.+)_\d+": r"call of \1",
+    r"EagerLocalExecute: (.+)": r"\1",
+    r"(TFE_|Eager|KernelAndDevice|Executor|Threadpool|ThunkExecutor|FunctionRun|end: ).*": "",
+    # An operation within a function: its place there and its kind.
+    r"[^:]+:(\w+)": r"\1",
+    # An operation that XLA has compiled: its name and a number.
+    r"(\w+)\.\d+": r"\1",
+}
+
+
+def read_spans(folder: Path) -> list[Span]:
+    """What the profiler has recorded, thread by thread."""
+    (recorded,) = folder.rglob("*.xplane.pb")
+    return [
+        Span(
+            plane.event_metadata[event.metadata_id].name,
+            f"{plane.name} {line.name or line.id}",
+            line.timestamp_ns / 1e9 + event.offset_ps / 1e12,
+            event.duration_ps / 1e12,
+        )
+        for plane in XSpace.FromString(recorded.read_bytes()).planes
+        for line in plane.lines
+        for event in line.events
+    ]
+
+
+def profile_epoch(
+    config: TrainConfig, variant: str, dataset: Dataset, path: Path
+) -> list[Operator]:
+    """Train for three epochs and watch the last; write its Chrome trace to `path`."""
+    _, model, optimizer, train_set, test_set = build(config, dataset)
+    epochs = LOOPS[variant](model, optimizer, train_set, test_set, config, Clock())
+    next(epochs), next(epochs)
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            next(epochs)
+        spans = read_spans(Path(folder))
+    write_chrome_trace(spans, path)
+    return own_times(spans, OPERATORS)

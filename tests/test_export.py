@@ -1,0 +1,163 @@
+"""Exported networks predict what the trained one does, whoever reads the files."""
+
+import json
+import textwrap
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from numpy_impl.evaluate import predict
+from numpy_impl.model import build_model, set_weights
+from shared.config import UsageError
+from shared.exporting import Exporter, Measured, export_one, show
+from shared.initial_weights import initial_weights
+from shared.results import InferenceResult
+from tests.commands import run_command
+from tests.folders import make_dataset
+
+HIDDEN = (24, 12)
+FILES = {
+    "pytorch": ["pytorch.pt", "pytorch.onnx", "pytorch.pt2", "pytorch-int8.pt"],
+    "tensorflow": [
+        *("tensorflow.keras", "tensorflow.onnx", "tensorflow.tflite", "tensorflow-int8.tflite"),
+    ],
+}
+
+# Exports as the command does, then reads the native file as somebody else would.
+EXPORT = """
+import json, sys
+from pathlib import Path
+from shared.twin_commands import export_weights
+from shared.using import import_twin
+from shared.weights_file import load_weights
+
+name, weights, folder = sys.argv[1:]
+sys.argv[1:] = ["--weights", weights, "--output-dir", folder, "--dataset", "digits"]
+status = export_weights(name)
+from shared.datasets import load_dataset
+images = load_dataset("digits", Path()).test_images
+evaluate = import_twin(name, "evaluate")
+_, model = evaluate.restore(load_weights(Path(weights)), "cpu")
+"""
+READ = {
+    "pytorch": """
+        import torch
+        loaded = import_twin(name, "model").build_model((24, 12))
+        loaded.load_state_dict(torch.load(f"{folder}/pytorch.pt", weights_only=True))
+    """,
+    "tensorflow": """
+        import keras
+        loaded = keras.models.load_model(f"{folder}/tensorflow.keras")
+    """,
+}
+SAME = """
+same = bool((evaluate.predict(loaded, images) == evaluate.predict(model, images)).all())
+print(json.dumps({"status": status, "same": same}))
+"""
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return initial_weights(HIDDEN, seed=3)
+
+
+@pytest.fixture(scope="module", params=FILES)
+def exported(request, weights, tmp_path_factory):
+    """Name, folder, what the command printed, and what the child found out."""
+    folder = tmp_path_factory.mktemp(request.param)
+    save_file(weights, folder / "trained.safetensors")
+    script = EXPORT + textwrap.dedent(READ[request.param]) + SAME
+    done = run_command("-c", script, request.param, "trained.safetensors", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    *printed, found = done.stdout.strip().splitlines()
+    return request.param, folder / "out", "\n".join(printed), json.loads(found)
+
+
+def test_all_formats_pass_their_own_check(exported):
+    name, folder, printed, found = exported
+    assert found["status"] == 0
+    assert {path.name for path in folder.iterdir()} == {"command.txt", *FILES[name]}
+    rows = {line.split()[0]: line for line in printed.splitlines() if line.strip()}
+    for file in FILES[name]:
+        assert f"{(folder / file).stat().st_size:,}" in rows[file]
+
+
+def test_the_native_file_gives_bit_identical_logits(exported):
+    assert exported[-1]["same"]
+
+
+def test_int8_takes_less_room(exported):
+    name, folder, _, _ = exported
+    full, small = ((folder / file).stat().st_size for file in FILES[name][2:])
+    assert small < full / 2
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_onnx_has_the_same_ends_and_logits_as_the_oracle(exported, weights, batch):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    name, folder, _, _ = exported
+    session = onnxruntime.InferenceSession(folder / f"{name}.onnx")
+    ends = [(end.name, end.shape, end.type) for end in session.get_inputs() + session.get_outputs()]
+    assert ends == [
+        ("images", ["batch", 784], "tensor(float)"),
+        ("logits", ["batch", 10], "tensor(float)"),
+    ]
+    images = np.random.default_rng(0).normal(size=(batch, 784)).astype(np.float32)
+    oracle = build_model(HIDDEN)
+    set_weights(oracle, weights)
+    (logits,) = session.run(None, {"images": images})
+    np.testing.assert_allclose(logits, predict(oracle, images), atol=1e-5)
+
+
+def make_measured(file="a.onnx", error=0.0):
+    """Logits of fifty images, the first of them off by `error` tenths of the largest."""
+    logits = 10 * np.eye(10, dtype=np.float32)[np.arange(50) % 10]
+    logits[0, 1] += error
+    return Measured(file, 1234, logits, InferenceResult(1, 1e-3, 2e-3))
+
+
+@pytest.mark.parametrize(("error", "status"), [(5e-5, 0), (5e-4, 1), (np.nan, 1)])
+def test_a_file_that_predicts_otherwise_is_reported(error, status, capsys):
+    files = {"onnx": make_measured(error=error)}
+    assert show(make_measured("trained.safetensors"), files, make_dataset()) == status
+    printed = capsys.readouterr().out
+    assert ("a.onnx is not to be trusted" in printed) == bool(status)
+    assert "1.000 ms" in printed and "2.000 ms" in printed
+
+
+def test_changed_predictions_and_accuracy_are_counted(capsys):
+    dataset = make_dataset()
+    changed = make_measured("a.pt", error=11.0)
+    show(make_measured("trained.safetensors"), {"int8": changed}, dataset)
+    printed = capsys.readouterr().out
+    assert "100.00 %" in printed and "98.00 %" in printed and "2.00 %" in printed
+
+
+def test_a_missing_package_is_one_sentence_and_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+
+    def write(model, path):
+        path.write_text("begun")
+        raise ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime")
+
+    with pytest.raises(UsageError, match=r"--format onnx .*onnxruntime.*\[export\]"):
+        export_one("onnx", Exporter("a.onnx", write), None, make_dataset(), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+BAD = {
+    "no such file": (["--weights", "none.safetensors"], "none.safetensors"),
+    "no formats": (["--weights", "none.safetensors", "--format"], "--format"),
+    "unknown format": (["--weights", "none.safetensors", "--format", "gguf"], "gguf"),
+}
+
+
+@pytest.mark.parametrize("package", ["pytorch_impl", "tensorflow_impl"])
+@pytest.mark.parametrize(("flags", "names"), BAD.values(), ids=BAD)
+def test_bad_requests_are_refused(package, flags, names, tmp_path):
+    done = run_command("-m", f"{package}.export", "--output-dir", "out", *flags, cwd=tmp_path)
+    assert done.returncode == 2
+    assert names in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
