@@ -52,7 +52,8 @@ def fit(
     """Train as `train` does, and yield the same figures, from what Keras measures."""
 
     def loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        return compute_loss(logits, labels)  # DIFF-5
+        # Keras hands the labels over as floats.
+        return compute_loss(logits, tf.cast(labels, tf.int64))  # DIFF-5
 
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)  # DIFF-6
     with clock.phase("build"):

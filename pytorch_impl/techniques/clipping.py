@@ -12,7 +12,10 @@ def clip_gradients(optimizer: torch.optim.Optimizer, norm: float | None) -> None
 
     def clip(optimizer: torch.optim.Optimizer, *_: object) -> None:
         parameters = [each for group in optimizer.param_groups for each in group["params"]]
-        nn.utils.clip_grad_norm_(parameters, norm)  # DIFF-32
+        gradients = [parameter.grad for parameter in parameters]
+        scale = (norm / nn.utils.get_total_norm(gradients)).clamp(max=1)  # DIFF-32
+        for gradient in gradients:
+            gradient.mul_(scale)
 
     if norm is not None:
         optimizer.register_step_pre_hook(clip)

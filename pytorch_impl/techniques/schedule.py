@@ -27,7 +27,8 @@ def follow_schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, steps
     if config.schedule == "cosine":
         schedulers.append(lr_scheduler.CosineAnnealingLR(optimizer, total))
     if warmup := config.warmup_steps:
-        schedulers.append(lr_scheduler.LambdaLR(optimizer, lambda t: min(1, (t + 1) / warmup)))
+        # From 1 / warmup on, a warmup-th more with each update.
+        schedulers.append(lr_scheduler.LinearLR(optimizer, 1 / warmup, 1.0, warmup - 1))
     if schedulers:
         chained = lr_scheduler.ChainedScheduler(schedulers)
         optimizer.register_step_post_hook(lambda *_: chained.step())  # DIFF-34

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras.optimizers import schedules
 
@@ -40,7 +41,8 @@ def follow_schedule(optimizer: keras.optimizers.Optimizer, config: TrainConfig, 
     """
     drop_after = config.schedule_epochs * steps // config.accumulate
     total = config.epochs * steps // config.accumulate
-    rate, schedule = config.learning_rate, None
+    # Keras would round a number of Python's to float32, whatever the type of the weights.
+    rate, schedule = np.dtype(config.float_type).type(config.learning_rate), None
     if config.schedule == "step":
         factor = config.schedule_factor
         schedule = schedules.ExponentialDecay(rate, drop_after, factor, staircase=True)
