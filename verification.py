@@ -49,8 +49,8 @@ KINK = {"float64": 1e-14, "float32": 1e-5}
 BEHIND_A_KINK = {"start": 1.0, "epoch": 0.05}
 CONTROL_FACTOR = 10
 # Large steps make errors grow, those of rounding and the control's nudge alike: how far rounding
-# may stray as a share of how far the nudge did, a thousand times the share of a single rounding.
-ROUNDING_TO_NUDGE = {"float64": 1e-9, "float32": 1e-2}
+# may stray as a share of how far the nudge did, with room for the many roundings of a step.
+ROUNDING_TO_NUDGE = {"float64": 1e-8, "float32": 1e-2}
 
 # Of time, and what only the oracle tells.
 IGNORED = ("train_seconds", "evaluate_seconds", "nearest kink")

@@ -376,7 +376,8 @@ def torch_technique_answers() -> dict[str, object]:
     answers["rate at the start of a warm-up"] = optimizer.param_groups[0]["lr"] / 0.1
 
     scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, patience=2)
-    answers["plateau: threshold"] = [scheduler.threshold, scheduler.threshold_mode]
+    settings = scheduler.threshold, scheduler.threshold_mode, scheduler.eps
+    answers["plateau: threshold, least drop"] = settings
     optimizer.param_groups[0]["lr"] = 1.0
     answers["rates on a plateau"] = []
     for _ in range(5):
@@ -1077,7 +1078,7 @@ def test_reducing_on_a_plateau(torch_says, keras_says):
     """Rates after five epochs without any change, with a patience of 2."""
     assert torch_says["rates on a plateau"] == pytest.approx([1, 1, 1, 0.1, 0.1])
     assert keras_says["rates on a plateau"] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
-    assert torch_says["plateau: threshold"] == [1e-4, "rel"]
+    assert torch_says["plateau: threshold, least drop"] == [1e-4, "rel", 1e-8]
     assert keras_says["plateau: min_delta"] == 1e-4
 
 
