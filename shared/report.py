@@ -31,14 +31,23 @@ from shared.statistics import compare_runs, group_by_run
 MOST_FOREIGN_CPUS = 0.1
 MOST_DRIFT = 1.15
 
+OPTIMIZER_TITLES = {
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "sgd": "SGD",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+}
+
 
 def describe_job(config: TrainConfig, dataset: Dataset, notice: str | None) -> str:
     """What is about to be trained, on what; the notice about the dataset, if any, comes first."""
     sizes = "-".join(map(str, (IMAGE_SIZE, *config.hidden, CLASSES)))
     title = plotting.DATASET_TITLES[dataset.name]
+    optimizer = OPTIMIZER_TITLES[config.optimizer]
     job = (
         f"{title}: {len(dataset.train_labels):,} training and {len(dataset.test_labels):,} test "
-        f"images. Network {sizes}, Adam {config.learning_rate:g}, "
+        f"images. Network {sizes}, {optimizer} {config.learning_rate:g}, "
         f"batches of {config.batch_size}, epochs: {config.epochs}, seed {config.seed}, "
         f"{config.float_type}, threads: {config.threads}."
     )
