@@ -180,6 +180,7 @@ def refuse_with_attribute(request: Request) -> None:
         "--device": request.config.device not in ("auto", "cpu"),
         "--floor": request.floor,
         "several --batch-size": len(request.batch_size) > 1,
+        request.config.techniques(): bool(request.config.techniques()),
     }
     if given := [name for name, is_given in ignored.items() if is_given]:
         raise UsageError(

@@ -42,9 +42,10 @@ def follow_schedule(optimizer: keras.optimizers.Optimizer, config: TrainConfig, 
     drop_after = config.schedule_epochs * steps // config.accumulate
     total = config.epochs * steps // config.accumulate
     # Keras would round a number of Python's to float32, whatever the type of the weights.
-    rate, schedule = np.dtype(config.float_type).type(config.learning_rate), None
+    exact = np.dtype(config.float_type).type
+    rate, factor = exact(config.learning_rate), exact(config.schedule_factor)
+    schedule = None
     if config.schedule == "step":
-        factor = config.schedule_factor
         schedule = schedules.ExponentialDecay(rate, drop_after, factor, staircase=True)
     if config.schedule == "cosine":
         schedule = schedules.CosineDecay(rate, total)
