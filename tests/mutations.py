@@ -60,13 +60,13 @@ def shared_faults(package: dict[str, ModuleType]) -> dict[str, list]:
         return float(np.mean(means))
 
     sound_set_weights, sound_to_tensors = run.set_weights, run.to_tensors
-    sound_make_batches = train.make_batches
+    sound_make_batches = run.make_batches
     return {
         "none": [],
         "transposed weight": [mock.patch.object(run, "set_weights", transposed)],
         # Dropping batches alone would not pass unnoticed by the mean over them.
         "last partial batch dropped": [
-            mock.patch.object(train, "make_batches", dropped),
+            mock.patch.object(run, "make_batches", dropped),
             mock.patch.object(train, "epoch_mean", unweighted),
         ],
         "last batch unweighted": [mock.patch.object(train, "epoch_mean", unweighted)],
