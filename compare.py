@@ -234,7 +234,7 @@ def compare(request: Request) -> int:
             if not request.verify_only:
                 abandon_output_dir(folder)
             raise
-        report.say(console, *report.describe_verification(verification, config.alignment))
+        report.say(console, *report.describe_verification(verification, config.as_json()))
     if request.verify_only:
         return 0 if verification.passed else 1
 

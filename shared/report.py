@@ -13,7 +13,7 @@ from rich.table import Table
 from safetensors.numpy import load_file
 
 from shared import plotting
-from shared.config import CLASSES, IMAGE_SIZE, TrainConfig
+from shared.config import CLASSES, IMAGE_SIZE, WITHOUT_EQUAL, TrainConfig, flag
 from shared.datasets import Dataset
 from shared.results import (
     ComparisonResult,
@@ -332,7 +332,7 @@ def in_words(result: ComparisonResult) -> list[str]:
     if result.dataset.notice:
         sentences.append(f"NOTICE: {result.dataset.notice}")
     if result.verification and not result.verification.passed:
-        sentences += describe_verification(result.verification, result.config["alignment"])[:1]
+        sentences += describe_verification(result.verification, result.config)[:1]
     sentences += doubts(result)
     sentences += [
         f"{run.run} (seed {run.seed}) {run.status}: {run.error}"
@@ -460,12 +460,16 @@ BEYOND_EXACT = {
 }
 
 
-def describe_verification(verification: Verification, alignment: str) -> list[str]:
+def describe_verification(verification: Verification, config: Mapping[str, object]) -> list[str]:
     """The verdict of the verification, then one line a run.
 
     Args:
-        alignment: of the timed runs; verified is always `exact`.
+        config: of the timed runs, as JSON holds it; verified is always `exact`.
     """
+    # Results from before there were techniques do not name them.
+    given = {name for name, value in WITHOUT_EQUAL.items() if config.get(name, value) != value}
+    missing = [flag(name) for name in WITHOUT_EQUAL if name in given]
+    left_out = f" Not verified is {', '.join(missing)}: it has no equal." if missing else ""
     compared = "all runs" if all(run.available for run in verification.runs) else "all other runs"
     verdict = (
         f"passed: from the same weights and batches, under `exact`, {compared} compute the same"
@@ -474,7 +478,8 @@ def describe_verification(verification: Verification, alignment: str) -> list[st
     )
     return [
         f"Verification {verdict} ({verification.steps} steps, {verification.seconds:.1f} s)."
-        + BEYOND_EXACT[alignment],
+        + BEYOND_EXACT[config["alignment"]]
+        + left_out,
         *(f"  {run.run} {run.message}" for run in verification.runs),
     ]
 
@@ -488,7 +493,7 @@ def markdown(result: ComparisonResult, pictures: Mapping[str, str]) -> str:
     header = table(result)[0]
     verified = []
     if result.verification:
-        verdict, *findings = describe_verification(result.verification, result.config["alignment"])
+        verdict, *findings = describe_verification(result.verification, result.config)
         # A failure is among the words already.
         verified = [verdict, ""] if result.verification.passed else []
         verified += [*(f"- {finding.strip()}" for finding in findings), ""]
