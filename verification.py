@@ -23,7 +23,7 @@ from safetensors.numpy import load
 from threadpoolctl import threadpool_limits
 
 import numpy_impl.trace
-from shared.config import TrainConfig
+from shared.config import WITHOUT_EQUAL, TrainConfig
 from shared.results import RunVerification, Verification
 from shared.sampling import load_configured
 from shared.tracing import FLOAT_TYPES, TEST_IMAGES, read_frames
@@ -209,10 +209,7 @@ def shorten(config: TrainConfig, train_size: int) -> TrainConfig:
         epochs=max(1, math.ceil(steps / batches)),
         # Apple's GPUs have no float64.
         device="cpu" if config.device == "mps" else config.device,
-        # What has no equal: masks that each framework draws itself, and what is float32 alone.
-        dropout=0.0,
-        precision="full",
-        pipeline="arrays",
+        **WITHOUT_EQUAL,
         # Several processes at once, so one thread each.
         threads=1,
     )

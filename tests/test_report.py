@@ -203,11 +203,16 @@ def make_verification(passed: bool) -> Verification:
 )
 def test_the_summary_tells_what_was_verified(passed, verdict, dataset):
     verification = make_verification(passed)
-    first, second = report.describe_verification(verification, "matched")
+    first, second = report.describe_verification(verification, {"alignment": "matched"})
     assert first.startswith(verdict)
     assert "(20 steps, 1.2 s)." in first
     assert "only Adam's epsilon" in first
-    assert report.describe_verification(verification, "exact")[0].endswith("(20 steps, 1.2 s).")
+    assert report.describe_verification(verification, {"alignment": "exact"})[0].endswith(
+        "(20 steps, 1.2 s)."
+    )
+    config = TrainConfig(alignment="exact", dropout=0.2, precision="bfloat16").as_json()
+    without = report.describe_verification(verification, config)[0]
+    assert without.endswith(" Not verified is --dropout, --precision: it has no equal.")
     assert second == "  pytorch/eager says this"
     result = make_result(dataset, make_run("pytorch/eager"), verification=verification)
     lines = report.markdown(result, {}).splitlines()

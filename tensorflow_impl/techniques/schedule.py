@@ -41,11 +41,11 @@ def follow_schedule(optimizer: keras.optimizers.Optimizer, config: TrainConfig, 
     """
     drop_after = config.schedule_epochs * steps // config.accumulate
     total = config.epochs * steps // config.accumulate
-    # Keras would round numbers of Python's to float32, whatever the type of the weights.
-    exactly = np.dtype(config.float_type).type
-    rate, schedule = exactly(config.learning_rate), None
+    # Keras would round a number of Python's to float32, whatever the type of the weights.
+    exact = np.dtype(config.float_type).type
+    rate, factor = exact(config.learning_rate), exact(config.schedule_factor)
+    schedule = None
     if config.schedule == "step":
-        factor = exactly(config.schedule_factor)
         schedule = schedules.ExponentialDecay(rate, drop_after, factor, staircase=True)
     if config.schedule == "cosine":
         schedule = schedules.CosineDecay(rate, total)
