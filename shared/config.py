@@ -336,7 +336,12 @@ NEEDS: tuple[tuple[str, Callable[[Any], bool], str, Callable[[TrainConfig], bool
         "with it a --validation above 0",
         lambda config: config.validation > 0,
     ),
-    ("min_delta", bool, "with it --patience", lambda config: config.patience is not None),
+    (
+        "min_delta",
+        bool,
+        "with it --patience or --schedule plateau",
+        lambda config: config.patience is not None or config.schedule == "plateau",
+    ),
     (
         "precision",
         lambda value: value != "full",

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from shared import outputs, plotting, report
 from shared.clock import PHASES
-from shared.config import TrainConfig, UsageError
+from shared.config import CHOICES, TrainConfig, UsageError
 from shared.datasets import Dataset
 from shared.outputs import claim_output_dir, current_command
 from shared.results import (
@@ -301,6 +301,12 @@ def test_description_of_the_job(dataset):
         "Network 784-32-16-10, Adam 0.001, batches of 64, epochs: 5, seed 4, float32, threads: 2."
     )
     assert report.describe_job(config, dataset, "Beware.") == f"NOTICE: Beware.\n{text}"
+    config = TrainConfig(dataset="digits", optimizer="sgd", learning_rate=0.1)
+    assert ", SGD 0.1, " in report.describe_job(config, dataset, None)
+
+
+def test_every_optimizer_has_a_title():
+    assert set(report.OPTIMIZER_TITLES) == set(CHOICES["optimizer"])
 
 
 def save_predictions(dataset: Dataset, run: RunResult, folder: Path, wrong: int) -> None:

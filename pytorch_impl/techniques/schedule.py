@@ -51,6 +51,7 @@ def reduce_on_plateau(
         patience=config.schedule_epochs - 1,  # DIFF-35
         threshold=config.min_delta,
         threshold_mode="abs",
+        eps=0.0,
     )
     for epoch in epochs:
         scheduler.step(epoch.validation_loss)
