@@ -16,7 +16,7 @@ from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.profiling import Operator
 
-from .run import LOOPS, build
+from .run import build, learn_in_epochs, make_loop
 
 
 def profile_epoch(
@@ -24,8 +24,10 @@ def profile_epoch(
 ) -> list[Operator]:
     """Train for three epochs and watch the last; write its Chrome trace to `path`."""
     torch._inductor.config.cpp.enable_kernel_profile = True
-    _, model, optimizer, train_set, test_set = build(config, dataset)
-    epochs = LOOPS[variant](model, optimizer, train_set, test_set, config, Clock())
+    built = build(config, dataset)
+    device, *_ = built
+    loop = make_loop(config, variant, dataset, device)
+    epochs = learn_in_epochs(config, loop, dataset, Clock(), built)
     next(epochs), next(epochs)
     with torch.profiler.profile() as profiler:
         next(epochs)

@@ -17,7 +17,7 @@ from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.profiling import Operator, Span, own_times, write_chrome_trace
 
-from .run import LOOPS, build
+from .run import build, learn_in_epochs, make_loop
 
 # What a recorded name says of the operator. The machinery around it counts as the operator's own.
 OPERATORS = {
@@ -52,8 +52,10 @@ def profile_epoch(
     config: TrainConfig, variant: str, dataset: Dataset, path: Path
 ) -> list[Operator]:
     """Train for three epochs and watch the last; write its Chrome trace to `path`."""
-    _, model, optimizer, train_set, test_set = build(config, dataset)
-    epochs = LOOPS[variant](model, optimizer, train_set, test_set, config, Clock())
+    built = build(config, dataset)
+    device, *_ = built
+    loop = make_loop(config, variant, dataset, device)
+    epochs = learn_in_epochs(config, loop, dataset, Clock(), built)
     next(epochs), next(epochs)
     with tempfile.TemporaryDirectory() as folder:
         with tf.profiler.experimental.Profile(folder):
