@@ -23,7 +23,7 @@ from safetensors.numpy import load
 from threadpoolctl import threadpool_limits
 
 import numpy_impl.trace
-from shared.config import WITHOUT_EQUAL, TrainConfig
+from shared.config import ADAM_EPSILON, WITHOUT_EQUAL, TrainConfig
 from shared.results import RunVerification, Verification
 from shared.sampling import load_configured
 from shared.tracing import FLOAT_TYPES, TEST_IMAGES, read_frames
@@ -50,7 +50,10 @@ BEHIND_A_KINK = {"start": 1.0, "epoch": 0.05}
 CONTROL_FACTOR = 10
 # Large steps make errors grow, those of rounding and the control's nudge alike: how far rounding
 # may stray as a share of how far the nudge did, with room for the many roundings of a step.
-ROUNDING_TO_NUDGE = {"float64": 1e-8, "float32": 1e-2}
+ROUNDING_TO_NUDGE = {"float64": 1e-10, "float32": 1e-3}
+# Normalizing leaves gradients that are zero but for rounding. Adam, which divides a gradient by its
+# own size and epsilon, makes up to so much of that in each step, as a multiple of the rate.
+OF_NOTHING = {"float64": 1e-15 / ADAM_EPSILON, "float32": 1.0}
 
 # Of time, and what only the oracle tells.
 IGNORED = ("train_seconds", "evaluate_seconds", "nearest kink")
@@ -94,10 +97,11 @@ class Reference:
         self.tolerances: list[dict[str, float]] = []
         behind = BEHIND_A_KINK | {"step": config.learning_rate}
         strayed: dict[str, float] = {}
-        nearest = math.inf
+        nearest, step = math.inf, 0
 
         def calibrate(kind: str, arrays: Arrays) -> None:
-            nonlocal nearest
+            nonlocal nearest, step
+            step += kind == "step"
             expected = self.moments[len(self.tolerances)][1]
             nearest = min(nearest, float(expected.get("nearest kink", math.inf)))
             behind_a_kink = nearest < KINK[float_type]
@@ -110,8 +114,9 @@ class Reference:
                 # What comes before the backward pass does not depend on the sign at a kink.
                 if behind_a_kink and name not in ("images", "labels", "logits", "loss"):
                     limit = max(behind[kind], apart)
-                # Normalizing leaves gradients that are zero but for rounding, which Adam magnifies.
-                limits[name] = max(limit, apart) if config.batch_norm else limit
+                if config.batch_norm and kind != "start":
+                    limit = max(limit, OF_NOTHING[float_type] * config.learning_rate * step)
+                limits[name] = limit
             self.tolerances.append(limits)
 
         numpy_impl.trace.trace_control(config, dataset, calibrate)
