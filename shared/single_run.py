@@ -23,6 +23,7 @@ from shared.environment import peak_memory_bytes
 from shared.initial_weights import Weights
 from shared.results import EpochResult, Event, InferenceResult, RunResult, write_atomically
 from shared.sampling import load_configured
+from shared.weights_file import dump_weights
 
 INFERENCE_BATCHES = (1, 64, 1000)
 
@@ -140,7 +141,7 @@ def train_and_save(
         result.peak_device_memory_bytes = trained.peak_device_memory_bytes
         result.weights = f"{slug}.safetensors"
         result.predictions = f"{slug}.predictions.safetensors"
-        write_atomically(folder / result.weights, save(trained.weights))
+        write_atomically(folder / result.weights, dump_weights(trained.weights, name, config))
         write_atomically(folder / result.predictions, save({"logits": trained.test_logits}))
     result.set_speed(len(dataset.train_labels), clock.seconds["first_step"])
     result.peak_memory_bytes = peak_memory_bytes()
