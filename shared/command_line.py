@@ -126,7 +126,10 @@ def main(name: str) -> int:
             profile: Then watch a few more steps with the framework's profiler; write trace.json.
         """
         if profile and implementation.framework == "numpy":
-            raise UsageError("--profile: expected pytorch_impl or tensorflow_impl with it.")
+            raise UsageError(
+                "--profile: NumPy has no profiler; "
+                "expected it with pytorch_impl or tensorflow_impl."
+            )
         return config, variant, output_dir, profile
 
     try:

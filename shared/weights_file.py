@@ -116,8 +116,9 @@ def _check_shapes(found: dict[str, tuple[int, ...]], path: Path) -> list[str]:
     hidden = tuple(max(1, *shape[1:2], 1) for shape in shapes)
     norm = any(name.startswith("batch_norm_") for name in found)
     expected = initial_weights(hidden, seed=0, batch_norm=norm)
-    if set(expected) != set(found):
-        _refuse(path, f"holds {_list(found)} instead of {_list(expected)}")
+    unknown, missing = found.keys() - expected.keys(), expected.keys() - found.keys()
+    if unknown or missing:
+        _refuse(path, f"holds {_list(unknown)} instead of {_list(missing)}")
     for name, array in expected.items():
         if found[name] != array.shape:
             _refuse(

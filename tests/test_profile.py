@@ -14,12 +14,12 @@ PRODUCTS = {"pytorch": "aten::addmm", "tensorflow": "_MklNativeFusedMatMul|MatMu
 
 
 @pytest.fixture(scope="module", params=PRODUCTS)
-def profiled(request, tmp_path_factory):
+def profiled(request, warm, tmp_path_factory):
     """Implementation, folder, printed text."""
     folder = tmp_path_factory.mktemp(request.param)
     flags = ["--dataset", "digits", "--steps", str(STEPS), "--output-dir", "out"]
     package = IMPLEMENTATIONS[request.param].package
-    done = run_command("-m", f"{package}.profile", *flags, cwd=folder)
+    done = warm(request.param).run("-m", f"{package}.profile", *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     return request.param, folder / "out", done.stdout
