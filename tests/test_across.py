@@ -1,8 +1,9 @@
 """Weights of either framework mean the same to the other one, and to NumPy.
 
-The usual network on all of MNIST's test images where DATA_DIR names a folder with the real data,
-else on the embedded digits; another one, with all that a reader must know, on the digits.
+On the embedded digits: the usual network, and one with all that a reader has to know.
 """
+
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -14,19 +15,14 @@ from numpy_impl.evaluate import evaluate_trained
 from shared.datasets import load_dataset
 from shared.evaluating import Evaluation
 from shared.weights_file import load_network
-from tests.commands import real_data_dir
 
-DATA = real_data_dir()
-DATASET = "mnist" if DATA else "digits"
-DATA_FLAGS = ("--offline", *(("--data-dir", str(DATA)) if DATA else ()))
 OTHER = {"pytorch": "tensorflow", "tensorflow": "pytorch"}
-USUAL = ("--dataset", DATASET, "--limit", "1000")
 # Keras's own epsilon is a hundred times PyTorch's.
 NORMALIZED = (
-    *("--dataset", "digits", "--hidden", "32", "16", "8", "--batch-norm", "--dropout", "0.1"),
+    *("--hidden", "32", "16", "8", "--batch-norm", "--dropout", "0.1"),
     *("--pixels", "unit", "--alignment", "defaults"),
 )
-NETWORKS = {"usual": USUAL, "normalized": NORMALIZED}
+NETWORKS = {"usual": (), "normalized": NORMALIZED}
 each_network = pytest.mark.parametrize("network", NETWORKS)
 each_name = pytest.mark.parametrize("name", OTHER)
 # Below this the two largest logits may change places by rounding.
@@ -59,7 +55,7 @@ def trained(warm, tmp_path_factory):
     def train(network):
         if network not in folders:
             folders[network] = tmp_path_factory.mktemp(network)
-            flags = (*DATA_FLAGS, *NETWORKS[network], "--epochs", "1")
+            flags = ("--dataset", "digits", *NETWORKS[network], "--epochs", "1")
             for name in OTHER:
                 done = warm(name).run("-c", TRAIN, name, *flags, cwd=folders[network])
                 assert done.returncode == 0, done.stderr
@@ -80,7 +76,7 @@ def evaluated(warm, trained):
         if (name, network) not in answers:
             folder = trained(network)
             done = warm(name).run(
-                *("-m", f"{name}_impl.evaluate", *DATA_FLAGS, "--output-dir", name),
+                *("-m", f"{name}_impl.evaluate", "--output-dir", name),
                 *("--weights", f"{OTHER[name]}.safetensors"),
                 cwd=folder,
             )
@@ -107,11 +103,7 @@ def test_one_predicts_with_the_weights_of_the_other_as_that_did(name, network, t
     _, figures, logits = evaluated(name, network)
     theirs = load_file(trained(network) / f"{OTHER[name]}.predictions.safetensors")["logits"]
     assert_same_predictions(theirs, logits)
-    expected = DATASET if network == "usual" else "digits"
-    assert (figures.dataset, figures.images, len(logits)) == (
-        expected,
-        *[{"mnist": 10_000, "digits": 360}[expected]] * 2,
-    )
+    assert (figures.dataset, figures.images, len(logits)) == ("digits", 360, 360)
 
 
 @each_network
@@ -119,20 +111,13 @@ def test_one_predicts_with_the_weights_of_the_other_as_that_did(name, network, t
 def test_numpy_predicts_with_the_weights_of_either_as_that_did(name, network, trained, evaluated):
     _, figures, _ = evaluated(OTHER[name], network)
     read = load_network(trained(network) / f"{name}.safetensors")
-    dataset = load_dataset(read.training.dataset, DATA or "", pixels=read.training.pixels)
+    dataset = load_dataset("digits", Path(), pixels=read.training.pixels)
     labels = dataset.test_labels
     mine = evaluate_trained(read.weights, dataset.test_images, labels, "cpu")
     theirs = load_file(trained(network) / f"{name}.predictions.safetensors")["logits"]
     assert_same_predictions(theirs, mine.logits)
     assert figures.loss == pytest.approx(mine.loss, rel=1e-5)
     assert figures.accuracy == pytest.approx(mine.accuracy, abs=1.5 / len(labels))
-
-
-@pytest.mark.skipif(DATA is None, reason="DATA_DIR names no folder with the real datasets")
-def test_that_was_all_of_mnist(evaluated):
-    for name in OTHER:
-        _, figures, _ = evaluated(name)
-        assert (figures.dataset, figures.split, figures.images) == ("mnist", "test", 10_000)
 
 
 @each_name
@@ -149,7 +134,7 @@ def test_evaluation_says_what_it_measured_and_adds_up(name, evaluated):
 
 @each_name
 def test_prediction_says_what_is_on_a_picture(name, warm, trained, evaluated, tmp_path):
-    dataset = load_dataset(DATASET, DATA)
+    dataset = load_dataset("digits", Path())
     pixels = dataset.test_images[0].reshape(28, 28) * dataset.deviation + dataset.mean
     path = tmp_path / "picture[1].png"
     Image.fromarray(np.rint(255 * pixels).astype(np.uint8)).resize((280, 280), 0).save(path)

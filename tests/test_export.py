@@ -12,7 +12,6 @@ from shared.config import UsageError
 from shared.exporting import Exporter, Measured, export_one, show
 from shared.initial_weights import initial_weights
 from shared.results import InferenceResult
-from tests.commands import run_command
 from tests.folders import make_dataset
 
 HIDDEN = (24, 12, 8)
@@ -159,10 +158,11 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("package", ["pytorch_impl", "tensorflow_impl"])
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize(("flags", "names"), BAD.values(), ids=BAD)
-def test_bad_requests_are_refused(package, flags, names, tmp_path):
-    done = run_command("-m", f"{package}.export", "--output-dir", "out", *flags, cwd=tmp_path)
+def test_bad_requests_are_refused(name, flags, names, warm, tmp_path):
+    words = ("-m", f"{name}_impl.export", "--output-dir", "out", *flags)
+    done = warm(name).run(*words, cwd=tmp_path)
     assert done.returncode == 2
     assert names in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())

@@ -3,7 +3,6 @@
 import pytest
 
 from shared.config import TrainConfig
-from tests.commands import run_command
 from tests.test_bad_input import assert_one_sentence
 
 NAMES = ("pytorch", "tensorflow")
@@ -36,6 +35,6 @@ def test_layers_and_total_are_those_of_the_network(printed):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_size_of_zero_is_refused(name, tmp_path):
-    done = run_command("-m", f"{name}_impl.summary", "--hidden", "0", "64", cwd=tmp_path)
+def test_a_size_of_zero_is_refused(name, warm, tmp_path):
+    done = warm(name).run("-m", f"{name}_impl.summary", "--hidden", "0", "64", cwd=tmp_path)
     assert_one_sentence(done, "--hidden 0 64", tmp_path)

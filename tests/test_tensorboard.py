@@ -3,7 +3,6 @@
 import json
 import sys
 from dataclasses import replace
-from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -156,11 +155,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("words", "names"), BAD.values(), ids=BAD)
-def test_bad_requests_are_refused(words, names, results, monkeypatch, capsys):
+def test_bad_requests_are_refused(words, names, warm, results):
     before = sorted(results.parent.rglob("*"))
-    monkeypatch.chdir(results.parent)
-    monkeypatch.setattr(sys, "argv", ["tensorboard", *words])
-    done = CompletedProcess(words, main(), *capsys.readouterr())
+    done = warm("numpy").run("-m", "shared.tensorboard", *words, cwd=results.parent)
     assert_one_sentence(done, names, results.parent)
     assert sorted(results.parent.rglob("*")) == before
 

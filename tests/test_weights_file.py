@@ -17,7 +17,6 @@ from shared.weights_file import (
     hidden_units,
     load_network,
 )
-from tests.commands import run_command
 from tests.test_bad_input import assert_one_sentence
 
 
@@ -167,7 +166,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize(("words", "names"), COMMANDS.values(), ids=COMMANDS)
-def test_commands_refuse_in_one_sentence(words, names, tmp_path):
+def test_commands_refuse_in_one_sentence(words, names, warm, tmp_path):
     from PIL import Image
 
     save_file(initial_weights((4, 3), seed=0), tmp_path / "good")
@@ -175,6 +174,6 @@ def test_commands_refuse_in_one_sentence(words, names, tmp_path):
     image.putpixel((4, 4), 255)
     image.save(tmp_path / "dot.png")
     before = sorted(tmp_path.iterdir())
-    done = run_command("-m", *words, cwd=tmp_path)
+    done = warm("numpy").run("-m", *words, cwd=tmp_path)
     assert_one_sentence(done, names, tmp_path)
     assert sorted(tmp_path.iterdir()) == before
