@@ -111,7 +111,7 @@ def export_one(
 def measure(path: Path, predict: Predict, dataset: Dataset) -> Measured:
     """Predict the test set, and time the prediction of a single image."""
     logits = predict(dataset.test_images)
-    latency = measure_inference(predict, dataset.test_images)[0]
+    (latency,) = measure_inference(predict, dataset.test_images, batch_sizes=(1,))
     return Measured(path.name, path.stat().st_size, logits, latency)
 
 

@@ -44,7 +44,10 @@ class Trained:
 
 
 def measure_inference(
-    predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, seconds: float = 0.05
+    predict: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray,
+    seconds: float = 0.05,
+    batch_sizes: tuple[int, ...] = INFERENCE_BATCHES,
 ) -> list[InferenceResult]:
     """Time `predict`, from NumPy images to NumPy logits, at several batch sizes.
 
@@ -52,7 +55,7 @@ def measure_inference(
     hundred times, so that there is a 99th percentile.
     """
     results = []
-    for batch_size in INFERENCE_BATCHES:
+    for batch_size in batch_sizes:
         batch = images[:batch_size]
         for _ in range(5):
             predict(batch)
