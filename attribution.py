@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from numpy_impl.adam import Adam
 from numpy_impl.model import Sequential, build_model, set_weights
+from numpy_impl.optimizers import Adam
 from numpy_impl.train import Tensors, train, train_epoch, train_step
 from shared import plotting, report
 from shared.clock import Clock

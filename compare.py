@@ -180,6 +180,7 @@ def refuse_with_attribute(request: Request) -> None:
         "--device": request.config.device not in ("auto", "cpu"),
         "--floor": request.floor,
         "several --batch-size": len(request.batch_size) > 1,
+        request.config.techniques(): bool(request.config.techniques()),
     }
     if given := [name for name, is_given in ignored.items() if is_given]:
         raise UsageError(
@@ -233,7 +234,7 @@ def compare(request: Request) -> int:
             if not request.verify_only:
                 abandon_output_dir(folder)
             raise
-        report.say(console, *report.describe_verification(verification, config.alignment))
+        report.say(console, *report.describe_verification(verification, config.as_json()))
     if request.verify_only:
         return 0 if verification.passed else 1
 

@@ -53,8 +53,12 @@ class PyTorch:
         _, self.model, self.optimizer, self.train_set, self.test_set = run.build(
             config, self.dataset
         )
-        self.train, self.compute_loss = train, loss.compute_loss
-        self.step, self.evaluate = train.train_step, evaluate.evaluate
+        self.train, self.evaluate = train, evaluate.evaluate
+        self.loss = self.compute_loss = loss.compute_loss
+
+    def step(self, *arguments):
+        """As `train_step`, with the loss of this training."""
+        return self.train.train_step(*arguments, compute_loss=self.loss)
 
     def _relabel(self, relabel) -> None:
         images, labels = self.train_set
@@ -71,9 +75,7 @@ class PyTorch:
 
     def softmax_before_the_loss(self) -> None:
         """softmax before the loss"""
-        self.train.compute_loss = lambda logits, labels: self.compute_loss(
-            logits.softmax(dim=1), labels
-        )
+        self.loss = lambda logits, labels: self.compute_loss(logits.softmax(dim=1), labels)
 
     def sound_with_dropout(self) -> None:
         """as it should be, with dropout"""
@@ -126,12 +128,15 @@ class TensorFlow:
         _, self.model, self.optimizer, self.train_set, self.test_set = run.build(
             config, self.dataset
         )
-        self.train, self.compute_loss = train, loss.compute_loss
-        self.step, self.evaluate = tf.function(train.train_step), evaluate.evaluate
+        self.train, self.evaluate = train, evaluate.evaluate
+        self.loss = self.compute_loss = loss.compute_loss
+        self.step = tf.function(
+            lambda *arguments: train.train_step(*arguments, compute_loss=self.loss)
+        )
 
     def _lose(self, loss, labels=None) -> None:
         """Train with another loss, and with other labels."""
-        self.train.compute_loss = lambda logits, labels: self.tf.reduce_mean(loss(labels, logits))
+        self.loss = lambda logits, labels: self.tf.reduce_mean(loss(labels, logits))
         if labels is not None:
             self.train_set = self.train_set[0], labels
             self.train.count_correct = lambda logits, labels: self.tf.constant(0)
@@ -153,13 +158,11 @@ class TensorFlow:
 
     def softmax_before_the_loss(self) -> None:
         """softmax before the loss"""
-        self.train.compute_loss = lambda logits, labels: self.compute_loss(
-            self.tf.nn.softmax(logits), labels
-        )
+        self.loss = lambda logits, labels: self.compute_loss(self.tf.nn.softmax(logits), labels)
 
     def softmax_hidden_from_keras(self) -> None:
         """softmax before the loss, unseen by Keras"""
-        self.train.compute_loss = lambda logits, labels: self.compute_loss(
+        self.loss = lambda logits, labels: self.compute_loss(
             self.tf.identity(self.tf.nn.softmax(logits)), labels
         )
 

@@ -39,10 +39,11 @@ class PyTorch:
     def __init__(self, config: TrainConfig) -> None:
         import torch
 
-        from pytorch_impl import compiled, run, train
+        from pytorch_impl import compiled, loss, run, train
         from shared.single_run import load
 
         self.torch, self.compiled, self.train = torch, compiled, train
+        self.whole_step = partial(compiled.whole_step, compute_loss=loss.compute_loss)
         _, self.model, self.optimizer, self.train_set, _ = run.build(config, load(config, Clock()))
         self.adam = partial(torch.optim.Adam, self.model.parameters(), lr=config.learning_rate)
         self.batch_size, self.clock = config.batch_size, Clock()
@@ -62,7 +63,7 @@ class PyTorch:
     def _whole(self, step: Callable, **options: object) -> Epoch:
         program = self.torch.compile(step, fullgraph=True, dynamic=False, **options)
         programs = [partial(self.compiled.train_steps, each) for each in (program, step)]
-        self.compiled.compile_steps = lambda: programs
+        self.compiled.compile_steps = lambda compute_loss: programs
         return lambda order: self.compiled.train_epoch(
             self.model, self.optimizer, self.train_set, order, self.batch_size, self.clock
         )
@@ -105,7 +106,7 @@ class PyTorch:
             *others, corrections = arguments
             count = corrections[0]
             powers = self.torch.stack([1 - 0.9**count, (1 - 0.999**count).sqrt()])
-            return self.compiled.whole_step(*others, powers)
+            return self.whole_step(*others, powers)
 
         def counts(optimizer: object, steps: int) -> object:
             done = int(next(iter(optimizer.state.values()))["step"])
@@ -116,25 +117,23 @@ class PyTorch:
 
     def one_program(self) -> Epoch:
         """one program, its powers outside: pytorch/compiled"""
-        return self._whole(self.compiled.whole_step)
+        return self._whole(self.whole_step)
 
     def one_program_tuned(self) -> Epoch:
         """one program, max-autotune"""
-        return self._whole(self.compiled.whole_step, mode="max-autotune-no-cudagraphs")
+        return self._whole(self.whole_step, mode="max-autotune-no-cudagraphs")
 
     def one_program_in_cpp(self) -> Epoch:
         """one program, called from C++ (cpp_wrapper)"""
-        return self._whole(self.compiled.whole_step, options={"cpp_wrapper": True})
+        return self._whole(self.whole_step, options={"cpp_wrapper": True})
 
     def eight_steps(self) -> Epoch:
         """one program for 8 steps"""
 
         def steps(batches: object, corrections: object) -> list:
             pairs = zip(batches, corrections, strict=True)
-            whole_step = self.compiled.whole_step
-            return [
-                whole_step(self.model, self.optimizer, *self.train_set, *pair) for pair in pairs
-            ]
+            given = self.model, self.optimizer, *self.train_set
+            return [self.whole_step(*given, *pair) for pair in pairs]
 
         program = self.torch.compile(steps, fullgraph=True, dynamic=False)
         self.compiled.create_moments(self.optimizer)
@@ -173,7 +172,7 @@ class TensorFlow:
     def _whole(self, **options: object) -> Epoch:
         steps = partial(self.compiled.train_steps, self.train.train_step)
         programs = self.tf.function(steps, **options), self.tf.function(steps)
-        self.compiled.compile_steps = lambda: programs
+        self.compiled.compile_steps = lambda compute_loss: programs
         return lambda order: self.compiled.train_epoch(
             self.model, self.optimizer, self.train_set, order, self.batch_size, self.clock
         )

@@ -133,7 +133,6 @@ def train(trial: Trial, config: TrainConfig, dataset) -> tuple[float, float, flo
     from pytorch_impl import run
     from pytorch_impl import train as twin
     from pytorch_impl.evaluate import evaluate
-    from pytorch_impl.loss import compute_loss
     from shared.batches import epoch_order
 
     config = replace(config, **trial.config)
@@ -155,13 +154,12 @@ def train(trial: Trial, config: TrainConfig, dataset) -> tuple[float, float, flo
         train_set = train_set[0][rows], train_set[1][rows]
     counts = train_set[1].bincount()
     weight = counts.sum() / (len(counts) * counts) if trial.weighted else None
-    # The one line of the step that a weighted loss changes.
-    twin.compute_loss = partial(torch.nn.functional.cross_entropy, weight=weight)
+    loss = partial(torch.nn.functional.cross_entropy, weight=weight)
+    step = partial(twin.train_step, compute_loss=loss)
     for epoch in range(1, config.epochs + 1):
         order = epoch_order(len(train_set[0]), config.seed, epoch)
         given = model, optimizer, train_set, order, config.batch_size
-        twin.train_epoch(*given, Clock())
-    twin.compute_loss = compute_loss
+        twin.train_epoch(*given, Clock(), step)
     loss, accuracy = evaluate(model, *train_set)
     return loss, accuracy, evaluate(model, *test_set)[1]
 

@@ -1,4 +1,4 @@
-"""Step 7: using what was trained."""
+"""Step 8: using what was trained."""
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":

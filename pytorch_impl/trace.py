@@ -11,7 +11,7 @@ from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.initial_weights import learned
-from shared.results import epoch_arrays
+from shared.metrics import epoch_arrays
 
 from .data import make_batches
 from .model import get_weights

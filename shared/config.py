@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
@@ -222,16 +222,26 @@ class TrainConfig:
         """Whether the network is the flat list of layers in `build_model`."""
         return len(self.hidden) == 2 and not (self.dropout or self.batch_norm)
 
+    def techniques(self) -> str:
+        """The flags that ask for more than the plain network, loss and loop; often none."""
+        plain = {item.name: item.default for item in fields(self)}
+        changed = {name for name in TECHNIQUES if getattr(self, name) != plain[name]}
+        return " ".join(self.as_flags(changed))
+
     def as_json(self) -> dict[str, object]:
         """The fields as JSON can hold them."""
         return {**asdict(self), "data_dir": str(self.data_dir), "hidden": list(self.hidden)}
 
-    def as_flags(self) -> list[str]:
-        """The command-line flags that give this very configuration (paths made absolute)."""
+    def as_flags(self, names: Container[str] | None = None) -> list[str]:
+        """The command-line flags that give this very configuration (paths made absolute).
+
+        Args:
+            names: of the fields to give; by default all.
+        """
         flags = []
         for item in fields(self):
             value = getattr(self, item.name)
-            if value is None or value is False:
+            if value is None or value is False or (names is not None and item.name not in names):
                 continue
             flags.append(flag(item.name))
             if isinstance(value, tuple):
@@ -242,6 +252,18 @@ class TrainConfig:
                 flags.append(str(value))
         return flags
 
+
+# The fields that ask for more than the plain network, loss and loop.
+TECHNIQUES = (
+    *("pixels", "dropout", "batch_norm", "optimizer", "momentum", "nesterov", "weight_decay"),
+    *("schedule", "schedule_epochs", "schedule_factor", "warmup_steps", "clip_norm", "accumulate"),
+    *("label_smoothing", "labels", "class_weights", "sampling", "imbalance", "validation"),
+    *("patience", "min_delta", "augment", "precision", "pipeline"),
+)
+
+# What verification leaves out: masks that each framework draws itself, products that are rounded
+# early, and images that are prepared in float32.
+WITHOUT_EQUAL = {"dropout": 0.0, "precision": "full", "pipeline": "arrays"}
 
 CHOICES = {
     "preset": get_args(Preset),
@@ -314,7 +336,12 @@ NEEDS: tuple[tuple[str, Callable[[Any], bool], str, Callable[[TrainConfig], bool
         "with it a --validation above 0",
         lambda config: config.validation > 0,
     ),
-    ("min_delta", bool, "with it --patience", lambda config: config.patience is not None),
+    (
+        "min_delta",
+        bool,
+        "with it --patience or --schedule plateau",
+        lambda config: config.patience is not None or config.schedule == "plateau",
+    ),
     (
         "precision",
         lambda value: value != "full",

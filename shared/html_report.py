@@ -255,7 +255,7 @@ def _verification(result: ComparisonResult) -> tuple[str, list[str], bool]:
     """A heading, the findings, and whether all is well."""
     if result.verification is None:
         return "Not verified", ["Whether the runs compute the same thing was not checked."], False
-    first, *others = report.describe_verification(result.verification, result.config["alignment"])
+    first, *others = report.describe_verification(result.verification, result.config)
     if not result.verification.passed:
         return "They do not all compute the same thing", [first, *others], False
     count = len(result.verification.runs)

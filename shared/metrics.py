@@ -1,11 +1,12 @@
 """Figures of an epoch from those of its batches, and of each class from logits and labels."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from shared.batches import batch_sizes
 from shared.config import CLASSES
+from shared.results import EpochResult
 
 
 def epoch_mean(batch_means: np.ndarray, size: int, batch_size: int) -> float:
@@ -14,6 +15,12 @@ def epoch_mean(batch_means: np.ndarray, size: int, batch_size: int) -> float:
     The last batch may be smaller, so each batch counts by its number of images.
     """
     return float(np.average(batch_means, weights=batch_sizes(size, batch_size)))
+
+
+def epoch_arrays(epoch: EpochResult) -> dict[str, np.ndarray]:
+    """The figures of an epoch that are known, each as an array []."""
+    known = {name: value for name, value in asdict(epoch).items() if value is not None}
+    return {name: np.array(value) for name, value in known.items()}
 
 
 @dataclass(frozen=True)

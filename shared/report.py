@@ -13,7 +13,7 @@ from rich.table import Table
 from safetensors.numpy import load_file
 
 from shared import plotting
-from shared.config import CLASSES, IMAGE_SIZE, TrainConfig
+from shared.config import CLASSES, IMAGE_SIZE, WITHOUT_EQUAL, TrainConfig, flag
 from shared.datasets import Dataset
 from shared.results import (
     ComparisonResult,
@@ -32,16 +32,40 @@ MOST_FOREIGN_CPUS = 0.1
 MOST_DRIFT = 1.15
 
 
+OPTIMIZER_TITLES = {
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "sgd": "SGD",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+}
+# Where a network is from, and what is said of it there.
+PRESET_ORIGINS = {
+    "torch-quickstart": "PyTorch's quickstart, which reports about 65 % after 5 epochs; the runs "
+    "of TensorFlow show what it would have got there.",
+    "keras-quickstart": "TensorFlow's quickstart, which reports about 97.7 % after 5 epochs; the "
+    "runs of PyTorch show what it would have got there.",
+    "two-layer": "a network with one hidden layer, which tutorials train for one epoch to about "
+    "93 %.",
+}
+
+
 def describe_job(config: TrainConfig, dataset: Dataset, notice: str | None) -> str:
     """What is about to be trained, on what; the notice about the dataset, if any, comes first."""
     sizes = "-".join(map(str, (IMAGE_SIZE, *config.hidden, CLASSES)))
     title = plotting.DATASET_TITLES[dataset.name]
+    held_out = f", {len(dataset.validation_labels):,} validation" if config.validation else ""
     job = (
-        f"{title}: {len(dataset.train_labels):,} training and {len(dataset.test_labels):,} test "
-        f"images. Network {sizes}, Adam {config.learning_rate:g}, "
+        f"{title}: {len(dataset.train_labels):,} training{held_out} and "
+        f"{len(dataset.test_labels):,} test images. Network {sizes}, "
+        f"{OPTIMIZER_TITLES[config.optimizer]} {config.learning_rate:g}, "
         f"batches of {config.batch_size}, epochs: {config.epochs}, seed {config.seed}, "
         f"{config.float_type}, threads: {config.threads}."
     )
+    if techniques := config.techniques():
+        job += f"\nTechniques: {techniques}."
+    if origin := PRESET_ORIGINS.get(config.preset):
+        job += f"\nPreset {config.preset}: {origin}"
     return f"NOTICE: {notice}\n{job}" if notice else job
 
 
@@ -51,10 +75,16 @@ def epoch_line(
     """The last of the epochs so far in one line, with the time that the rest will take."""
     last = epochs[-1]
     speed = len(dataset.train_labels) / last.train_seconds
+    validation = ""
+    if last.validation_loss is not None:
+        accuracy = 100 * last.validation_accuracy
+        validation = f"  validation loss {last.validation_loss:.4f} accuracy {accuracy:5.2f} %"
+    rate = "" if last.learning_rate is None else f"  learning rate {last.learning_rate:.3g}"
     return (
         f"{run}  epoch {last.epoch}/{config.epochs}"
         f"  train loss {last.train_loss:.4f} accuracy {100 * last.train_accuracy:5.2f} %"
-        f"  test loss {last.test_loss:.4f} accuracy {100 * last.test_accuracy:5.2f} %"
+        f"{validation}"
+        f"  test loss {last.test_loss:.4f} accuracy {100 * last.test_accuracy:5.2f} %{rate}"
         f"  {speed:,.0f} images/s  {format_duration(seconds_left(epochs, config.epochs))} left"
     )
 
@@ -302,7 +332,7 @@ def in_words(result: ComparisonResult) -> list[str]:
     if result.dataset.notice:
         sentences.append(f"NOTICE: {result.dataset.notice}")
     if result.verification and not result.verification.passed:
-        sentences += describe_verification(result.verification, result.config["alignment"])[:1]
+        sentences += describe_verification(result.verification, result.config)[:1]
     sentences += doubts(result)
     sentences += [
         f"{run.run} (seed {run.seed}) {run.status}: {run.error}"
@@ -430,21 +460,30 @@ BEYOND_EXACT = {
 }
 
 
-def describe_verification(verification: Verification, alignment: str) -> list[str]:
+def describe_verification(verification: Verification, config: Mapping[str, object]) -> list[str]:
     """The verdict of the verification, then one line a run.
 
     Args:
-        alignment: of the timed runs; verified is always `exact`.
+        config: of the timed runs, as JSON holds it; verified is always `exact`.
     """
+    # Results from before there were techniques do not name them.
+    given = {name for name, value in WITHOUT_EQUAL.items() if config.get(name, value) != value}
+    missing = [flag(name) for name in WITHOUT_EQUAL if name in given]
+    left_out = f" Not verified is {', '.join(missing)}: it has no equal." if missing else ""
     compared = "all runs" if all(run.available for run in verification.runs) else "all other runs"
     verdict = (
         f"passed: from the same weights and batches, under `exact`, {compared} compute the same"
         if verification.passed
         else "FAILED: the timings do not compare equal computations"
     )
+    plain = config.get("optimizer", "adam") in ("adam", "adamw") and not config.get("batch_norm")
+    beyond = BEYOND_EXACT[config["alignment"]]
+    if beyond and not plain:
+        beyond = " Timed are the frameworks' own layers and optimizers (docs/DIFFERENCES.md)."
     return [
         f"Verification {verdict} ({verification.steps} steps, {verification.seconds:.1f} s)."
-        + BEYOND_EXACT[alignment],
+        + beyond
+        + left_out,
         *(f"  {run.run} {run.message}" for run in verification.runs),
     ]
 
@@ -458,7 +497,7 @@ def markdown(result: ComparisonResult, pictures: Mapping[str, str]) -> str:
     header = table(result)[0]
     verified = []
     if result.verification:
-        verdict, *findings = describe_verification(result.verification, result.config["alignment"])
+        verdict, *findings = describe_verification(result.verification, result.config)
         # A failure is among the words already.
         verified = [verdict, ""] if result.verification.passed else []
         verified += [*(f"- {finding.strip()}" for finding in findings), ""]

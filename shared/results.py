@@ -1,12 +1,11 @@
 """What a run and a comparison leave behind, and its form as JSON (`results.json`)."""
 
 import statistics
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import msgspec
-import numpy as np
 
 SCHEMA = "framework-comparison/1"
 
@@ -32,12 +31,6 @@ class EpochResult:
     validation_loss: float | None = None
     validation_accuracy: float | None = None
     learning_rate: float | None = None
-
-
-def epoch_arrays(epoch: EpochResult) -> dict[str, np.ndarray]:
-    """The figures of an epoch that are known, each as an array []."""
-    known = {name: value for name, value in asdict(epoch).items() if value is not None}
-    return {name: np.array(value) for name, value in known.items()}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from shared.batches import IMBALANCE_STREAM, ORDER_STREAM, SPLIT_STREAM
+from shared.batches import IMBALANCE_STREAM, ORDER_STREAM, SPLIT_STREAM, batch_sizes
 from shared.config import CLASSES, TrainConfig, UsageError
 from shared.datasets import Dataset, load_dataset
 
@@ -16,7 +16,7 @@ def load_configured(config: TrainConfig) -> Dataset:
     """Read the dataset that is already there, thinned out and split as the configuration says.
 
     Raises:
-        UsageError: the dataset can't be had, or a class is left without images.
+        UsageError: the dataset can't be had, or what is left of it does not do.
     """
     dataset = load_dataset(
         config.dataset,
@@ -39,6 +39,12 @@ def load_configured(config: TrainConfig) -> Dataset:
         rest = np.setdiff1d(np.arange(len(dataset.train_labels)), held_out)
         dataset = replace(
             with_training_rows(dataset, rest), validation_images=images, validation_labels=labels
+        )
+    last_batch = batch_sizes(len(dataset.train_labels), config.batch_size)[-1]
+    if config.batch_norm and last_batch == 1:
+        raise UsageError(
+            f"--batch-size {config.batch_size}: expected with --batch-norm that no batch is a "
+            f"single image, but the last one of {len(dataset.train_labels)} is."
         )
     return dataset
 

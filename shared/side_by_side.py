@@ -74,6 +74,8 @@ def print_chapters(chapters: list[Chapter], sides: tuple[str, ...], console: Con
         steps = [step for step in chapter.steps if set(step.sides) & set(sides)]
         if not steps:
             continue
+        if chapter.part:
+            console.rule(chapter.part, characters="═")
         console.rule(f"{chapter.file}: {chapter.title}", align="left")
         console.print(Text(chapter.sentence, style="italic"), "")
         code = {

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -20,7 +20,7 @@ from shared.clock import Clock
 from shared.config import IMPLEMENTATIONS, TrainConfig
 from shared.datasets import Dataset, prepare_dataset
 from shared.environment import peak_memory_bytes
-from shared.initial_weights import Weights
+from shared.initial_weights import Weights, learned
 from shared.results import EpochResult, Event, InferenceResult, RunResult, write_atomically
 from shared.sampling import load_configured
 from shared.weights_file import dump_weights
@@ -67,6 +67,17 @@ def measure_inference(
         median, p99 = np.quantile(durations, (0.5, 0.99))
         results.append(InferenceResult(len(batch), float(median), float(p99)))
     return results
+
+
+def kept_epoch(epochs: Sequence[EpochResult], config: TrainConfig) -> EpochResult:
+    """The epoch whose weights are kept: the last, or with early stopping the best."""
+    if config.patience is None:
+        return epochs[-1]
+    best = epochs[0]
+    for epoch in epochs:
+        if epoch.validation_loss < best.validation_loss - config.min_delta:
+            best = epoch
+    return best
 
 
 class Diverged(Exception):
@@ -137,9 +148,9 @@ def train_and_save(
     else:
         result.status = "completed"
         result.framework_version, result.device = trained.framework_version, trained.device
-        result.parameters = sum(array.size for array in trained.weights.values())
-        result.test_loss = result.epochs[-1].test_loss
-        result.test_accuracy = result.epochs[-1].test_accuracy
+        result.parameters = sum(trained.weights[name].size for name in learned(trained.weights))
+        kept = kept_epoch(result.epochs, config)
+        result.test_loss, result.test_accuracy = kept.test_loss, kept.test_accuracy
         result.inference = trained.inference
         result.peak_device_memory_bytes = trained.peak_device_memory_bytes
         result.weights = f"{slug}.safetensors"

@@ -58,10 +58,11 @@ class Step:
 
 @dataclass
 class Chapter:
-    """One file on all the sides that have it."""
+    """One file on all the sides that have it; `part` is the heading above, if one begins here."""
 
     file: str
     title: str
+    part: str
     sentence: str
     lines: dict[str, list[str]]
     steps: list[Step] = field(default_factory=list)
@@ -75,9 +76,16 @@ def read_chapters() -> list[Chapter]:
     """
     notes = read_notes()
     names = Names(notes.pop("counterparts") + notes.pop("own_names"))
-    present = {path.name for side in SIDES for path in (ROOT / f"{side}_impl").glob("*.py")}
-    insist_on_same(present - {"__init__.py"}, set(notes), "files")
+    present = {file for side in SIDES for file in files_of(side)}
+    insist_on_same(present, set(notes), "files")
     return [read_chapter(file, about, names) for file, about in notes.items()]
+
+
+def files_of(side: str) -> list[str]:
+    """One side's files that define something, relative to its folder: `techniques/loss.py`."""
+    folder = ROOT / f"{side}_impl"
+    paths = [path for path in folder.rglob("*.py") if path.name != "__init__.py"]
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 
 def read_notes() -> dict:
@@ -100,10 +108,16 @@ def read_chapter(file: str, about: dict, names: "Names") -> Chapter:
     parts = {side: definitions(source) for side, source in sources.items()}
     order = merge([list(parts[side]) for side in parts])
     title = (ast.get_docstring(ast.parse(next(iter(sources.values())))) or "").partition("\n")[0]
-    insist_on_same(set(order), set(about) - {"sentence"}, f"definitions in {file}")
-    chapter = Chapter(file, title, about["sentence"], lines)
+    insist_on_same({"sentence", *order}, {*about} - {"part"}, f"definitions in {file}")
+    chapter = Chapter(file, title, about.get("part", ""), about["sentence"], lines)
     for name in order:
         ranges = {side: parts[side][name] for side in parts if name in parts[side]}
+        alone = len(ranges.keys() & {*TWINS}) == 1
+        insist_on_same(
+            {"sentence", "instead"} if alone else {"sentence"},
+            {*about[name]} - {"both", *SIDES},
+            f"keys for {name} in {file}",
+        )
         rows = align(lines, ranges, names)
         kinds = [kinds_of(row, lines, names, TWINS) for row in rows]
         notes = place_notes(f"{file}, {name}", about[name], rows, lines)

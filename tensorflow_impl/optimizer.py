@@ -26,15 +26,17 @@ def make_optimizer(model: keras.Model, config: TrainConfig, steps: int) -> optim
     own, aligned, matched = {
         "adam": (optimizers.Adam, AlignedAdam, {"epsilon": ADAM_EPSILON}),  # DIFF-3  # DIFF-21
         "adamw": (optimizers.AdamW, AlignedAdam, {"epsilon": ADAM_EPSILON}),
-        "sgd": (optimizers.SGD, AlignedSGD, {"nesterov": config.nesterov}),  # DIFF-34
+        "sgd": (optimizers.SGD, AlignedSGD, {}),  # DIFF-34
         "rmsprop": (optimizers.RMSprop, AlignedRMSprop, rmsprop),
         "adagrad": (optimizers.Adagrad, AlignedAdagrad, adagrad),
     }[config.optimizer]
-    momentum = {"momentum": config.momentum} if config.optimizer in ("sgd", "rmsprop") else {}
-    if config.alignment == "defaults":
-        matched = {key: value for key, value in matched.items() if key == "nesterov"}
     make = aligned if config.alignment == "exact" else own
-    optimizer = make(config.learning_rate, **matched, **momentum)
+    given = {} if config.alignment == "defaults" else matched
+    asked = {
+        "sgd": {"momentum": config.momentum, "nesterov": config.nesterov},
+        "rmsprop": {"momentum": config.momentum},
+    }.get(config.optimizer, {})
+    optimizer = make(config.learning_rate, **given, **asked)
     decay_weights(optimizer, config.decay)
     clip_gradients(optimizer, config.clip_norm)
     follow_schedule(optimizer, config, steps)

@@ -60,13 +60,13 @@ def shared_faults(package: dict[str, ModuleType]) -> dict[str, list]:
         return float(np.mean(means))
 
     sound_set_weights, sound_to_tensors = run.set_weights, run.to_tensors
-    sound_make_batches = train.make_batches
+    sound_make_batches = run.make_batches
     return {
         "none": [],
         "transposed weight": [mock.patch.object(run, "set_weights", transposed)],
         # Dropping batches alone would not pass unnoticed by the mean over them.
         "last partial batch dropped": [
-            mock.patch.object(train, "make_batches", dropped),
+            mock.patch.object(run, "make_batches", dropped),
             mock.patch.object(train, "epoch_mean", unweighted),
         ],
         "last batch unweighted": [mock.patch.object(train, "epoch_mean", unweighted)],
@@ -85,7 +85,8 @@ BATCH_SIZE = 16
 
 def with_loss(package: dict[str, ModuleType], loss) -> list:
     """Patches that put another loss wherever the sound one is used in training."""
-    return [mock.patch.object(package[name], "compute_loss", loss) for name in ("train", "trace")]
+    modules = package["run"], package["trace"]
+    return [mock.patch.object(module, "choose_loss", lambda *_: loss) for module in modules]
 
 
 def pytorch_faults(package: dict[str, ModuleType]) -> dict[str, list]:
@@ -93,10 +94,10 @@ def pytorch_faults(package: dict[str, ModuleType]) -> dict[str, list]:
     import torch
 
     run = package["run"]
-    sound_loss, sound_build_model = package["train"].compute_loss, run.build_model
+    sound_loss, sound_build_model = run.compute_loss, run.build_model
 
-    def other_epsilon(model, learning_rate, alignment):
-        optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    def other_epsilon(model, config, steps):
+        optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
         steps = iter(range(1, 10**6))
 
         def outside_of_the_correction(optimizer, *_):
@@ -105,12 +106,12 @@ def pytorch_faults(package: dict[str, ModuleType]) -> dict[str, list]:
         optimizer.register_step_pre_hook(outside_of_the_correction)
         return optimizer
 
-    def other_beta(model, learning_rate, alignment):
-        return torch.optim.Adam(model.parameters(), lr=learning_rate, betas=(0.9, 0.99))
+    def other_beta(model, config, steps):
+        return torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
 
-    def frozen(model, learning_rate, alignment):
+    def frozen(model, config, steps):
         learning = [weight for weight in model.parameters() if weight is not model[2].bias]
-        return torch.optim.Adam(learning, lr=learning_rate)
+        return torch.optim.Adam(learning, lr=config.learning_rate)
 
     def rounding(hidden):
         model = sound_build_model(hidden)
@@ -136,8 +137,8 @@ def tensorflow_faults(package: dict[str, ModuleType]) -> dict[str, list]:
     import tensorflow as tf
 
     run = package["run"]
-    sound_loss = package["train"].compute_loss
-    aligned = importlib.import_module("tensorflow_impl.aligned_adam").AlignedAdam
+    sound_loss = run.compute_loss
+    aligned = importlib.import_module("tensorflow_impl.aligned").AlignedAdam
 
     class FrozenBias(aligned):
         def update_step(self, gradient, variable, learning_rate):
@@ -145,14 +146,14 @@ def tensorflow_faults(package: dict[str, ModuleType]) -> dict[str, list]:
             if self._get_variable_index(variable) != 3:
                 super().update_step(gradient, variable, learning_rate)
 
-    def made(adam, model, learning_rate, **known):
-        optimizer = adam(learning_rate, epsilon=1e-8, **known)
+    def made(adam, model, config, **known):
+        optimizer = adam(config.learning_rate, epsilon=1e-8, **known)
         optimizer.build(model.trainable_variables)
         return optimizer
 
     def with_optimizer(adam, **known):
-        def make_optimizer(model, learning_rate, alignment):
-            return made(adam, model, learning_rate, **known)
+        def make_optimizer(model, config, steps):
+            return made(adam, model, config, **known)
 
         return [mock.patch.object(run, "make_optimizer", make_optimizer)]
 

@@ -3,9 +3,10 @@
 import ast
 import os
 import tomllib
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -19,6 +20,8 @@ from shared.config import (
     ALL_RUNS,
     CHOICES,
     IMPLEMENTATIONS,
+    NEEDS,
+    PRESETS,
     THREAD_VARIABLES,
     TrainConfig,
     UsageError,
@@ -26,7 +29,7 @@ from shared.config import (
     physical_cores,
     prepare_environment,
 )
-from shared.initial_weights import initial_weights
+from shared.initial_weights import initial_weights, learned
 
 # The same examples every time, however slow the machine.
 REPEATABLE = settings(derandomize=True, deadline=None)
@@ -39,21 +42,48 @@ FOLDER_NAMES = st.text(
     st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=20
 ).filter(lambda name: name not in (".", ".."))
 
+FRACTION = st.floats(0, 1, exclude_max=True)
+NOT_A_FRACTION = st.floats(max_value=0, exclude_max=True) | st.floats(1)
+POSITIVE = st.floats(0, exclude_min=True, allow_infinity=False)
+NOT_POSITIVE = st.floats(max_value=0) | st.sampled_from([float("inf"), float("nan")])
+NEGATIVE = st.floats(max_value=0, exclude_max=True) | st.sampled_from([float("inf"), float("nan")])
+
 VALID = {
-    "dataset": st.sampled_from(CHOICES["dataset"]),
+    **{name: st.sampled_from(choices) for name, choices in CHOICES.items()},
     "data_dir": st.lists(FOLDER_NAMES, max_size=3).map(lambda names: Path("/", *names)),
     "offline": st.booleans(),
     "epochs": AT_LEAST_ONE,
     "batch_size": AT_LEAST_ONE,
-    "learning_rate": st.floats(0, exclude_min=True, allow_infinity=False),
-    "hidden": st.tuples(AT_LEAST_ONE, AT_LEAST_ONE),
+    "learning_rate": POSITIVE,
+    "hidden": st.lists(AT_LEAST_ONE, min_size=1, max_size=4).map(tuple),
     "seed": st.integers(0, 2**32 - 1),
     "limit": st.none() | AT_LEAST_ONE,
     "target_accuracy": st.floats(0, 1, exclude_min=True),
-    "alignment": st.sampled_from(CHOICES["alignment"]),
-    "float_type": st.sampled_from(CHOICES["float_type"]),
-    "device": st.sampled_from(CHOICES["device"]),
     "threads": AT_LEAST_ONE,
+    "dropout": FRACTION,
+    "batch_norm": st.booleans(),
+    "momentum": FRACTION,
+    "nesterov": st.booleans(),
+    "weight_decay": st.none() | st.floats(0, allow_infinity=False),
+    "schedule_epochs": AT_LEAST_ONE,
+    "schedule_factor": st.floats(0, 1, exclude_min=True, exclude_max=True),
+    "warmup_steps": st.integers(0, 10**9),
+    "clip_norm": st.none() | POSITIVE,
+    "accumulate": AT_LEAST_ONE,
+    "label_smoothing": FRACTION,
+    "imbalance": st.none() | st.floats(0, 1, exclude_min=True),
+    "validation": FRACTION,
+    "patience": st.none() | AT_LEAST_ONE,
+    "min_delta": st.floats(0, allow_infinity=False),
+    "augment": st.booleans(),
+}
+# What a value of theirs may need beside it.
+BESIDE = {
+    "momentum": {"optimizer": "sgd"},
+    "nesterov": {"optimizer": "sgd", "momentum": 0.9},
+    "schedule": {"validation": 0.1},
+    "patience": {"validation": 0.1},
+    "min_delta": {"validation": 0.1, "patience": 2},
 }
 
 INVALID = {
@@ -61,8 +91,21 @@ INVALID = {
     "batch_size": TOO_FEW,
     "threads": TOO_FEW,
     "limit": TOO_FEW,
-    "learning_rate": st.floats(max_value=0) | st.sampled_from([float("inf"), float("nan")]),
+    "learning_rate": NOT_POSITIVE,
     "hidden": st.tuples(TOO_FEW, AT_LEAST_ONE) | st.tuples(AT_LEAST_ONE, TOO_FEW),
+    "dropout": NOT_A_FRACTION,
+    "momentum": NOT_A_FRACTION,
+    "weight_decay": NEGATIVE,
+    "schedule_epochs": TOO_FEW,
+    "schedule_factor": st.floats(max_value=0) | st.floats(1),
+    "warmup_steps": st.integers(max_value=-1),
+    "clip_norm": NOT_POSITIVE,
+    "accumulate": TOO_FEW,
+    "label_smoothing": NOT_A_FRACTION,
+    "imbalance": st.floats(max_value=0) | st.floats(1, exclude_min=True),
+    "validation": NOT_A_FRACTION,
+    "patience": TOO_FEW,
+    "min_delta": NEGATIVE,
     "target_accuracy": st.floats(max_value=0) | st.floats(1, exclude_min=True),
     "seed": st.integers(max_value=-1) | st.integers(min_value=2**32),
     **{
@@ -71,14 +114,23 @@ INVALID = {
     },
 }
 
-CONFIGS = st.builds(TrainConfig, **VALID)
+
+@st.composite
+def configs(draw):
+    """Any configuration; what lacks something beside it is left at its default."""
+    values = {name: draw(strategy) for name, strategy in VALID.items()}
+    defaults = {item.name: item.default for item in fields(TrainConfig)}
+    for name, is_asked, _, holds in NEEDS:
+        if is_asked(values[name]) and not holds(SimpleNamespace(**values)):
+            values[name] = defaults[name]
+    return TrainConfig(**values)
 
 
 def test_every_field_is_covered_here():
     names = {item.name for item in fields(TrainConfig)}
     assert set(VALID) == names
     # Every folder is a folder and every bool is a bool; all else can be wrong.
-    assert set(INVALID) == names - {"data_dir", "offline"}
+    assert set(INVALID) == names - {"data_dir", "offline", "batch_norm", "nesterov", "augment"}
 
 
 @pytest.mark.parametrize("name", VALID)
@@ -86,7 +138,32 @@ def test_every_field_is_covered_here():
 @settings(REPEATABLE, max_examples=25)
 def test_valid_values_are_taken_as_they_are(name, data):
     value = data.draw(VALID[name])
-    assert getattr(TrainConfig(**{name: value}), name) == value
+    assert getattr(TrainConfig(**BESIDE.get(name, {}) | {name: value}), name) == value
+
+
+@pytest.mark.parametrize(
+    "fields_given",
+    [
+        {"momentum": 0.9},
+        {"momentum": 0.9, "optimizer": "adagrad"},
+        {"nesterov": True, "optimizer": "sgd"},
+        {"nesterov": True, "optimizer": "rmsprop", "momentum": 0.9},
+        {"schedule": "plateau"},
+        {"schedule": "plateau", "validation": 0.1, "warmup_steps": 5},
+        {"patience": 2},
+        {"min_delta": 0.1, "validation": 0.1},
+        {"precision": "bfloat16", "float_type": "float64"},
+        {"pipeline": "per-sample", "float_type": "float64"},
+        {"pipeline": "per-sample", "augment": True},
+    ],
+    ids=str,
+)
+def test_what_needs_something_beside_it_is_refused_without(fields_given):
+    name = next(iter(fields_given))
+    with pytest.raises(UsageError, match=rf"^{flag(name)}.*: expected .*with.*\.$"):
+        TrainConfig(**fields_given)
+    given = {other for _, _, _, holds in NEEDS for other in holds.__code__.co_names}
+    assert given <= {item.name for item in fields(TrainConfig)}
 
 
 @pytest.mark.parametrize("name", INVALID)
@@ -130,7 +207,7 @@ def test_choices_are_listed_in_the_message():
     )
 
 
-@given(config=CONFIGS)
+@given(config=configs())
 @settings(REPEATABLE, max_examples=40)
 def test_flags_round_trip(config):
     assert parse_flags(TrainConfig, "program", config.as_flags()) == config
@@ -155,7 +232,7 @@ def test_flags_hold_from_any_folder(tmp_path, monkeypatch):
     assert again.data_dir == tmp_path / "images"
 
 
-@given(config=CONFIGS)
+@given(config=configs())
 @settings(REPEATABLE, max_examples=25)
 def test_json_has_every_field(config):
     as_json = config.as_json()
@@ -174,7 +251,7 @@ def test_the_environment_names_the_data_folder(variable, expected, monkeypatch):
     assert TrainConfig(data_dir=Path("other")).data_dir == Path("other")
 
 
-@pytest.mark.parametrize("bad", [["--epochs", "five"], ["--hidden", "64"], ["--nope"], ["stray"]])
+@pytest.mark.parametrize("bad", [["--epochs", "five"], ["--hidden", "x"], ["--nope"], ["stray"]])
 def test_what_cannot_be_parsed_is_one_sentence(bad):
     with pytest.raises(UsageError) as caught:
         parse_flags(TrainConfig, "program", bad)
@@ -188,11 +265,31 @@ def test_number_of_parameters():
     assert TrainConfig().parameters() == 109386
 
 
-@given(hidden=st.tuples(st.integers(1, 40), st.integers(1, 40)))
+@given(
+    hidden=st.lists(st.integers(1, 40), min_size=1, max_size=3).map(tuple), batch_norm=st.booleans()
+)
 @settings(REPEATABLE, max_examples=25)
-def test_number_of_parameters_is_that_of_the_weights(hidden):
-    weights = initial_weights(hidden, 0)
-    assert TrainConfig(hidden=hidden).parameters() == sum(array.size for array in weights.values())
+def test_number_of_parameters_is_that_of_the_weights(hidden, batch_norm):
+    weights = initial_weights(hidden, 0, batch_norm=batch_norm)
+    expected = sum(weights[name].size for name in learned(weights))
+    assert TrainConfig(hidden=hidden, batch_norm=batch_norm).parameters() == expected
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_sets_defaults_that_flags_override(name):
+    config = parse_flags(TrainConfig, "program", ["--preset", name])
+    assert config == TrainConfig(preset=name, **PRESETS[name])
+    # Before it or behind, whichever way it is written.
+    for flags in (["--epochs", "9", f"--preset={name}"], ["--preset", name, "--epochs", "9"]):
+        assert parse_flags(TrainConfig, "program", flags) == replace(config, epochs=9)
+
+
+def test_techniques_are_the_flags_that_ask_for_more():
+    assert TrainConfig(epochs=9, hidden=(5,), seed=3, data_dir=Path("x")).techniques() == ""
+    config = TrainConfig(optimizer="sgd", momentum=0.5, augment=True, patience=2, validation=0.1)
+    assert config.techniques() == (
+        "--optimizer sgd --momentum 0.5 --validation 0.1 --patience 2 --augment"
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,12 +321,8 @@ def test_variants_are_the_loops_of_the_folder(name):
     implementation = IMPLEMENTATIONS[name]
     # Read rather than imported, because importing takes the framework.
     tree = ast.parse((ROOT / implementation.package / "run.py").read_text(encoding="utf-8"))
-    (loops,) = (
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and node.targets[0].id == "LOOPS"
-    )
-    assert {key.value for key in loops.keys} == set(implementation.variants)
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert set(implementation.variants) <= texts
 
 
 def test_all_runs():

@@ -7,6 +7,7 @@ prints its answers as JSON, and so does `python -m tests.test_differences tensor
 import ast
 import json
 import math
+import os
 import random
 import re
 import sys
@@ -21,7 +22,17 @@ import numpy as np
 import psutil
 import pytest
 
-from shared.config import ADAM_EPSILON, prepare_environment
+from shared.config import (
+    ADAGRAD_EPSILON,
+    ADAM_EPSILON,
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    RMSPROP_EPSILON,
+    RMSPROP_RHO,
+    WEIGHT_DECAY,
+    TrainConfig,
+    prepare_environment,
+)
 from shared.metrics import epoch_mean
 from tests.commands import ROOT, run_command
 
@@ -37,6 +48,9 @@ IMAGES = RANDOM.normal(size=(ROWS, FEATURES)).astype("float32")
 LABELS = RANDOM.integers(0, KINDS, ROWS)
 KERNEL = RANDOM.normal(size=(FEATURES, KINDS)).astype("float32")
 STEP_SIZE = 0.5
+CLASS_WEIGHTS = (1.0, 2.0, 4.0)
+# Of two weights, or of two batches.
+GRADIENTS = (3.0, 4.0)
 
 # For what depends on chance: enough numbers that the odds of a false alarm are below 1e-9.
 MANY = 1000
@@ -130,7 +144,7 @@ def torch_answers() -> dict[str, object]:
 
     from pytorch_impl.data import make_batches
     from pytorch_impl.model import build_model
-    from pytorch_impl.train import make_optimizer
+    from pytorch_impl.optimizer import make_optimizer
 
     answers: dict[str, object] = {}
     images, labels = torch.from_numpy(IMAGES), torch.from_numpy(LABELS)
@@ -275,7 +289,7 @@ def torch_answers() -> dict[str, object]:
     answers["seeded elsewhere"] = seeded_elsewhere(torch.manual_seed)
 
     layer = make_layer()
-    optimizer = make_optimizer(layer, 0.001, "matched")
+    optimizer = make_optimizer(layer, TrainConfig(), steps=3)
     answers["optimizer state before a step"] = len(optimizer.state)
     late = make_layer()
     functional.cross_entropy(late(images), labels).backward()
@@ -284,6 +298,110 @@ def torch_answers() -> dict[str, object]:
         "unchanged" if torch.equal(late.weight, make_layer().weight) else "changed"
     )
     answers["layer without its input size"] = attempt(lambda: nn.Linear(out_features=KINDS))
+    return answers
+
+
+def torch_technique_answers() -> dict[str, object]:
+    """Ask PyTorch about the training techniques, in this process."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+    from torch.optim import lr_scheduler
+
+    from pytorch_impl.techniques.accumulation import accumulate
+    from pytorch_impl.techniques.precision import use_mixed_precision
+
+    answers: dict[str, object] = {}
+    images, labels = torch.from_numpy(IMAGES), torch.from_numpy(LABELS)
+
+    def make_weight(start=0.0):
+        return torch.tensor([start], dtype=torch.float64, requires_grad=True)
+
+    def one_step(make, gradient, start=0.0, **settings):
+        weight = make_weight(start)
+        weight.grad = torch.full_like(weight, gradient)
+        make([weight], **settings).step()
+        return weight.item()
+
+    layer = nn.BatchNorm1d(FEATURES)
+    layer(images)
+    answers["batch norm: momentum, epsilon"] = [layer.momentum, layer.eps]
+    answers["variance kept"] = layer.running_var.tolist()
+
+    weight = [torch.zeros(1)]
+    defaults = torch.optim.RMSprop(weight).defaults
+    answers["rmsprop: rate, rho, epsilon"] = [defaults[key] for key in ("lr", "alpha", "eps")]
+    settings = {"lr": 1.0, "alpha": 0.99, "eps": 1e-8}
+    answers["rmsprop step"] = one_step(torch.optim.RMSprop, 1e-4, **settings)
+    defaults = torch.optim.Adagrad(weight).defaults
+    names = "lr", "initial_accumulator_value", "eps"
+    answers["adagrad: rate, start, epsilon"] = [defaults[key] for key in names]
+    answers["adagrad step"] = one_step(torch.optim.Adagrad, 0.01, lr=1.0)
+    answers["adagrad step from 0"] = one_step(torch.optim.Adagrad, 1e-4, lr=1.0, eps=1e-8)
+
+    decay = {"start": 1.0, "lr": 0.5, "weight_decay": 0.01}
+    answers["adam with decay"] = one_step(torch.optim.Adam, 0, **decay)
+    answers["adamw with decay"] = one_step(torch.optim.AdamW, 0, **decay)
+
+    weights = make_weight(), make_weight()
+    for weight, gradient in zip(weights, GRADIENTS, strict=True):
+        weight.grad = torch.full_like(weight, gradient)
+    nn.utils.clip_grad_norm_(weights, 1.0)
+    answers["clipped"] = [weight.grad.item() for weight in weights]
+
+    weight = make_weight()
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    scheduler = lr_scheduler.StepLR(optimizer, 1, 0.5)
+    optimizer.register_step_post_hook(lambda *_: scheduler.step())
+    optimizer = accumulate(optimizer, 2)
+    for gradient in (*GRADIENTS, 0.0, 0.0):
+        optimizer.zero_grad()
+        (gradient * weight).backward()
+        optimizer.step()
+    answers["accumulated"] = weight.item()
+    answers["rate after two updates of two batches"] = optimizer.param_groups[0]["lr"]
+
+    weight = make_weight()
+    optimizer = torch.optim.SGD([weight], lr=1.0, momentum=0.9)
+    answers["momentum, the rate dropping"] = []
+    for rate in (1.0, 0.1):
+        optimizer.param_groups[0]["lr"] = rate
+        weight.grad = torch.ones_like(weight)
+        optimizer.step()
+        answers["momentum, the rate dropping"].append(weight.item())
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    lr_scheduler.StepLR(optimizer, 1)
+    answers["scheduled rate"] = optimizer.param_groups[0]["lr"]
+    lr_scheduler.LinearLR(optimizer)
+    answers["rate at the start of a warm-up"] = optimizer.param_groups[0]["lr"] / 0.1
+
+    scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, patience=2)
+    settings = scheduler.threshold, scheduler.threshold_mode, scheduler.eps
+    answers["plateau: threshold, least drop"] = settings
+    optimizer.param_groups[0]["lr"] = 1.0
+    answers["rates on a plateau"] = []
+    for _ in range(5):
+        scheduler.step(1.0)
+        answers["rates on a plateau"].append(optimizer.param_groups[0]["lr"])
+
+    logits = images @ torch.from_numpy(KERNEL)
+    smoothed = functional.cross_entropy(logits, labels, label_smoothing=0.1)
+    answers["smoothed loss"] = smoothed.item()
+    answers["smoothed loss of integers"] = answers["smoothed loss"]
+    weighted = functional.cross_entropy(logits, labels, torch.tensor(CLASS_WEIGHTS))
+    answers["weighted loss"] = weighted.item()
+
+    model = nn.Sequential(nn.Linear(FEATURES, KINDS), nn.ReLU(), nn.Linear(KINDS, KINDS))
+    use_mixed_precision(model, torch.device("cpu"))
+    hidden = model[0](images)
+    answers["mixed here: hidden, logits"] = [
+        str(each.dtype).removeprefix("torch.") for each in (hidden, model(images))
+    ]
+
+    loader = torch.utils.data.DataLoader(ProcessIds(), batch_size=2, num_workers=1)
+    epochs = [{int(number) for batch in loader for number in batch} for _ in range(2)]
+    answers["processes of two epochs"] = len(set.union(*epochs) - {os.getpid()})
+    answers["prefetched batches of a worker"] = loader.prefetch_factor
     return answers
 
 
@@ -511,7 +629,139 @@ def tensorflow_answers() -> dict[str, object]:
     return answers
 
 
+def tensorflow_technique_answers() -> dict[str, object]:
+    """Ask TensorFlow and Keras about the training techniques, in this process."""
+    import keras
+    import tensorflow as tf
+    from keras import layers, losses, optimizers
+    from keras.optimizers import schedules
+
+    from tensorflow_impl.aligned import AlignedBatchNormalization
+    from tensorflow_impl.techniques.precision import use_mixed_precision
+
+    answers: dict[str, object] = {}
+    images, labels = tf.constant(IMAGES), tf.constant(LABELS)
+
+    def make_weight(start=0.0):
+        return keras.Variable([start], dtype="float64")
+
+    def one_step(optimizer, gradient, start=0.0):
+        weight = make_weight(start)
+        optimizer.apply([tf.constant([gradient], "float64")], [weight])
+        return float(weight.numpy()[0])
+
+    layer = layers.BatchNormalization()
+    layer(images, training=True)
+    answers["batch norm: momentum, epsilon"] = [layer.momentum, layer.epsilon]
+    answers["variance kept"] = layer.moving_variance.numpy().tolist()
+    layer = AlignedBatchNormalization(momentum=BATCH_NORM_MOMENTUM)
+    layer(images, training=True)
+    answers["variance kept here"] = layer.moving_variance.numpy().tolist()
+
+    rmsprop, adagrad = optimizers.RMSprop(), optimizers.Adagrad()
+    defaults = [float(rmsprop.learning_rate), rmsprop.rho, rmsprop.epsilon]
+    answers["rmsprop: rate, rho, epsilon"] = defaults
+    answers["rmsprop step"] = one_step(optimizers.RMSprop(1.0, rho=0.99, epsilon=1e-8), 1e-4)
+    start = adagrad.initial_accumulator_value
+    defaults = [float(adagrad.learning_rate), start, adagrad.epsilon]
+    answers["adagrad: rate, start, epsilon"] = defaults
+    answers["adagrad step"] = one_step(optimizers.Adagrad(1.0), 0.01)
+    from_zero = optimizers.Adagrad(1.0, initial_accumulator_value=0.0, epsilon=1e-8)
+    answers["adagrad step from 0"] = one_step(from_zero, 1e-4)
+
+    answers["adam with decay"] = one_step(optimizers.Adam(0.5, weight_decay=0.01), 0, 1.0)
+    answers["adamw with decay"] = one_step(optimizers.AdamW(0.5, weight_decay=0.01), 0, 1.0)
+    optimizer = optimizers.Adam(0.5)
+    optimizer.weight_decay = np.float64(0.01)
+    answers["adam with NumPy's decay"] = one_step(optimizer, 0, 1.0)
+
+    for name in ("global_clipnorm", "clipnorm"):
+        weights = [make_weight(), make_weight()]
+        gradients = [tf.constant([gradient], "float64") for gradient in GRADIENTS]
+        optimizers.SGD(1.0, **{name: 1.0}).apply(gradients, weights)
+        answers[f"clipped by {name}"] = [-float(weight.numpy()[0]) for weight in weights]
+
+    weight, halving = make_weight(), schedules.ExponentialDecay(1.0, 1, 0.5)
+    optimizer = optimizers.SGD(1.0, gradient_accumulation_steps=2)
+    for gradient in GRADIENTS:
+        optimizer.apply([tf.constant([gradient], "float64")], [weight])
+    answers["accumulated"] = float(weight.numpy()[0])
+    optimizer = optimizers.SGD(halving, gradient_accumulation_steps=2)
+    for _ in range(4):
+        optimizer.apply([tf.zeros(1, "float64")], [weight])
+    answers["updates of four batches"] = int(optimizer.iterations)
+    answers["rate after two updates of two batches"] = float(optimizer.learning_rate)
+
+    weight, optimizer = make_weight(), optimizers.SGD(1.0, momentum=0.9)
+    answers["momentum, the rate dropping"] = []
+    for rate in (1.0, 0.1):
+        optimizer.learning_rate = rate
+        optimizer.apply([tf.ones(1, "float64")], [weight])
+        answers["momentum, the rate dropping"].append(float(weight.numpy()[0]))
+    keras.config.set_floatx("float64")
+    answers["scheduled rate"] = float(schedules.ExponentialDecay(0.1, 1, 0.1)(0))
+    keras.config.set_floatx("float32")
+    warmup = schedules.CosineDecay(0.0, 10, warmup_target=1.0, warmup_steps=4)
+    answers["rate at the start of a warm-up"] = float(warmup(0))
+
+    callback = keras.callbacks.ReduceLROnPlateau("loss", patience=2)
+    answers["plateau: min_delta"] = callback.min_delta
+    model = keras.Sequential([keras.Input((FEATURES,)), layers.Dense(KINDS)])
+    model.compile(optimizers.SGD(1.0))
+    callback.set_model(model)
+    callback.on_train_begin()
+    answers["rates on a plateau"] = []
+    for epoch in range(5):
+        callback.on_epoch_end(epoch, {"loss": 1.0})
+        answers["rates on a plateau"].append(float(model.optimizer.learning_rate))
+
+    logits, one_hot = images @ KERNEL, tf.one_hot(labels, KINDS)
+    smoothing = {"from_logits": True, "label_smoothing": 0.1}
+    answers["smoothed loss"] = float(losses.CategoricalCrossentropy(**smoothing)(one_hot, logits))
+    answers["smoothed loss of integers"] = attempt(
+        lambda: losses.SparseCategoricalCrossentropy(**smoothing)
+    )
+
+    class Types(losses.Loss):
+        def call(self, labels, logits):
+            answers["type of labels in a loss object"] = labels.dtype.name
+            return logits
+
+    Types()(labels, logits)
+    cross_entropy = losses.SparseCategoricalCrossentropy(from_logits=True)
+    weights = tf.gather(tf.constant(CLASS_WEIGHTS), labels)
+    answers["weighted loss"] = float(cross_entropy(labels, logits, sample_weight=weights))
+    model.compile(optimizers.SGD(0.0), cross_entropy)
+    model.layers[0].kernel.assign(KERNEL)
+    by_class = dict(enumerate(CLASS_WEIGHTS))
+    history = model.fit(images, labels, ROWS, class_weight=by_class, verbose=0).history
+    answers["weighted loss by fit"] = history["loss"][0]
+
+    hidden = layers.Dense(KINDS, "relu")
+    model = keras.Sequential([keras.Input((FEATURES,)), hidden, layers.Dense(KINDS)])
+    use_mixed_precision(model, None)
+    answers["mixed here: hidden, logits"] = [
+        each.dtype.name for each in (hidden(images), model(images))
+    ]
+
+    numbers = tf.data.Dataset.range(ROWS)
+    answers["body runs in a map"] = count_runs(
+        lambda body: numbers.map(lambda number: body() or number, num_parallel_calls=2), list
+    )
+    return answers
+
+
 # What both are asked with.
+
+
+class ProcessIds:
+    """A dataset whose rows say which process read them."""
+
+    def __len__(self) -> int:
+        return ROWS
+
+    def __getitem__(self, row: int) -> int:
+        return os.getpid()
 
 
 def describe_start(kernel: np.ndarray, bias: np.ndarray) -> dict[str, float]:
@@ -749,12 +999,110 @@ def test_validation_split_takes_the_tail(keras_says):
     assert keras_says["validation loss"] == 72.5
 
 
-def test_adamw_decay_by_default(torch_says, keras_says):
-    """A step without a gradient shrinks a weight by the learning rate times the decay."""
-    assert torch_says["adamw decay"] == 0.01
+def test_batch_normalization(torch_says, keras_says):
+    """What of the start, variance 1, and of ten rows' variance each keeps after one batch."""
+    assert torch_says["batch norm: momentum, epsilon"] == [0.1, BATCH_NORM_EPSILON]
+    assert keras_says["batch norm: momentum, epsilon"] == [0.99, 1e-3]
+    unbiased = 0.9 + 0.1 * IMAGES.var(axis=0, ddof=1)
+    np.testing.assert_allclose(torch_says["variance kept"], unbiased, rtol=1e-6)
+    np.testing.assert_allclose(keras_says["variance kept here"], unbiased, rtol=1e-6)
+    biased = 0.99 + 0.01 * IMAGES.var(axis=0)
+    np.testing.assert_allclose(keras_says["variance kept"], biased, rtol=1e-6)
+
+
+def test_rmsprop(torch_says, keras_says):
+    """One step from a gradient of 1e-4 with rho 0.99 and epsilon 1e-8 against both formulas."""
+    assert torch_says["rmsprop: rate, rho, epsilon"] == [0.01, RMSPROP_RHO, RMSPROP_EPSILON]
+    assert keras_says["rmsprop: rate, rho, epsilon"] == [float(np.float32(0.001)), 0.9, 1e-7]
+    after, before = 1e-4 / (1e-5 + 1e-8), 1e-4 / math.sqrt(1e-10 + 1e-8)
+    assert torch_says["rmsprop step"] == pytest.approx(-after, rel=1e-9)
+    assert keras_says["rmsprop step"] == pytest.approx(-before, rel=1e-6)
+    assert after / before > 10
+
+
+def test_adagrad(torch_says, keras_says):
+    """One step from a gradient of 0.01 by default; one of 1e-4 with epsilon 1e-8, from a sum 0."""
+    assert torch_says["adagrad: rate, start, epsilon"] == [0.01, 0, ADAGRAD_EPSILON]
+    assert keras_says["adagrad: rate, start, epsilon"] == [float(np.float32(0.001)), 0.1, 1e-7]
+    assert torch_says["adagrad step"] == pytest.approx(-1)
+    assert keras_says["adagrad step"] == pytest.approx(-0.01 / math.sqrt(0.1001), rel=1e-5)
+    assert torch_says["adagrad step from 0"] == pytest.approx(-1e-4 / (1e-4 + 1e-8), rel=1e-9)
+    assert keras_says["adagrad step from 0"] == pytest.approx(-math.sqrt(0.5), rel=1e-6)
+
+
+def test_weight_decay(torch_says, keras_says):
+    """A step of size 0.5 with decay 0.01 and no gradient, from a weight of 1."""
+    assert torch_says["adamw decay"] == WEIGHT_DECAY == 0.01
     assert keras_says["adamw decay"] == 0.004
     assert 1 - torch_says["adamw step"] == pytest.approx(1e-5, rel=1e-6)
     assert 1 - keras_says["adamw step"] == pytest.approx(4e-6, rel=1e-6)
+    # Coupled, the decay is a gradient, whose size Adam divides away.
+    assert torch_says["adam with decay"] == pytest.approx(0.5, rel=1e-5)
+    assert torch_says["adamw with decay"] == pytest.approx(0.995, rel=1e-15)
+    assert keras_says["adam with decay"] == keras_says["adamw with decay"]
+    rounded = 1 - 0.5 * float(np.float32(0.01))
+    assert keras_says["adam with decay"] == pytest.approx(rounded, rel=1e-15)
+    assert keras_says["adam with NumPy's decay"] == pytest.approx(0.995, rel=1e-15)
+    assert rounded != pytest.approx(0.995, rel=1e-11)
+
+
+def test_clipping(torch_says, keras_says):
+    """Gradients of 3 and 4, of two weights, clipped to a norm of 1."""
+    torch_norm = math.hypot(*torch_says["clipped"])
+    assert torch_norm == pytest.approx(5 / (5 + 1e-6), rel=1e-12)
+    assert keras_says["clipped by global_clipnorm"] == pytest.approx([0.6, 0.8], rel=1e-12)
+    assert keras_says["clipped by clipnorm"] == [1, 1]
+
+
+def test_gradient_accumulation(torch_says, keras_says):
+    """Two batches for an update; a schedule that halves the rate whenever it counts."""
+    for answers in (torch_says, keras_says):
+        assert answers["accumulated"] == -np.mean(GRADIENTS)
+    assert keras_says["updates of four batches"] == 2
+    assert torch_says["rate after two updates of two batches"] == 0.5**2
+    assert keras_says["rate after two updates of two batches"] == 0.5**4
+
+
+def test_schedules(torch_says, keras_says):
+    """Two steps from gradients of 1 at rates of 1 and 0.1; the rate 0.1; the first of a warm-up."""
+    name = "momentum, the rate dropping"
+    assert torch_says[name] == pytest.approx([-1, -1 - 0.1 * 1.9])
+    assert keras_says[name] == pytest.approx([-1, -1 - (0.9 + 0.1)])
+    assert torch_says["scheduled rate"] == 0.1
+    assert keras_says["scheduled rate"] == float(np.float32(0.1))
+    assert torch_says["rate at the start of a warm-up"] == pytest.approx(1 / 3)
+    assert keras_says["rate at the start of a warm-up"] == 0
+
+
+def test_reducing_on_a_plateau(torch_says, keras_says):
+    """Rates after five epochs without any change, with a patience of 2."""
+    assert torch_says["rates on a plateau"] == pytest.approx([1, 1, 1, 0.1, 0.1])
+    assert keras_says["rates on a plateau"] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+    assert torch_says["plateau: threshold, least drop"] == [1e-4, "rel", 1e-8]
+    assert keras_says["plateau: min_delta"] == 1e-4
+
+
+def test_label_smoothing(torch_says, keras_says):
+    assert torch_says["smoothed loss"] == pytest.approx(keras_says["smoothed loss"], rel=1e-6)
+    assert torch_says["smoothed loss of integers"] == torch_says["smoothed loss"]
+    assert keras_says["smoothed loss of integers"] == "raises TypeError"
+    assert keras_says["type of labels in a loss object"] == "float32"
+
+
+def test_class_weights(torch_says, keras_says):
+    """The mean is over the weights in PyTorch and over the rows in Keras."""
+    ratio = np.array(CLASS_WEIGHTS)[LABELS].mean()
+    weighted = keras_says["weighted loss"]
+    assert weighted / torch_says["weighted loss"] == pytest.approx(ratio, rel=1e-5)
+    assert keras_says["weighted loss by fit"] == pytest.approx(weighted, rel=1e-6)
+    assert ratio > 2
+
+
+def test_one_image_at_a_time(torch_says, keras_says):
+    """Workers are processes, started anew in each epoch; a map is traced once."""
+    assert torch_says["processes of two epochs"] == 2
+    assert torch_says["prefetched batches of a worker"] == 2
+    assert keras_says["body runs in a map"] == 1
 
 
 def test_dropout_streams(torch_says, keras_says):
@@ -775,6 +1123,8 @@ def test_mixed_precision(torch_says, keras_says):
     assert torch_says[name] == ["float32", "bfloat16", "float32"]
     assert keras_says[name] == ["float32", "bfloat16", "bfloat16"]
     assert keras_says["optimizer of mixed_float16"] == "LossScaleOptimizer"
+    for answers in (torch_says, keras_says):
+        assert answers["mixed here: hidden, logits"] == ["bfloat16", "float32"]
 
 
 def test_what_is_saved(torch_says, keras_says):
@@ -787,4 +1137,9 @@ def test_what_is_saved(torch_says, keras_says):
 
 if __name__ == "__main__":
     prepare_environment(threads=1)
-    print(json.dumps({"torch": torch_answers, "tensorflow": tensorflow_answers}[sys.argv[1]]()))
+    ask_about = {
+        "torch": (torch_answers, torch_technique_answers),
+        "tensorflow": (tensorflow_answers, tensorflow_technique_answers),
+    }
+    answers, techniques = (about() for about in ask_about[sys.argv[1]])
+    print(json.dumps(answers | techniques))

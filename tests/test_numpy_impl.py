@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numpy_impl.adam import Adam
 from numpy_impl.data import make_batches
 from numpy_impl.device import choose_device
 from numpy_impl.evaluate import evaluate, predict
 from numpy_impl.loss import compute_loss, count_correct, loss_gradient
 from numpy_impl.model import Dense, ReLU, Sequential, build_model, get_weights, set_weights
-from numpy_impl.train import make_optimizer, train, train_epoch, train_step
+from numpy_impl.optimizer import make_optimizer
+from numpy_impl.optimizers import Adam
+from numpy_impl.train import train, train_epoch, train_step
 from shared.clock import Clock
 from shared.config import CLASSES, IMAGE_SIZE, TrainConfig, UsageError
 from shared.initial_weights import initial_weights
@@ -186,7 +187,7 @@ def test_epsilon_hat_that_makes_both_forms_equal(same):
 def test_a_step_stays_in_its_float_type(float_type):
     model = make_model(float_type)
     images, labels = make_data(6, float_type)
-    optimizer = make_optimizer(model, 0.01, "matched")
+    optimizer = make_optimizer(model, TrainConfig(learning_rate=0.01), 1)
     before = get_weights(model)
     loss, _ = train_step(model, optimizer, images, labels)
     logits = model(images)
@@ -201,7 +202,7 @@ def test_a_step_returns_what_was_before_the_update():
     model = make_model()
     images, labels = make_data(16)
     logits = predict(model, images)
-    optimizer = make_optimizer(model, 0.01, "matched")
+    optimizer = make_optimizer(model, TrainConfig(learning_rate=0.01), 1)
     loss, correct = train_step(model, optimizer, images, labels)
     assert loss == compute_loss(logits, labels)
     assert correct == count_correct(logits, labels)
@@ -237,7 +238,7 @@ def test_the_last_partial_batch_counts_by_its_size():
     data = make_data(9)
     # So slow that the loss of the whole set is the same before and after the epoch.
     config = TrainConfig(dataset="digits", epochs=1, batch_size=8, learning_rate=1e-13)
-    optimizer = make_optimizer(model, config.learning_rate, config.alignment)
+    optimizer = make_optimizer(model, config, 1)
     losses = []
 
     def step(*arguments):
@@ -261,7 +262,7 @@ def test_training_learns_what_can_be_learned(float_type):
     model = make_model(float_type)
     images, labels = make_data(700, float_type)
     config = TrainConfig(dataset="digits", epochs=4, batch_size=16, learning_rate=0.003)
-    optimizer = make_optimizer(model, config.learning_rate, config.alignment)
+    optimizer = make_optimizer(model, config, 1)
     loss_before, accuracy_before = evaluate(model, images[500:], labels[500:])
     train_set, test_set = (images[:500], labels[:500]), (images[500:], labels[500:])
     epochs = list(train(model, optimizer, train_set, test_set, config, Clock()))
@@ -279,9 +280,12 @@ def test_only_the_cpu(name):
         choose_device(name, "float32")
 
 
-# NumPy compiles nothing.
+# NumPy compiles nothing, and has neither a format of its own nor a profiler.
+NOT_HERE = ("compiled.py", "export.py", "profile.py", "summary.py")
 TWIN_FILES = sorted(
-    path.name for path in (ROOT / "pytorch_impl").glob("[!_]*.py") if path.name != "compiled.py"
+    str(path.relative_to(ROOT / "pytorch_impl"))
+    for path in (ROOT / "pytorch_impl").rglob("[!_]*.py")
+    if path.name not in NOT_HERE
 )
 
 

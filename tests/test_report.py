@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from shared import outputs, plotting, report
 from shared.clock import PHASES
-from shared.config import TrainConfig, UsageError
+from shared.config import CHOICES, TrainConfig, UsageError
 from shared.datasets import Dataset
 from shared.outputs import claim_output_dir, current_command
 from shared.results import (
@@ -203,11 +203,16 @@ def make_verification(passed: bool) -> Verification:
 )
 def test_the_summary_tells_what_was_verified(passed, verdict, dataset):
     verification = make_verification(passed)
-    first, second = report.describe_verification(verification, "matched")
+    first, second = report.describe_verification(verification, {"alignment": "matched"})
     assert first.startswith(verdict)
     assert "(20 steps, 1.2 s)." in first
     assert "only Adam's epsilon" in first
-    assert report.describe_verification(verification, "exact")[0].endswith("(20 steps, 1.2 s).")
+    assert report.describe_verification(verification, {"alignment": "exact"})[0].endswith(
+        "(20 steps, 1.2 s)."
+    )
+    config = TrainConfig(alignment="exact", dropout=0.2, precision="bfloat16").as_json()
+    without = report.describe_verification(verification, config)[0]
+    assert without.endswith(" Not verified is --dropout, --precision: it has no equal.")
     assert second == "  pytorch/eager says this"
     result = make_result(dataset, make_run("pytorch/eager"), verification=verification)
     lines = report.markdown(result, {}).splitlines()
@@ -296,6 +301,12 @@ def test_description_of_the_job(dataset):
         "Network 784-32-16-10, Adam 0.001, batches of 64, epochs: 5, seed 4, float32, threads: 2."
     )
     assert report.describe_job(config, dataset, "Beware.") == f"NOTICE: Beware.\n{text}"
+    config = TrainConfig(dataset="digits", optimizer="sgd", learning_rate=0.1)
+    assert ", SGD 0.1, " in report.describe_job(config, dataset, None)
+
+
+def test_every_optimizer_has_a_title():
+    assert set(report.OPTIMIZER_TITLES) == set(CHOICES["optimizer"])
 
 
 def save_predictions(dataset: Dataset, run: RunResult, folder: Path, wrong: int) -> None:

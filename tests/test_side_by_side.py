@@ -52,16 +52,51 @@ def test_every_line_of_the_code_is_shown_once_and_in_order(chapters):
                 own = [row[side] for row in step.rows if row.get(side) is not None]
                 assert own == sorted(own)
             shown[f"{side}_impl/{chapter.file}"] = chapter
-    packages = [path for side in SIDES for path in (ROOT / f"{side}_impl").glob("*.py")]
-    expected = {f"{path.parent.name}/{path.name}" for path in packages} - {
-        f"{side}_impl/__init__.py" for side in SIDES
+    paths = [path for side in SIDES for path in (ROOT / f"{side}_impl").rglob("*.py")]
+    assert set(shown) == {
+        path.relative_to(ROOT).as_posix() for path in paths if path.name != "__init__.py"
     }
-    assert set(shown) == expected
+
+
+def test_techniques_are_a_part_of_their_own(chapters):
+    parts = {chapter.file: chapter.part for chapter in chapters}
+    assert [part for part in parts.values() if part] == PARTS
+    files = list(parts)
+    begin, end = (next(k for k in range(len(files)) if parts[files[k]] == p) for p in PARTS[1:])
+    assert all(file.startswith("techniques/") == (begin <= k < end) for k, file in enumerate(files))
+
+
+PARTS = ["Step by step", "Techniques", "The rest"]
+
+
+def test_the_steps_come_in_their_order(chapters):
+    titles = [chapter.title for chapter in chapters]
+    numbered = [title for title in titles if title.startswith("Step ")]
+    assert numbered == titles[: len(numbered)]
+    assert [int(title.split()[1].strip(":")) for title in numbered] == list(range(1, 9))
+
+
+def test_counterparts_are_names_of_the_code(chapters):
+    """No name that a side's code no longer has."""
+    code = {
+        side: "\n".join("\n".join(chapter.lines.get(side, ())) for chapter in chapters)
+        for side in SIDES
+    }
+    notes = twins.read_notes()
+    stale = [
+        f"{name} in {side}"
+        for group in notes["counterparts"] + notes["own_names"]
+        for side, name in zip(SIDES, group, strict=False)
+        if not re.search(rf"(?<![\w.]){re.escape(name)}\b", code[side])
+    ]
+    assert not stale
 
 
 def test_every_tensorflow_name_is_explained_somewhere(chapters):
     """Each dotted name of TensorFlow stands in a line with a note, or has a counterpart."""
-    names = re.compile(r"\b(?:tf|keras|layers|ops)\.\w+(?:\.\w+)*")
+    names = re.compile(
+        r"\b(?:tf|keras|layers|ops|optimizers|schedules)\.\w+(?:\.\w+)*",
+    )
     known = {group[1] for group in twins.read_notes()["counterparts"]} | {
         "tf.data",
         "tf.__version__",
@@ -120,6 +155,26 @@ CHANGED_NOTES = {
         '["date.py"',
         "nothing is said about the files: data.py;",
     ),
+    "no chapter for a technique": (
+        '["techniques/loss.py"',
+        '["technique/loss.py"',
+        "nothing is said about the files: techniques/loss.py;",
+    ),
+    "a side misspelt": (
+        "tensorflow.'optimizer.apply('",
+        "tensorfolw.'optimizer.apply('",
+        "there are no such keys for train_step in train.py: tensorfolw;",
+    ),
+    "nothing on the side that has nothing": (
+        'instead = "What `nn.BatchNorm1d` does by itself."',
+        "",
+        "nothing is said about the keys for AlignedBatchNormalization in aligned.py: instead;",
+    ),
+    "something on a side that has nothing missing": (
+        '["train.py".train_step]\n',
+        '["train.py".train_step]\ninstead = "Nothing."\n',
+        "there are no such keys for train_step in train.py: instead;",
+    ),
     "a note that fits no line": ("'optimizer.apply('", "'optimizer.apply_('", "is in 0"),
     "a note that fits two lines": ("'optimizer.apply('", "'model'", "is in 4"),
 }
@@ -138,11 +193,11 @@ def test_notes_that_do_not_fit_the_code_are_refused(old, new, complaint, tmp_pat
 
 
 def test_a_definition_that_is_gone_is_refused(tmp_path, monkeypatch):
-    notes = twins.NOTES.read_text() + '\n["adam.py".gone]\nsentence = "It was here."\n'
+    notes = twins.NOTES.read_text() + '\n["optimizers.py".gone]\nsentence = "It was here."\n'
     tomllib.loads(notes)
     (tmp_path / "notes.toml").write_text(notes)
     monkeypatch.setattr(twins, "NOTES", tmp_path / "notes.toml")
-    with pytest.raises(UsageError, match=re.escape("no such definitions in adam.py: gone")):
+    with pytest.raises(UsageError, match=re.escape("no such definitions in optimizers.py: gone")):
         read_chapters()
 
 
@@ -209,7 +264,7 @@ def test_terminal_prints_the_sides_asked_for(tmp_path):
     assert done.returncode == 0, done.stderr
     (step,) = (line for line in done.stdout.splitlines() if "zero_grad()  # 1." in line)
     assert "with tf.GradientTape() as tape:" in step
-    assert step.split()[:2] == ["1", "≠"]
+    assert step.split()[:2] == ["2", "≠"]
     assert "One step of learning, in five numbered lines" in done.stdout
     assert "loss_gradient:" not in done.stdout
     with_numpy = run_command(*COMMAND, "--terminal", "--numpy", cwd=tmp_path)

@@ -12,6 +12,8 @@ def make_pipeline(
 ) -> Callable[..., Batches]:
     """A function like `make_batches` that prepares each image anew, every time it is used.
 
+    It needs the order alone: of the images and labels handed in, prepared already, it takes none.
+
     Args:
         pixels: [n, 784] uint8.
         labels: [n] int64.

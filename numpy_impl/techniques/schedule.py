@@ -19,6 +19,7 @@ def follow_schedule(optimizer: Optimizer, config: TrainConfig, steps: int) -> No
             Loshchilov and Hutter, "SGDR" (2017), equation 5, without restarts.
         steps: batches in an epoch.
     """
+    # Both in updates, of which each takes so many batches.
     drop_after = config.schedule_epochs * steps // config.accumulate
     total = config.epochs * steps // config.accumulate
     warmup = config.warmup_steps

@@ -7,6 +7,7 @@ class Accumulating(torch.optim.Optimizer):
     """An optimizer around another one that updates the weights once in so many steps."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, batches: int) -> None:
+        # Not of its own but the other's, so that schedules and checkpoints find what they look for.
         self.optimizer, self.batches, self.done = optimizer, batches, 0
         self.param_groups, self.state = optimizer.param_groups, optimizer.state
 
@@ -19,6 +20,7 @@ class Accumulating(torch.optim.Optimizer):
         """Update the weights, if these were enough batches."""
         self.done += 1
         if self.done % self.batches == 0:
+            # `backward` has added them up.
             for group in self.param_groups:
                 for parameter in group["params"]:
                     parameter.grad /= self.batches

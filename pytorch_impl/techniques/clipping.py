@@ -13,6 +13,7 @@ def clip_gradients(optimizer: torch.optim.Optimizer, norm: float | None) -> None
     def clip(optimizer: torch.optim.Optimizer, *_: object) -> None:
         parameters = [each for group in optimizer.param_groups for each in group["params"]]
         gradients = [parameter.grad for parameter in parameters]
+        # Not `clip_grad_norm_`, which makes the norm larger by 1e-6.
         scale = (norm / nn.utils.get_total_norm(gradients)).clamp(max=1)  # DIFF-32
         for gradient in gradients:
             gradient.mul_(scale)

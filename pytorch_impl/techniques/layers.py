@@ -21,6 +21,7 @@ def build_network(
         alignment: whose momentum and epsilon batch normalization has, and which variance it keeps.
     """
     stack = []
+    # PyTorch's own values are the reference: under every alignment it is Keras's that change.
     for fan_in, fan_out in pairwise((IMAGE_SIZE, *hidden)):
         # Normalizing would take a bias away again.
         stack.append(nn.Linear(fan_in, fan_out, bias=not batch_norm))

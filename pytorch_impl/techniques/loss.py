@@ -30,6 +30,7 @@ def make_loss(
         losses = functional.cross_entropy(
             logits, targets, label_smoothing=label_smoothing, reduction="none"
         )  # DIFF-36
+        # Not `weight=`, which makes the mean one over the weights instead of the images.
         if weights is not None:
             losses = losses * weights.to(losses.dtype)[labels]  # DIFF-37
         return losses.mean()

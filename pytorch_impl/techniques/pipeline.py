@@ -10,6 +10,7 @@ from torchvision import transforms
 
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 
+# Processes that prepare images while the model works on others.
 WORKERS = 2
 
 
@@ -34,6 +35,8 @@ def make_pipeline(
     pixels: np.ndarray, labels: np.ndarray, mean: float, deviation: float, device: torch.device
 ) -> Callable[..., Batches]:
     """A function like `make_batches` that prepares each image anew, every time it is used.
+
+    It needs the order alone: of the images and labels handed in, prepared already, it takes none.
 
     Args:
         pixels: [n, 784] uint8.

@@ -11,6 +11,9 @@ def use_mixed_precision(model: nn.Sequential, device: torch.device) -> None:
     loss needs no scaling.
     """
     *body, head = model
+    # Most programs put the block `with torch.autocast(...)` around forward pass and loss; in the
+    # layers it leaves `train_step` as it is.
     for layer in body:
         layer.forward = torch.autocast(device.type, torch.bfloat16)(layer.forward)  # DIFF-38
+    # A layer outside of it wants inputs of its weights' dtype.
     head.register_forward_pre_hook(lambda layer, inputs: inputs[0].float())

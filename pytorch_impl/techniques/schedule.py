@@ -19,6 +19,7 @@ def follow_schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, steps
             Loshchilov and Hutter, "SGDR" (2017), equation 5, without restarts.
         steps: batches in an epoch.
     """
+    # Both in updates, of which each takes so many batches.
     drop_after = config.schedule_epochs * steps // config.accumulate
     total = config.epochs * steps // config.accumulate
     schedulers = []
@@ -46,10 +47,11 @@ def reduce_on_plateau(
     scheduler = lr_scheduler.ReduceLROnPlateau(
         optimizer,
         factor=config.schedule_factor,
-        # Both count the epochs without a lower loss, but act on different ones.
+        # How many epochs may pass without a lower loss; the next one is too many.
         patience=config.schedule_epochs - 1,  # DIFF-35
         threshold=config.min_delta,
         threshold_mode="abs",
+        eps=0.0,
     )
     for epoch in epochs:
         scheduler.step(epoch.validation_loss)

@@ -1,5 +1,7 @@
 """Networks of any depth, with dropout and batch normalization."""
 
+from functools import partial
+
 import keras
 from keras import layers
 
@@ -27,19 +29,19 @@ def build_network(
             Szegedy, "Batch Normalization" (2015), Algorithm 1.
         alignment: whose momentum and epsilon batch normalization has, and which variance it keeps.
     """
-    normalization = {
-        "defaults": layers.BatchNormalization,
-        "matched": layers.BatchNormalization,
-        "exact": AlignedBatchNormalization,
-    }[alignment]
     # How much of the running statistics is kept, where PyTorch says how much is replaced.
     matched = {"momentum": BATCH_NORM_MOMENTUM, "epsilon": BATCH_NORM_EPSILON}  # DIFF-28
+    normalization = {
+        "defaults": layers.BatchNormalization,
+        "matched": partial(layers.BatchNormalization, **matched),
+        "exact": partial(AlignedBatchNormalization, **matched),
+    }[alignment]
     stack = [keras.Input((IMAGE_SIZE,))]
     for units in hidden:
         # Normalizing would take a bias away again.
         stack.append(layers.Dense(units, use_bias=not batch_norm))
         if batch_norm:
-            stack.append(normalization(**({} if alignment == "defaults" else matched)))
+            stack.append(normalization())
         stack.append(layers.ReLU())
         if dropout:
             stack.append(layers.Dropout(dropout))  # DIFF-17

@@ -28,6 +28,7 @@ def make_loss(
     """
 
     def compute_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        # Keras smooths one-hot labels only.
         if one_hot or label_smoothing:
             targets = tf.one_hot(labels, CLASSES, dtype=logits.dtype)
             losses = keras.losses.categorical_crossentropy(
@@ -37,7 +38,7 @@ def make_loss(
             cross_entropy = keras.losses.sparse_categorical_crossentropy
             losses = cross_entropy(labels, logits, from_logits=True)
         if class_weights is not None:
-            losses *= tf.gather(tf.constant(class_weights, losses.dtype), labels)  # DIFF-37
+            losses = losses * tf.gather(tf.constant(class_weights, losses.dtype), labels)  # DIFF-37
         return tf.reduce_mean(losses)
 
     return compute_loss

@@ -39,12 +39,14 @@ def follow_schedule(optimizer: keras.optimizers.Optimizer, config: TrainConfig, 
             Loshchilov and Hutter, "SGDR" (2017), equation 5, without restarts.
         steps: batches in an epoch.
     """
+    # Both in updates, of which each takes so many batches.
     drop_after = config.schedule_epochs * steps // config.accumulate
     total = config.epochs * steps // config.accumulate
     # Keras would round a number of Python's to float32, whatever the type of the weights.
-    rate, schedule = np.dtype(config.float_type).type(config.learning_rate), None
+    exact = np.dtype(config.float_type).type
+    rate, factor = exact(config.learning_rate), exact(config.schedule_factor)
+    schedule = None
     if config.schedule == "step":
-        factor = config.schedule_factor
         schedule = schedules.ExponentialDecay(rate, drop_after, factor, staircase=True)
     if config.schedule == "cosine":
         schedule = schedules.CosineDecay(rate, total)
@@ -64,7 +66,7 @@ def reduce_on_plateau(
     scheduler = keras.callbacks.ReduceLROnPlateau(
         "validation_loss",
         factor=config.schedule_factor,
-        # Both count the epochs without a lower loss, but act on different ones.
+        # How many epochs without a lower loss are too many.
         patience=config.schedule_epochs,  # DIFF-35
         min_delta=config.min_delta,
         mode="min",
