@@ -2,21 +2,22 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.using import evaluate_weights
+    from shared.commands import run_command
 
-    raise SystemExit(evaluate_weights("numpy"))
+    raise SystemExit(run_command("numpy", "evaluate"))
 
 import numpy as np
 
 from shared.config import DeviceName
 from shared.evaluating import Evaluated
 from shared.initial_weights import Weights
-from shared.weights_file import float_type, hidden_units
+from shared.weights_file import float_type, has_batch_norm, hidden_units
 
 from .data import make_batches, to_tensors
 from .device import choose_device, describe_device
 from .loss import compute_loss, count_correct
-from .model import Sequential, build_model, set_weights
+from .model import Sequential, set_weights
+from .techniques.layers import build_network
 
 
 def predict(model: Sequential, images: np.ndarray) -> np.ndarray:
@@ -46,7 +47,9 @@ def restore(weights: Weights, device_name: DeviceName) -> tuple[str, Sequential]
         UsageError: the device is not there.
     """
     device = choose_device(device_name, float_type(weights))
-    model = build_model(hidden_units(weights))
+    # Dropout has no weights, and nothing to do outside of training.
+    options = {"dropout": 0.0, "batch_norm": has_batch_norm(weights), "alignment": "matched"}
+    model = build_network(hidden_units(weights), **options)
     set_weights(model, weights)
     return device, model
 

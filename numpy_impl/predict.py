@@ -2,9 +2,9 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.using import predict_images
+    from shared.commands import run_command
 
-    raise SystemExit(predict_images("numpy"))
+    raise SystemExit(run_command("numpy", "predict"))
 
 import numpy as np
 

@@ -2,9 +2,9 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.twin_commands import export_weights
+    from shared.commands import run_command
 
-    raise SystemExit(export_weights("pytorch"))
+    raise SystemExit(run_command("pytorch", "export"))
 
 import copy
 import warnings

@@ -2,9 +2,9 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.twin_commands import profile_training
+    from shared.commands import run_command
 
-    raise SystemExit(profile_training("pytorch"))
+    raise SystemExit(run_command("pytorch", "profile"))
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.profiling import Operator
 
-from .run import build, learn_in_epochs, make_loop
+from .run import build, make_loop
 
 
 def profile_epoch(
@@ -24,10 +24,9 @@ def profile_epoch(
 ) -> list[Operator]:
     """Train for three epochs and watch the last; write its Chrome trace to `path`."""
     torch._inductor.config.cpp.enable_kernel_profile = True
-    built = build(config, dataset)
-    device, *_ = built
+    device, model, optimizer, train_set, test_set = build(config, dataset)
     loop = make_loop(config, variant, dataset, device)
-    epochs = learn_in_epochs(config, loop, dataset, Clock(), built)
+    epochs = loop(model, optimizer, train_set, test_set, config, Clock())
     next(epochs), next(epochs)
     with torch.profiler.profile() as profiler:
         next(epochs)

@@ -2,9 +2,9 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.twin_commands import summarize_model
+    from shared.commands import run_command
 
-    raise SystemExit(summarize_model("pytorch"))
+    raise SystemExit(run_command("pytorch", "summary"))
 
 import torch
 from torch import nn

@@ -12,9 +12,18 @@ from shared.single_run import load, prepare, train_and_save
 
 
 def run_alone(
-    name: str, variant: str, config: TrainConfig, output_dir: Path | None, clock: Clock
+    name: str,
+    variant: str,
+    config: TrainConfig,
+    output_dir: Path | None,
+    clock: Clock,
+    profile: bool = False,
 ) -> int:
-    """Run for a person: one line an epoch, pictures at the end; returns the exit status."""
+    """Run for a person: one line an epoch, pictures at the end; returns the exit status.
+
+    Args:
+        profile: train a few steps more, anew, and watch them.
+    """
     with clock.phase("data"):
         config, notice = prepare(config)
     dataset = load(config, clock)
@@ -37,5 +46,9 @@ def run_alone(
     comparison = report.assemble(command, config, dataset, notice, environment, [result])
     report.write_report(comparison, dataset, folder)
     report.print_report(comparison, report.make_console())
+    if profile and result.status == "completed":
+        from shared.profiling import profile_more
+
+        profile_more(name, variant, config, dataset, folder)
     print(report.describe_files(folder))
     return 0 if result.status == "completed" else 1

@@ -116,17 +116,24 @@ def main(name: str) -> int:
         config: TrainConfig,
         variant: Literal[variants] = variants[0],
         output_dir: Path | None = None,
-    ) -> tuple[TrainConfig, str, Path | None]:
+        profile: Flag = False,
+    ) -> tuple[TrainConfig, str, Path | None, bool]:
         """Train the network, test it, save its weights, its curves and its predictions.
 
         Args:
             variant: Way to run the training loop.
             output_dir: Folder for the results, new or empty; by default results/<UTC time>.
+            profile: Then watch a few more steps with the framework's profiler; write trace.json.
         """
-        return config, variant, output_dir
+        if profile and implementation.framework == "numpy":
+            raise UsageError(
+                "--profile: NumPy has no profiler; "
+                "expected it with pytorch_impl or tensorflow_impl."
+            )
+        return config, variant, output_dir, profile
 
     try:
-        config, variant, output_dir = parse_flags(request, program)
+        config, variant, output_dir, profile = parse_flags(request, program)
         prepare_environment(config.threads)
         interrupt_on_terminate()
         # Only now, because NumPy reads the number of threads when it is imported; and not both,
@@ -138,7 +145,7 @@ def main(name: str) -> int:
         else:
             from shared.alone import run_alone
 
-            return run_alone(name, variant, config, output_dir, clock)
+            return run_alone(name, variant, config, output_dir, clock, profile)
     except UsageError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2

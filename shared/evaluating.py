@@ -12,15 +12,21 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.numpy import save
 
+from shared.commands import EvaluateRequest, MeasureRequest, import_twin
 from shared.config import CLASSES, IMAGE_SIZE, IMPLEMENTATIONS
-from shared.datasets import load_dataset, prepare_dataset
+from shared.datasets import Dataset, load_dataset, prepare_dataset
 from shared.metrics import ClassFigures, class_figures, confusion
 from shared.outputs import claim_output_dir, current_command
 from shared.plotting import DATASET_TITLES, plot_confusion
 from shared.report import make_console, say
 from shared.results import write_atomically
-from shared.using import EvaluateRequest, import_twin
-from shared.weights_file import float_type, hidden_units, load_weights, require_two_hidden
+from shared.weights_file import (
+    TrainedNetwork,
+    float_type,
+    has_batch_norm,
+    hidden_units,
+    load_network,
+)
 
 FRAMEWORK_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
 
@@ -52,8 +58,10 @@ class Evaluation:
     float_type: str
     weights: str
     hidden: list[int]
+    batch_norm: bool
     parameters: int
     dataset: str
+    pixels: str
     split: str
     images: int
     notice: str | None
@@ -65,6 +73,21 @@ class Evaluation:
     schema: Literal["framework-evaluation/1"] = "framework-evaluation/1"
 
 
+def load_images(
+    network: TrainedNetwork, request: MeasureRequest, float_type: str
+) -> tuple[Dataset, str | None]:
+    """The dataset to measure on, prepared as for the training, and a notice for the user, or None.
+
+    Raises:
+        UsageError: the dataset can't be had.
+    """
+    asked = (request.dataset, network.training.dataset)
+    wanted = next((name for name in asked if name != "auto"), None)
+    chosen, notice = prepare_dataset(wanted, request.data_dir, offline=request.offline)
+    prepared = {"float_type": float_type, "pixels": network.training.pixels}
+    return load_dataset(chosen, request.data_dir, **prepared), notice
+
+
 def evaluate(name: str, request: EvaluateRequest) -> None:
     """Measure, print, and write the files if a folder for them was named.
 
@@ -74,11 +97,9 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
     Raises:
         UsageError: weights, dataset, device or folder can't be used.
     """
-    weights = load_weights(request.weights)
-    require_two_hidden(weights, request.weights)
-    wanted = None if request.dataset == "auto" else request.dataset
-    chosen, notice = prepare_dataset(wanted, request.data_dir, offline=request.offline)
-    dataset = load_dataset(chosen, request.data_dir, float_type=float_type(weights))
+    network = load_network(request.weights)
+    weights = network.weights
+    dataset, notice = load_images(network, request, float_type(weights))
     images = getattr(dataset, f"{request.split}_images")
     labels = getattr(dataset, f"{request.split}_labels")
     measured = import_twin(name, "evaluate").evaluate_trained(
@@ -93,8 +114,10 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
         float_type=float_type(weights),
         weights=str(request.weights),
         hidden=list(hidden_units(weights)),
+        batch_norm=has_batch_norm(weights),
         parameters=sum(array.size for array in weights.values()),
-        dataset=chosen,
+        dataset=dataset.name,
+        pixels=network.training.pixels,
         split=request.split,
         images=len(labels),
         notice=notice,
@@ -115,12 +138,13 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
 def print_evaluation(evaluation: Evaluation, framework: str, console: Console) -> None:
     """Say what was measured on what, then loss and accuracy, each class, and the confusion."""
     sizes = "-".join(map(str, (IMAGE_SIZE, *evaluation.hidden, CLASSES)))
+    norm = " with batch normalization" if evaluation.batch_norm else ""
     right = round(evaluation.accuracy * evaluation.images)
     if evaluation.notice:
         say(console, f"NOTICE: {evaluation.notice}")
     say(
         console,
-        f"{evaluation.weights}: network {sizes}, computed by {framework} "
+        f"{evaluation.weights}: network {sizes}{norm}, computed by {framework} "
         f"{evaluation.framework_version} on {evaluation.device} in {evaluation.float_type}.",
         f"{DATASET_TITLES[evaluation.dataset]}, {evaluation.images:,} {evaluation.split} images: "
         f"loss {evaluation.loss:.4f}, accuracy {100 * evaluation.accuracy:.2f} % "

@@ -14,15 +14,15 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
+from shared.commands import ExportRequest, import_twin
 from shared.config import UsageError
-from shared.datasets import Dataset, load_dataset, prepare_dataset
+from shared.datasets import Dataset
+from shared.evaluating import load_images
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.report import make_console, say
 from shared.results import InferenceResult, write_atomically
 from shared.single_run import measure_inference, native_chatter_held_back
-from shared.twin_commands import ExportRequest
-from shared.using import import_twin
-from shared.weights_file import load_weights
+from shared.weights_file import load_network
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -63,11 +63,10 @@ def export(name: str, request: ExportRequest) -> int:
     Raises:
         UsageError: weights, dataset or folder can't be used, or a package is missing.
     """
+    network = load_network(request.weights)
     # In float32, which is what programs that read such files feed.
-    weights = {key: each.astype(np.float32) for key, each in load_weights(request.weights).items()}
-    wanted = None if request.dataset == "auto" else request.dataset
-    chosen, notice = prepare_dataset(wanted, request.data_dir, offline=request.offline)
-    dataset = load_dataset(chosen, request.data_dir)
+    weights = {key: each.astype(np.float32) for key, each in network.weights.items()}
+    dataset, notice = load_images(network, request, "float32")
     folder = claim_output_dir(request.output_dir, current_command())
     try:
         exporters, evaluate = import_twin(name, "export").EXPORTERS, import_twin(name, "evaluate")
@@ -112,7 +111,7 @@ def export_one(
 def measure(path: Path, predict: Predict, dataset: Dataset) -> Measured:
     """Predict the test set, and time the prediction of a single image."""
     logits = predict(dataset.test_images)
-    latency = measure_inference(predict, dataset.test_images)[0]
+    (latency,) = measure_inference(predict, dataset.test_images, batch_sizes=(1,))
     return Measured(path.name, path.stat().st_size, logits, latency)
 
 

@@ -357,7 +357,7 @@ def redraw(request: Request) -> Path:
     """
     if not request.folder:
         raise UsageError("FOLDER: expected at least one folder of results, as results/NAME.")
-    parts = [(_read(folder), folder) for folder in request.folder]
+    parts = [(read_folder(folder), folder) for folder in request.folder]
     names = list(dict.fromkeys(result.dataset.name for result, _ in parts))
     if len(names) > 1:
         raise UsageError(
@@ -381,7 +381,12 @@ def redraw(request: Request) -> Path:
     return path
 
 
-def _read(folder: Path) -> ComparisonResult:
+def read_folder(folder: Path) -> ComparisonResult:
+    """The results in a folder.
+
+    Raises:
+        UsageError: there are none, or they lack what is needed to show them.
+    """
     path = folder / "results.json"
     try:
         result = load_results(path)

@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.config import UsageError
+from shared.commands import PredictRequest, import_twin
+from shared.config import Pixels, UsageError
 from shared.datasets import DIGIT_NAMES, FASHION_NAMES, STANDARDIZATION, load_dataset, standardize
 from shared.evaluating import FRAMEWORK_NAMES
 from shared.images import prepare, read_picture
 from shared.plotting import DATASET_TITLES, percent, plot_pictures
 from shared.report import make_console, say
-from shared.using import PredictRequest, import_twin
-from shared.weights_file import float_type, load_weights, require_two_hidden
+from shared.weights_file import float_type, load_network
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,25 @@ def predict(name: str, request: PredictRequest) -> None:
     Raises:
         UsageError: weights, a picture, the device or the file to draw can't be used.
     """
-    weights = load_weights(request.weights)
-    require_two_hidden(weights, request.weights)
+    network = load_network(request.weights)
+    weights, training = network.weights, network.training
+    asked = (request.dataset, training.dataset)
+    dataset = next((each for each in asked if each != "auto"), "mnist")
     pictures = [read_picture(path) for path in request.images]
     prepared = np.array(
         [
-            prepare(picture, request.dataset, path)
+            prepare(picture, dataset, path)
             for path, picture in zip(request.images, pictures, strict=True)
         ]
     )
-    images = standardize(prepared, *standardization(request.dataset), float_type(weights))
+    images = standardize(prepared, *standardization(dataset, training.pixels), float_type(weights))
     predicted = import_twin(name, "predict").predict_trained(weights, images, request.device)
-    class_names = FASHION_NAMES if request.dataset == "fashion-mnist" else DIGIT_NAMES
+    class_names = FASHION_NAMES if dataset == "fashion-mnist" else DIGIT_NAMES
     console = make_console()
     say(
         console,
         f"{request.weights}: computed by {FRAMEWORK_NAMES[name]} {predicted.framework_version} on "
-        f"{predicted.device} in {float_type(weights)}, as for {DATASET_TITLES[request.dataset]}.",
+        f"{predicted.device} in {float_type(weights)}, as for {DATASET_TITLES[dataset]}.",
     )
     print_predictions(request.images, predicted.probabilities, class_names, request.top, console)
     if request.draw:
@@ -63,8 +65,10 @@ def predict(name: str, request: PredictRequest) -> None:
         print(f"Written to {request.draw}")
 
 
-def standardization(dataset: str) -> tuple[float, float]:
-    """Mean and deviation of the dataset's training pixels."""
+def standardization(dataset: str, pixels: Pixels) -> tuple[float, float]:
+    """What is subtracted from pixels in [0, 1], and what they are then divided by."""
+    if pixels == "unit":
+        return 0.0, 1.0
     if dataset in STANDARDIZATION:
         return STANDARDIZATION[dataset]
     embedded = load_dataset(dataset, Path())

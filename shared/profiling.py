@@ -7,19 +7,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 from rich import box
 from rich.table import Table
 
 from shared.clock import Clock
-from shared.config import IMPLEMENTATIONS, UsageError
+from shared.commands import PROFILED_STEPS, ProfileRequest, import_twin
+from shared.config import IMPLEMENTATIONS, TrainConfig, UsageError
+from shared.datasets import Dataset
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.report import make_console, say
 from shared.results import write_atomically
+from shared.sampling import with_training_rows
 from shared.single_run import load, native_chatter_held_back, prepare
-from shared.twin_commands import ProfileRequest
-from shared.using import import_twin
 
 SHOWN = 15
+TRACE = "trace.json"
 
 
 @dataclass(frozen=True)
@@ -56,30 +59,49 @@ def profile(name: str, request: ProfileRequest) -> None:
         raise UsageError(f"--variant {variant}: expected one of {', '.join(variants)}.")
     config, notice = prepare(request.config)
     dataset = load(config, Clock())
-    size = request.steps * config.batch_size
-    if size > len(dataset.train_labels):
+    steps = len(dataset.train_labels) // config.batch_size
+    if request.steps > steps:
         raise UsageError(
             f"--steps {request.steps}: {dataset.name} has only {len(dataset.train_labels):,} "
-            f"training images, enough for {len(dataset.train_labels) // config.batch_size} steps."
+            f"training images, enough for {steps} steps."
         )
-    # One test image, because it is not testing that is watched.
-    dataset = replace(
-        dataset,
-        train_images=dataset.train_images[:size],
-        train_labels=dataset.train_labels[:size],
-    ).with_test_images(1)
     folder = claim_output_dir(request.output_dir, current_command())
     try:
-        twin = import_twin(name, "profile")
-        with native_chatter_held_back():
-            operators = twin.profile_epoch(config, variant, dataset, folder / "trace.json")
+        operators = watch(name, variant, config, dataset, request.steps, folder)
     except BaseException:
         abandon_output_dir(folder)
         raise
     if notice:
         print(f"NOTICE: {notice}")
     print_operators(operators, f"{name}/{variant}, {request.steps} steps")
-    print(f"Written to {folder}: trace.json, to be opened in ui.perfetto.dev or chrome://tracing")
+    print(f"Written to {folder}: {TRACE}, to be opened in ui.perfetto.dev or chrome://tracing")
+
+
+def profile_more(
+    name: str, variant: str, config: TrainConfig, dataset: Dataset, folder: Path
+) -> None:
+    """After a training, watch the usual number of steps, or as many as there are images for."""
+    steps = max(1, min(PROFILED_STEPS, len(dataset.train_labels) // config.batch_size))
+    operators = watch(name, variant, config, dataset, steps, folder)
+    print_operators(operators, f"{name}/{variant}, {steps} steps")
+
+
+def watch(
+    name: str, variant: str, config: TrainConfig, dataset: Dataset, steps: int, folder: Path
+) -> list[Operator]:
+    """Train anew with the first images, watch the last of three epochs, write trace.json.
+
+    Args:
+        steps: batches in such an epoch; there must be enough images for them.
+    """
+    config = replace(config, epochs=3)
+    dataset = with_training_rows(
+        dataset, np.arange(len(dataset.train_labels))[: steps * config.batch_size]
+    )
+    twin = import_twin(name, "profile")
+    with native_chatter_held_back():
+        # One test image, because it is not testing that is watched.
+        return twin.profile_epoch(config, variant, dataset.with_test_images(1), folder / TRACE)
 
 
 def print_operators(operators: Sequence[Operator], title: str) -> None:

@@ -23,6 +23,7 @@ from shared.environment import peak_memory_bytes
 from shared.initial_weights import Weights, learned
 from shared.results import EpochResult, Event, InferenceResult, RunResult, write_atomically
 from shared.sampling import load_configured
+from shared.weights_file import dump_weights
 
 INFERENCE_BATCHES = (1, 64, 1000)
 
@@ -43,7 +44,10 @@ class Trained:
 
 
 def measure_inference(
-    predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, seconds: float = 0.05
+    predict: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray,
+    seconds: float = 0.05,
+    batch_sizes: tuple[int, ...] = INFERENCE_BATCHES,
 ) -> list[InferenceResult]:
     """Time `predict`, from NumPy images to NumPy logits, at several batch sizes.
 
@@ -51,7 +55,7 @@ def measure_inference(
     hundred times, so that there is a 99th percentile.
     """
     results = []
-    for batch_size in INFERENCE_BATCHES:
+    for batch_size in batch_sizes:
         batch = images[:batch_size]
         for _ in range(5):
             predict(batch)
@@ -151,7 +155,7 @@ def train_and_save(
         result.peak_device_memory_bytes = trained.peak_device_memory_bytes
         result.weights = f"{slug}.safetensors"
         result.predictions = f"{slug}.predictions.safetensors"
-        write_atomically(folder / result.weights, save(trained.weights))
+        write_atomically(folder / result.weights, dump_weights(trained.weights, name, config))
         write_atomically(folder / result.predictions, save({"logits": trained.test_logits}))
     result.set_speed(len(dataset.train_labels), clock.seconds["first_step"])
     result.peak_memory_bytes = peak_memory_bytes()

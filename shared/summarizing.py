@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from rich import box
 from rich.table import Table
 
-from shared.config import IMAGE_SIZE, TrainConfig
+from shared.commands import SummaryRequest, import_twin
+from shared.config import IMAGE_SIZE
 from shared.report import make_console
-from shared.using import import_twin
 
 # What the frameworks call their layers, and the names that both get here.
 KINDS = {
@@ -29,14 +29,16 @@ class Layer:
     parameters: int
 
 
-def print_summary(name: str, config: TrainConfig) -> None:
+def summarize(name: str, request: SummaryRequest) -> None:
     """Build the network and print its layers, the same text whichever framework built it.
 
     Args:
         name: a key of IMPLEMENTATIONS.
     """
+    config = request.config()
     import_twin(name, "device").choose_device("cpu", config.float_type)
-    model = import_twin(name, "model").build_model(config.hidden)
+    options = config.dropout, config.batch_norm, config.alignment
+    model = import_twin(name, "techniques.layers").build_network(config.hidden, *options)
     layers = import_twin(name, "summary").summarize(model)
     table = Table("layer", box=box.SIMPLE_HEAD, show_footer=True)
     table.columns[0].footer = "total"

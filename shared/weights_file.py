@@ -1,22 +1,63 @@
-"""Trained weights from a safetensors file, checked before any network is built from them."""
+"""Trained weights as a safetensors file, with what a reader must know; checked when read."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
 import numpy as np
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
-from shared.config import CLASSES, IMAGE_SIZE, UsageError
-from shared.initial_weights import Weights
+from shared.config import BATCH_NORM_EPSILON, DatasetName, Pixels, TrainConfig, UsageError
+from shared.initial_weights import Weights, initial_weights
+
+# The metadata's only key: with several, the library would write them in random order.
+METADATA = "training"
+# Batch normalization's by default, where it is not BATCH_NORM_EPSILON.
+OWN_EPSILON = {"tensorflow": 1e-3}
 
 
-def load_weights(path: Path) -> Weights:
-    """Read the weights of a network with any number of hidden layers.
+@dataclass(frozen=True)
+class Training:
+    """What a file's metadata say: what its network was trained on, and what is no weight of it."""
+
+    dataset: DatasetName = "auto"
+    pixels: Pixels = "standardized"
+    batch_norm_epsilon: float = BATCH_NORM_EPSILON
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """Weights as `initial_weights` names them, and how they came about.
+
+    Batch normalization computes with BATCH_NORM_EPSILON, whatever it was trained with.
+    """
+
+    weights: Weights
+    training: Training
+
+
+def dump_weights(weights: Weights, name: str, config: TrainConfig) -> bytes:
+    """The content of the file.
+
+    Args:
+        weights: as `initial_weights` names them.
+        name: the implementation that trained, a key of IMPLEMENTATIONS.
+        config: of the training.
+    """
+    own = OWN_EPSILON if config.alignment == "defaults" else {}
+    epsilon = own.get(name, BATCH_NORM_EPSILON)
+    training = Training(config.dataset, config.pixels, epsilon)
+    return save(weights, {METADATA: msgspec.json.encode(training).decode()})
+
+
+def load_network(path: Path) -> TrainedNetwork:
+    """Read the weights of a network with one or more hidden layers.
 
     Returns:
-        `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on, all of the same dtype, float32
-        or float64.
+        The weights, all of the same dtype, float32 or float64, in the network's order.
 
     Raises:
         UsageError: there is no such file, or it does not hold exactly such weights.
@@ -24,33 +65,38 @@ def load_weights(path: Path) -> Weights:
     try:
         with safe_open(path, framework="numpy") as file:
             headers = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            shapes = {name: tuple(header.get_shape()) for name, header in headers.items()}
-            names = _expected_names(shapes, path)
             _check_types({header.get_dtype() for header in headers.values()}, path)
-            _check_shapes(shapes, path)
+            shapes = {name: tuple(header.get_shape()) for name, header in headers.items()}
+            names = _check_shapes(shapes, path)
             weights = {name: file.get_tensor(name) for name in names}
+            metadata = (file.metadata() or {}).get(METADATA, "{}")
+            training = msgspec.json.decode(metadata, type=Training)
     except OSError as error:
         _refuse(path, f"cannot be read ({error.strerror or error})")
     except SafetensorError as error:
         _refuse(path, f"is not a safetensors file ({error})")
+    except msgspec.DecodeError as error:
+        _refuse(path, f"says of its training what can't be ({error})")
     for name, array in weights.items():
         if not np.isfinite(array).all():
             _refuse(path, f"holds numbers in {name} that are not finite, as after a divergence")
-    return weights
-
-
-def require_two_hidden(weights: Weights, path: Path) -> None:
-    """Raise UsageError unless `build_model` can build the network of these weights."""
-    if len(hidden_units(weights)) != 2:
-        raise UsageError(
-            f"--weights {path} holds {len(hidden_units(weights))} hidden layers: "
-            "expected two, which is what the implementations build."
-        )
+        if name.endswith("/moving_variance"):
+            if array.min() < 0:
+                _refuse(path, f"holds numbers in {name} that are negative")
+            # Only the sum of both counts.
+            array += training.batch_norm_epsilon - BATCH_NORM_EPSILON
+    return TrainedNetwork(weights, training)
 
 
 def hidden_units(weights: Weights) -> tuple[int, ...]:
     """The sizes of the hidden layers, from the first to the last."""
-    return tuple(weights[f"dense_{number}/bias"].size for number in range(1, len(weights) // 2))
+    layers = sum(name.endswith("/kernel") for name in weights)
+    return tuple(weights[f"dense_{number}/kernel"].shape[1] for number in range(1, layers))
+
+
+def has_batch_norm(weights: Weights) -> bool:
+    """Whether the hidden layers are normalized."""
+    return "batch_norm_1/gamma" in weights
 
 
 def float_type(weights: Weights) -> str:
@@ -58,33 +104,28 @@ def float_type(weights: Weights) -> str:
     return str(weights["dense_1/kernel"].dtype)
 
 
-def _expected_names(found: Collection[str], path: Path) -> list[str]:
-    """Kernel and bias of each layer, in the network's order, if these are what was found."""
-    layers = max(1, sum(name.endswith("/kernel") for name in found))
-    names = [f"dense_{n}/{kind}" for n in range(1, layers + 1) for kind in ("kernel", "bias")]
-    if set(names) != set(found):
-        _refuse(path, f"holds {_list(found)} instead of {_list(names)}")
-    return names
-
-
 def _check_types(found: set[str], path: Path) -> None:
-    if found not in ({"F32"}, {"F64"}):
+    if found and found not in ({"F32"}, {"F64"}):
         _refuse(path, f"holds numbers of type {_list(found)} instead of only F32 or only F64")
 
 
-def _check_shapes(shapes: dict[str, tuple[int, ...]], path: Path) -> None:
-    """Each layer must take as many numbers as the one before gives."""
-    fan_in, layers = IMAGE_SIZE, len(shapes) // 2
-    for number in range(1, layers + 1):
-        kernel, bias = shapes[f"dense_{number}/kernel"], shapes[f"dense_{number}/bias"]
-        fan_out = CLASSES if number == layers else max(1, *kernel[1:2], *bias[:1])
-        if (kernel, bias) != ((fan_in, fan_out), (fan_out,)):
+def _check_shapes(found: dict[str, tuple[int, ...]], path: Path) -> list[str]:
+    """The names in the network's order, if they and their shapes are those of a network."""
+    kernels = max(2, sum(name.endswith("/kernel") for name in found))
+    shapes = [found.get(f"dense_{number}/kernel", ()) for number in range(1, kernels)]
+    hidden = tuple(max(1, *shape[1:2], 1) for shape in shapes)
+    norm = any(name.startswith("batch_norm_") for name in found)
+    expected = initial_weights(hidden, seed=0, batch_norm=norm)
+    unknown, missing = found.keys() - expected.keys(), expected.keys() - found.keys()
+    if unknown or missing:
+        _refuse(path, f"holds {_list(unknown)} instead of {_list(missing)}")
+    for name, array in expected.items():
+        if found[name] != array.shape:
             _refuse(
                 path,
-                f"holds dense_{number} with a kernel of shape {list(kernel)} and a bias of shape "
-                f"{list(bias)} instead of {[fan_in, fan_out]} and {[fan_out]}",
+                f"holds {name} of shape {list(found[name])} instead of {list(array.shape)}",
             )
-        fan_in = fan_out
+    return list(expected)
 
 
 def _list(names: Collection[str]) -> str:

@@ -2,9 +2,9 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.using import evaluate_weights
+    from shared.commands import run_command
 
-    raise SystemExit(evaluate_weights("tensorflow"))
+    raise SystemExit(run_command("tensorflow", "evaluate"))
 
 import keras
 import numpy as np
@@ -13,12 +13,13 @@ import tensorflow as tf
 from shared.config import DeviceName
 from shared.evaluating import Evaluated
 from shared.initial_weights import Weights
-from shared.weights_file import float_type, hidden_units
+from shared.weights_file import float_type, has_batch_norm, hidden_units
 
 from .data import make_batches, to_tensors
 from .device import choose_device, describe_device
 from .loss import compute_loss, count_correct
-from .model import build_model, set_weights
+from .model import set_weights
+from .techniques.layers import build_network
 
 
 def predict(model: keras.Sequential, images: np.ndarray) -> np.ndarray:
@@ -49,7 +50,9 @@ def restore(
         UsageError: the device is not there.
     """
     device = choose_device(device_name, float_type(weights))
-    model = build_model(hidden_units(weights))
+    # Dropout has no weights, and nothing to do outside of training.
+    options = {"dropout": 0.0, "batch_norm": has_batch_norm(weights), "alignment": "matched"}
+    model = build_network(hidden_units(weights), **options)
     set_weights(model, weights)
     return device, model
 

@@ -2,9 +2,9 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.twin_commands import profile_training
+    from shared.commands import run_command
 
-    raise SystemExit(profile_training("tensorflow"))
+    raise SystemExit(run_command("tensorflow", "profile"))
 
 import tempfile
 from pathlib import Path
@@ -17,7 +17,7 @@ from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.profiling import Operator, Span, own_times, write_chrome_trace
 
-from .run import build, learn_in_epochs, make_loop
+from .run import build, make_loop
 
 # What a recorded name says of the operator. The machinery around it counts as the operator's own.
 OPERATORS = {
@@ -52,10 +52,9 @@ def profile_epoch(
     config: TrainConfig, variant: str, dataset: Dataset, path: Path
 ) -> list[Operator]:
     """Train for three epochs and watch the last; write its Chrome trace to `path`."""
-    built = build(config, dataset)
-    device, *_ = built
+    device, model, optimizer, train_set, test_set = build(config, dataset)
     loop = make_loop(config, variant, dataset, device)
-    epochs = learn_in_epochs(config, loop, dataset, Clock(), built)
+    epochs = loop(model, optimizer, train_set, test_set, config, Clock())
     next(epochs), next(epochs)
     with tempfile.TemporaryDirectory() as folder:
         with tf.profiler.experimental.Profile(folder):

@@ -1,10 +1,11 @@
 """Fixtures that several modules share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.browser import Visitor, chromium
+from tests.warm import WarmProcess, warm_processes
 
 
 @pytest.fixture(scope="module")
@@ -15,3 +16,10 @@ def visit() -> Iterator[Visitor]:
     """
     with chromium() as visitor:
         yield visitor
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Callable[[str], WarmProcess]]:
+    """A process of each implementation to run commands in: `warm("pytorch").run("-m", ...)`."""
+    with warm_processes() as of:
+        yield of

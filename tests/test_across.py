@@ -1,7 +1,9 @@
 """Weights of either framework mean the same to the other one, and to NumPy.
 
-On all of MNIST where DATA_DIR names a folder with the real data, else on the embedded digits.
+On the embedded digits: the usual network, and one with all that a reader has to know.
 """
+
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -10,53 +12,80 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from numpy_impl.evaluate import evaluate_trained
-from shared.command_line import CHILD_VARIABLE
 from shared.datasets import load_dataset
 from shared.evaluating import Evaluation
-from shared.weights_file import load_weights
-from tests.commands import real_data_dir, run_command
+from shared.weights_file import load_network
 
-DATA = real_data_dir()
-DATASET = "mnist" if DATA else "digits"
-DATA_FLAGS = ("--dataset", DATASET, "--offline", *(("--data-dir", str(DATA)) if DATA else ()))
 OTHER = {"pytorch": "tensorflow", "tensorflow": "pytorch"}
+# Keras's own epsilon is a hundred times PyTorch's.
+NORMALIZED = (
+    *("--hidden", "32", "16", "8", "--batch-norm", "--dropout", "0.1"),
+    *("--pixels", "unit", "--alignment", "defaults"),
+)
+NETWORKS = {"usual": (), "normalized": NORMALIZED}
+each_network = pytest.mark.parametrize("network", NETWORKS)
+each_name = pytest.mark.parametrize("name", OTHER)
 # Below this the two largest logits may change places by rounding.
 TIE = 1e-6
 
+# Trains as the child of a comparison does, which draws no pictures.
+TRAIN = """
+import sys
+from pathlib import Path
+from shared.clock import Clock
+from shared.command_line import parse_flags
+from shared.config import IMPLEMENTATIONS, TrainConfig, prepare_environment
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """A folder with NAME.safetensors and NAME.predictions.safetensors of both frameworks."""
-    folder = tmp_path_factory.mktemp("trained")
-    flags = (*DATA_FLAGS, "--epochs", "1", "--limit", "1000", "--output-dir", str(folder))
-    for name in OTHER:
-        # As the child of a comparison, which draws no pictures.
-        done = run_command("-m", f"{name}_impl", *flags, cwd=folder, **{CHILD_VARIABLE: name})
-        assert done.returncode == 0, done.stderr
-    return folder
+name = sys.argv.pop(1)
+config = parse_flags(TrainConfig, "train")
+prepare_environment(config.threads)
+from shared.single_run import load, train_and_save
+variant, clock = IMPLEMENTATIONS[name].variants[0], Clock()
+dataset = load(config, clock)
+result = train_and_save(name, variant, config, dataset, clock, Path(), name, lambda epoch: None)
+sys.exit(result.status != "completed")
+"""
 
 
-@pytest.fixture(scope="session")
-def evaluated(trained):
+@pytest.fixture(scope="module")
+def trained(warm, tmp_path_factory):
+    """A function that gives a folder with NAME.safetensors and NAME.predictions.safetensors."""
+    folders = {}
+
+    def train(network):
+        if network not in folders:
+            folders[network] = tmp_path_factory.mktemp(network)
+            flags = ("--dataset", "digits", *NETWORKS[network], "--epochs", "1")
+            for name in OTHER:
+                done = warm(name).run("-c", TRAIN, name, *flags, cwd=folders[network])
+                assert done.returncode == 0, done.stderr
+        return folders[network]
+
+    return train
+
+
+@pytest.fixture(scope="module")
+def evaluated(warm, trained):
     """A function that has a framework evaluate the weights of the other: output, figures, logits.
 
-    Each starts its framework once, however often it is asked for.
+    On which images and how they are prepared, it takes from the file.
     """
     answers = {}
 
-    def evaluate(name):
-        if name not in answers:
-            done = run_command(
-                *("-m", f"{name}_impl.evaluate", *DATA_FLAGS, "--output-dir", name),
+    def evaluate(name, network="usual"):
+        if (name, network) not in answers:
+            folder = trained(network)
+            done = warm(name).run(
+                *("-m", f"{name}_impl.evaluate", "--output-dir", name),
                 *("--weights", f"{OTHER[name]}.safetensors"),
-                cwd=trained,
+                cwd=folder,
             )
             assert done.returncode == 0, done.stderr
-            figures = msgspec.json.decode(
-                (trained / name / "evaluation.json").read_bytes(), type=Evaluation
-            )
-            answers[name] = done, figures, load_file(trained / name / figures.predictions)["logits"]
-        return answers[name]
+            written = (folder / name / "evaluation.json").read_bytes()
+            figures = msgspec.json.decode(written, type=Evaluation)
+            logits = load_file(folder / name / figures.predictions)["logits"]
+            answers[name, network] = done, figures, logits
+        return answers[name, network]
 
     return evaluate
 
@@ -68,36 +97,30 @@ def assert_same_predictions(logits, others):
     np.testing.assert_allclose(logits, others, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", OTHER)
-def test_one_predicts_with_the_weights_of_the_other_as_that_did(name, trained, evaluated):
-    _, figures, logits = evaluated(name)
-    assert_same_predictions(
-        load_file(trained / f"{OTHER[name]}.predictions.safetensors")["logits"], logits
-    )
-    assert len(logits) == figures.images == {"mnist": 10_000, "digits": 360}[DATASET]
+@each_network
+@each_name
+def test_one_predicts_with_the_weights_of_the_other_as_that_did(name, network, trained, evaluated):
+    _, figures, logits = evaluated(name, network)
+    theirs = load_file(trained(network) / f"{OTHER[name]}.predictions.safetensors")["logits"]
+    assert_same_predictions(theirs, logits)
+    assert (figures.dataset, figures.images, len(logits)) == ("digits", 360, 360)
 
 
-@pytest.mark.parametrize("name", OTHER)
-def test_numpy_predicts_with_the_weights_of_either_as_that_did(name, trained, evaluated):
-    dataset = load_dataset(DATASET, DATA)
-    images, labels = dataset.test_images, dataset.test_labels
-    weights = load_weights(trained / f"{name}.safetensors")
-    mine = evaluate_trained(weights, images, labels, "cpu")
-    theirs = load_file(trained / f"{name}.predictions.safetensors")["logits"]
+@each_network
+@each_name
+def test_numpy_predicts_with_the_weights_of_either_as_that_did(name, network, trained, evaluated):
+    _, figures, _ = evaluated(OTHER[name], network)
+    read = load_network(trained(network) / f"{name}.safetensors")
+    dataset = load_dataset("digits", Path(), pixels=read.training.pixels)
+    labels = dataset.test_labels
+    mine = evaluate_trained(read.weights, dataset.test_images, labels, "cpu")
+    theirs = load_file(trained(network) / f"{name}.predictions.safetensors")["logits"]
     assert_same_predictions(theirs, mine.logits)
-    _, figures, _ = evaluated(OTHER[name])
     assert figures.loss == pytest.approx(mine.loss, rel=1e-5)
     assert figures.accuracy == pytest.approx(mine.accuracy, abs=1.5 / len(labels))
 
 
-@pytest.mark.skipif(DATA is None, reason="DATA_DIR names no folder with the real datasets")
-def test_that_was_all_of_mnist(evaluated):
-    for name in OTHER:
-        _, figures, _ = evaluated(name)
-        assert (figures.dataset, figures.split, figures.images) == ("mnist", "test", 10_000)
-
-
-@pytest.mark.parametrize("name", OTHER)
+@each_name
 def test_evaluation_says_what_it_measured_and_adds_up(name, evaluated):
     done, figures, logits = evaluated(name)
     assert done.stderr == ""
@@ -109,15 +132,16 @@ def test_evaluation_says_what_it_measured_and_adds_up(name, evaluated):
     assert [row.support for row in figures.classes] == counts.sum(axis=1).tolist()
 
 
-@pytest.mark.parametrize("name", OTHER)
-def test_prediction_says_what_is_on_a_picture(name, trained, evaluated, tmp_path):
-    dataset = load_dataset(DATASET, DATA)
+@each_name
+def test_prediction_says_what_is_on_a_picture(name, warm, trained, evaluated, tmp_path):
+    dataset = load_dataset("digits", Path())
     pixels = dataset.test_images[0].reshape(28, 28) * dataset.deviation + dataset.mean
     path = tmp_path / "picture[1].png"
     Image.fromarray(np.rint(255 * pixels).astype(np.uint8)).resize((280, 280), 0).save(path)
-    done = run_command(
-        *("-m", f"{name}_impl.predict", path.name, "--dataset", DATASET, "--top", "2"),
-        *("--weights", str(trained / f"{OTHER[name]}.safetensors"), "--draw", "drawn.png"),
+    weights = trained("usual") / f"{OTHER[name]}.safetensors"
+    done = warm(name).run(
+        *("-m", f"{name}_impl.predict", path.name, "--top", "2"),
+        *("--weights", str(weights), "--draw", "drawn.png"),
         cwd=tmp_path,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -119,3 +119,29 @@ def test_without_the_libraries_one_sentence_says_how_to_install_them(command, tm
     done = run_command("-S", *command, cwd=tmp_path)
     assert_one_sentence(done, "pip install", tmp_path)
     assert "tyro" in done.stderr
+
+
+def test_help_and_bad_flags_of_the_commands_import_no_framework(tmp_path):
+    script = """
+import sys
+from shared.commands import COMMANDS, run_command
+
+for command in COMMANDS:
+    sys.argv[1:] = ["--help"]
+    try:
+        run_command("pytorch", command)
+    except SystemExit as stop:
+        assert not stop.code
+    sys.argv[1:] = ["--device", "tpu"]
+    assert run_command("tensorflow", command) == 2
+found = {"torch", "tensorflow", "keras", "numpy"} & set(sys.modules)
+assert not found, found
+"""
+    done = run_command("-c", script, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stderr.splitlines()) == 5
+
+
+def test_a_profile_of_numpy_is_refused(tmp_path):
+    done = run_command("-m", "numpy_impl", "--profile", "--dataset", "digits", cwd=tmp_path)
+    assert_one_sentence(done, "--profile", tmp_path)

@@ -7,16 +7,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from numpy_impl.evaluate import predict
-from numpy_impl.model import build_model, set_weights
+from numpy_impl.evaluate import predict, restore
 from shared.config import UsageError
 from shared.exporting import Exporter, Measured, export_one, show
 from shared.initial_weights import initial_weights
 from shared.results import InferenceResult
-from tests.commands import run_command
 from tests.folders import make_dataset
 
-HIDDEN = (24, 12)
+HIDDEN = (24, 12, 8)
 FILES = {
     "pytorch": ["pytorch.pt", "pytorch.onnx", "pytorch.pt2", "pytorch-int8.pt"],
     "tensorflow": [
@@ -28,22 +26,22 @@ FILES = {
 EXPORT = """
 import json, sys
 from pathlib import Path
-from shared.twin_commands import export_weights
-from shared.using import import_twin
-from shared.weights_file import load_weights
+from shared.commands import import_twin, run_command
+from shared.weights_file import load_network
 
 name, weights, folder = sys.argv[1:]
 sys.argv[1:] = ["--weights", weights, "--output-dir", folder, "--dataset", "digits"]
-status = export_weights(name)
+status = run_command(name, "export")
 from shared.datasets import load_dataset
 images = load_dataset("digits", Path()).test_images
 evaluate = import_twin(name, "evaluate")
-_, model = evaluate.restore(load_weights(Path(weights)), "cpu")
+_, model = evaluate.restore(load_network(Path(weights)).weights, "cpu")
 """
 READ = {
     "pytorch": """
         import torch
-        loaded = import_twin(name, "model").build_model((24, 12))
+        network = (24, 12, 8), 0.0, True, "matched"
+        loaded = import_twin(name, "techniques.layers").build_network(*network)
         loaded.load_state_dict(torch.load(f"{folder}/pytorch.pt", weights_only=True))
     """,
     "tensorflow": """
@@ -59,16 +57,23 @@ print(json.dumps({"status": status, "same": same}))
 
 @pytest.fixture(scope="module")
 def weights():
-    return initial_weights(HIDDEN, seed=3)
+    """Of a deep network with batch normalization that has seen something."""
+    weights = initial_weights(HIDDEN, seed=3, batch_norm=True)
+    random = np.random.default_rng(3)
+    for name, array in weights.items():
+        if name.startswith("batch_norm"):
+            array += random.uniform(0, 1, array.shape).astype(np.float32)
+    return weights
 
 
 @pytest.fixture(scope="module", params=FILES)
-def exported(request, weights, tmp_path_factory):
+def exported(request, weights, warm, tmp_path_factory):
     """Name, folder, what the command printed, and what the child found out."""
     folder = tmp_path_factory.mktemp(request.param)
     save_file(weights, folder / "trained.safetensors")
     script = EXPORT + textwrap.dedent(READ[request.param]) + SAME
-    done = run_command("-c", script, request.param, "trained.safetensors", "out", cwd=folder)
+    arguments = ("-c", script, request.param, "trained.safetensors", "out")
+    done = warm(request.param).run(*arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     *printed, found = done.stdout.strip().splitlines()
@@ -105,8 +110,7 @@ def test_onnx_has_the_same_ends_and_logits_as_the_oracle(exported, weights, batc
         ("logits", ["batch", 10], "tensor(float)"),
     ]
     images = np.random.default_rng(0).normal(size=(batch, 784)).astype(np.float32)
-    oracle = build_model(HIDDEN)
-    set_weights(oracle, weights)
+    _, oracle = restore(weights, "cpu")
     (logits,) = session.run(None, {"images": images})
     np.testing.assert_allclose(logits, predict(oracle, images), atol=1e-5)
 
@@ -154,10 +158,11 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("package", ["pytorch_impl", "tensorflow_impl"])
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize(("flags", "names"), BAD.values(), ids=BAD)
-def test_bad_requests_are_refused(package, flags, names, tmp_path):
-    done = run_command("-m", f"{package}.export", "--output-dir", "out", *flags, cwd=tmp_path)
+def test_bad_requests_are_refused(name, flags, names, warm, tmp_path):
+    words = ("-m", f"{name}_impl.export", "--output-dir", "out", *flags)
+    done = warm(name).run(*words, cwd=tmp_path)
     assert done.returncode == 2
     assert names in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())

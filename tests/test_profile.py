@@ -6,7 +6,6 @@ import pytest
 
 from shared.config import IMPLEMENTATIONS
 from shared.profiling import Operator, Span, own_times, print_operators, write_chrome_trace
-from tests.commands import run_command
 
 STEPS = 5
 # What must appear STEPS times at least: the matrix products of a step.
@@ -14,12 +13,14 @@ PRODUCTS = {"pytorch": "aten::addmm", "tensorflow": "_MklNativeFusedMatMul|MatMu
 
 
 @pytest.fixture(scope="module", params=PRODUCTS)
-def profiled(request, tmp_path_factory):
+def profiled(request, warm, tmp_path_factory):
     """Implementation, folder, printed text."""
     folder = tmp_path_factory.mktemp(request.param)
-    flags = ["--dataset", "digits", "--steps", str(STEPS), "--output-dir", "out"]
+    # Large, so that the matrix products are among what is shown even on a busy machine.
+    flags = ["--dataset", "digits", "--batch-size", "256", "--hidden", "512", "256"]
+    flags += ["--steps", str(STEPS), "--output-dir", "out"]
     package = IMPLEMENTATIONS[request.param].package
-    done = run_command("-m", f"{package}.profile", *flags, cwd=folder)
+    done = warm(request.param).run("-m", f"{package}.profile", *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     return request.param, folder / "out", done.stdout
@@ -85,9 +86,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("flags", "names"), BAD.values(), ids=BAD)
-def test_bad_requests_are_refused(flags, names, tmp_path):
+def test_bad_requests_are_refused(flags, names, warm, tmp_path):
     always = ("--dataset", "digits", "--output-dir", "out")
-    done = run_command("-m", "pytorch_impl.profile", *always, *flags, cwd=tmp_path)
+    done = warm("pytorch").run("-m", "pytorch_impl.profile", *always, *flags, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith(f"python -m pytorch_impl.profile: {names}")
     assert len(done.stderr.splitlines()) == 1

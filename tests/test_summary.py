@@ -3,17 +3,17 @@
 import pytest
 
 from shared.config import TrainConfig
-from tests.commands import run_command
+from tests.test_bad_input import assert_one_sentence
 
-PACKAGES = ("pytorch_impl", "tensorflow_impl")
+NAMES = ("pytorch", "tensorflow")
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory):
-    """What each framework's command prints for another network than usual."""
+def printed(warm, tmp_path_factory):
+    """What each framework's command prints for a network with layers of all kinds."""
     folder = tmp_path_factory.mktemp("summary")
-    flags = ("--hidden", "32", "16")
-    done = [run_command("-m", f"{each}.summary", *flags, cwd=folder) for each in PACKAGES]
+    flags = ("--hidden", "32", "16", "8", "--batch-norm", "--dropout", "0.1")
+    done = [warm(each).run("-m", f"{each}_impl.summary", *flags, cwd=folder) for each in NAMES]
     assert [each.returncode for each in done] == [0, 0], done[0].stderr + done[1].stderr
     assert not done[0].stderr + done[1].stderr
     return [each.stdout for each in done]
@@ -26,14 +26,15 @@ def test_the_frameworks_print_identical_text(printed):
 
 def test_layers_and_total_are_those_of_the_network(printed):
     rows = [line.split() for line in printed[0].splitlines() if line.strip()]
-    assert ["dense_1", "[batch,", "32]", "25,120"] in rows
+    assert ["dense_1", "[batch,", "32]", "25,088"] in rows
+    assert ["batch_norm_2", "[batch,", "16]", "32"] in rows
+    assert ["dropout_3", "[batch,", "8]", "0"] in rows
     assert ["relu_2", "[batch,", "16]", "0"] in rows
-    assert rows[-1] == ["total", f"{TrainConfig(hidden=(32, 16)).parameters():,}"]
+    parameters = TrainConfig(hidden=(32, 16, 8), batch_norm=True).parameters()
+    assert rows[-1] == ["total", f"{parameters:,}"]
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_a_size_of_zero_is_refused(package, tmp_path):
-    done = run_command("-m", f"{package}.summary", "--hidden", "0", "64", cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"python -m {package}.summary: --hidden 0 64")
-    assert len(done.stderr.splitlines()) == 1
+@pytest.mark.parametrize("name", NAMES)
+def test_a_size_of_zero_is_refused(name, warm, tmp_path):
+    done = warm(name).run("-m", f"{name}_impl.summary", "--hidden", "0", "64", cwd=tmp_path)
+    assert_one_sentence(done, "--hidden 0 64", tmp_path)

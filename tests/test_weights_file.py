@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from shared.config import UsageError
+from shared.config import BATCH_NORM_EPSILON, TrainConfig, UsageError
 from shared.initial_weights import initial_weights
-from shared.weights_file import float_type, hidden_units, load_weights
-from tests.commands import run_command
+from shared.weights_file import (
+    METADATA,
+    Training,
+    dump_weights,
+    float_type,
+    has_batch_norm,
+    hidden_units,
+    load_network,
+)
 from tests.test_bad_input import assert_one_sentence
 
 
@@ -22,20 +29,64 @@ def chain(*sizes, float_type="float32"):
     return weights
 
 
-@pytest.mark.parametrize("hidden", [(), (5,), (128, 64), (3,) * 11])
+@pytest.mark.parametrize("hidden", [(5,), (128, 64), (3,) * 11])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_weights_of_any_depth_come_back(hidden, dtype, tmp_path):
-    weights = chain(784, *hidden, 10, float_type=dtype)
+@pytest.mark.parametrize("norm", [False, True])
+def test_weights_of_any_depth_come_back(hidden, dtype, norm, tmp_path):
+    weights = initial_weights(hidden, 0, dtype, batch_norm=norm)
     save_file(weights, tmp_path / "weights.safetensors")
-    loaded = load_weights(tmp_path / "weights.safetensors")
+    network = load_network(tmp_path / "weights.safetensors")
+    loaded = network.weights
     assert list(loaded) == list(weights)
     assert all((loaded[name] == weights[name]).all() for name in weights)
-    assert (hidden_units(loaded), float_type(loaded)) == (hidden, dtype)
+    assert (hidden_units(loaded), has_batch_norm(loaded), float_type(loaded)) == (
+        hidden,
+        norm,
+        dtype,
+    )
+    assert network.training == Training()
+
+
+@pytest.mark.parametrize(
+    ("name", "alignment", "epsilon"),
+    [
+        ("tensorflow", "defaults", 1e-3),
+        ("tensorflow", "matched", 1e-5),
+        ("numpy", "defaults", 1e-5),
+    ],
+)
+def test_a_training_says_what_is_no_weight(name, alignment, epsilon, tmp_path):
+    weights = initial_weights((5,), 0, "float64", batch_norm=True)
+    options = {"dataset": "fashion-mnist", "pixels": "unit", "alignment": alignment}
+    config = TrainConfig(hidden=(5,), batch_norm=True, **options)
+    (tmp_path / "file").write_bytes(dump_weights(weights, name, config))
+    network = load_network(tmp_path / "file")
+    assert network.training == Training("fashion-mnist", "unit", epsilon)
+    sums = network.weights["batch_norm_1/moving_variance"] + BATCH_NORM_EPSILON
+    np.testing.assert_allclose(sums, 1 + epsilon, rtol=1e-12)
+
+
+@pytest.mark.parametrize("said", ["{", '{"pixels": "blue"}', '{"batch_norm_epsilon": "small"}'])
+def test_what_no_training_says_is_refused(said, tmp_path):
+    save_file(GOOD, tmp_path / "bad", {METADATA: said})
+    with pytest.raises(UsageError, match=r"bad says of its training what can't be \(.*\.$"):
+        load_network(tmp_path / "bad")
 
 
 GOOD = chain(784, 4, 3, 10)
+NORMALIZED = initial_weights((4, 3), 0, batch_norm=True)
 NOT_FINITE = np.array([0, np.nan, 0], np.float32)
 BAD = {
+    "no hidden layer": (chain(784, 10), "dense_2/kernel"),
+    "half normalized": (GOOD | {"batch_norm_1/gamma": NORMALIZED["batch_norm_1/gamma"]}, "beta"),
+    "a bias before normalization": (
+        NORMALIZED | {"dense_1/bias": np.zeros(4, np.float32)},
+        "holds dense_1/bias instead of nothing",
+    ),
+    "a negative variance": (
+        NORMALIZED | {"batch_norm_2/moving_variance": np.float32([1, -1, 1])},
+        "batch_norm_2/moving_variance that are negative",
+    ),
     "no weights": ({}, "holds nothing instead"),
     "predictions": ({"logits": np.zeros((3, 10))}, "holds logits instead"),
     "one missing": (
@@ -63,7 +114,7 @@ def test_other_tensors_are_refused(weights, names, tmp_path):
     arrays = {name: np.asarray(array) for name, array in weights.items()}
     save_file(arrays, tmp_path / "bad.safetensors")
     with pytest.raises(UsageError, match=r"^--weights .*bad\.safetensors holds .*\.$") as refusal:
-        load_weights(tmp_path / "bad.safetensors")
+        load_network(tmp_path / "bad.safetensors")
     assert names in str(refusal.value)
 
 
@@ -71,27 +122,27 @@ def test_other_tensors_are_refused(weights, names, tmp_path):
 def test_other_files_are_refused(content, tmp_path):
     (tmp_path / "bad").write_bytes(content)
     with pytest.raises(UsageError, match=r"bad is not a safetensors file .*\.$"):
-        load_weights(tmp_path / "bad")
+        load_network(tmp_path / "bad")
 
 
 def test_a_file_that_was_cut_short_is_refused(tmp_path):
     save_file(GOOD, tmp_path / "whole")
     (tmp_path / "bad").write_bytes((tmp_path / "whole").read_bytes()[:-4])
     with pytest.raises(UsageError, match=r"bad is not a safetensors file"):
-        load_weights(tmp_path / "bad")
+        load_network(tmp_path / "bad")
 
 
 @pytest.mark.parametrize("name", ["missing", "."])
 def test_what_is_no_file_is_refused(name, tmp_path):
     with pytest.raises(UsageError, match=r"cannot be read"):
-        load_weights(tmp_path / name)
+        load_network(tmp_path / name)
 
 
 COMMANDS = {
     "missing file": (["numpy_impl.evaluate", "--weights", "none"], "none"),
     "no weights": (["numpy_impl.evaluate"], "--weights"),
     "split of neither": (["numpy_impl.evaluate", "--weights", "good", "--split", "all"], "all"),
-    "other depth": (["numpy_impl.evaluate", "--weights", "deep"], "3 hidden layers"),
+    "dataset of neither": (["numpy_impl.evaluate", "--weights", "good", "--dataset", "x"], "x"),
     "taken folder": (
         ["numpy_impl.evaluate", "--weights", "good", "--dataset", "digits", "--output-dir", "."],
         "--output-dir .",
@@ -115,15 +166,14 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize(("words", "names"), COMMANDS.values(), ids=COMMANDS)
-def test_commands_refuse_in_one_sentence(words, names, tmp_path):
+def test_commands_refuse_in_one_sentence(words, names, warm, tmp_path):
     from PIL import Image
 
     save_file(initial_weights((4, 3), seed=0), tmp_path / "good")
-    save_file(chain(784, 4, 4, 4, 10), tmp_path / "deep")
     image = Image.new("L", (9, 9))
     image.putpixel((4, 4), 255)
     image.save(tmp_path / "dot.png")
     before = sorted(tmp_path.iterdir())
-    done = run_command("-m", *words, cwd=tmp_path)
+    done = warm("numpy").run("-m", *words, cwd=tmp_path)
     assert_one_sentence(done, names, tmp_path)
     assert sorted(tmp_path.iterdir()) == before
