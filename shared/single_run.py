@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from safetensors.numpy import save
 
+from shared.checkpoints import open_checkpoints
 from shared.clock import Clock
 from shared.config import IMPLEMENTATIONS, TrainConfig
 from shared.datasets import Dataset, prepare_dataset
@@ -100,7 +101,7 @@ def train_and_save(
         because its framework is not installed.
 
     Raises:
-        UsageError: the device asked for is not there.
+        UsageError: the device asked for is not there, or checkpoints stand in the way.
     """
     implementation = IMPLEMENTATIONS[name]
     result = RunResult(
@@ -111,6 +112,13 @@ def train_and_save(
         config.threads,
         config.batch_size,
     )
+
+    checkpoints = open_checkpoints(config, result.run, slug, dataset)
+    if checkpoints:
+        result.notices, result.epochs = checkpoints.notices, list(checkpoints.epochs)
+        result.resumed_from_step = checkpoints.steps or None
+        for notice in result.notices:
+            print(notice, file=sys.stderr)
 
     def record(epoch: EpochResult) -> None:
         if not math.isfinite(epoch.train_loss + epoch.test_loss):
@@ -127,7 +135,7 @@ def train_and_save(
     try:
         with clock.phase("import"), native_chatter_held_back():
             package = importlib.import_module(f"{implementation.package}.run")
-        trained = _drain(package.run(config, variant, dataset, clock), record)
+        trained = _drain(package.run(config, variant, dataset, clock, checkpoints), record)
     except ModuleNotFoundError as error:
         if error.name not in (implementation.framework, "keras"):
             raise
@@ -153,7 +161,9 @@ def train_and_save(
         result.predictions = f"{slug}.predictions.safetensors"
         write_atomically(folder / result.weights, save(trained.weights))
         write_atomically(folder / result.predictions, save({"logits": trained.test_logits}))
-    result.set_speed(len(dataset.train_labels), clock.seconds["first_step"])
+    steps_per_epoch = math.ceil(len(dataset.train_labels) / config.batch_size)
+    done, begun = divmod(result.resumed_from_step or 0, steps_per_epoch)
+    result.set_speed(len(dataset.train_labels), clock.seconds["first_step"], done, bool(begun))
     result.peak_memory_bytes = peak_memory_bytes()
     clock.switch("other")
     result.phases, result.wall_seconds = dict(clock.seconds), clock.wall_seconds()

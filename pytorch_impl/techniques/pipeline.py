@@ -52,7 +52,13 @@ def make_pipeline(
     ) -> Batches:
         pinned = device.type == "cuda"
         loader = DataLoader(
-            dataset, batch_size, sampler=order, num_workers=WORKERS, pin_memory=pinned
+            dataset,
+            batch_size,
+            sampler=order,
+            num_workers=WORKERS,
+            pin_memory=pinned,
+            # Or it would seed its workers from the random numbers that dropout uses.
+            generator=torch.Generator(),
         )  # DIFF-39
         for batch in loader:
             yield tuple(part.to(device, non_blocking=pinned) for part in batch)
