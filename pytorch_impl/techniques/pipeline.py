@@ -57,7 +57,7 @@ def make_pipeline(
             sampler=order,
             num_workers=WORKERS,
             pin_memory=pinned,
-            # Or it would seed its workers from the random numbers that dropout uses.
+            # Its workers' seeds must not be numbers that dropout draws.
             generator=torch.Generator(),
         )  # DIFF-39
         for batch in loader:
