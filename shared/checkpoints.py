@@ -176,7 +176,7 @@ class Checkpoints:
             self.good = [number]
             self.notices.append(
                 f"{self.origin.run} (seed {self.origin.config['seed']}) went on from step "
-                f"{self.steps} of {folder}; its timings cover only what came after."
+                f"{self.steps}, in {folder}; but for the epochs', its times count from there."
             )
             return
         raise UsageError(

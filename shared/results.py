@@ -48,8 +48,8 @@ class RunResult:
 
     `energy_joules` is of the whole processor while the run lasted, where the platform tells;
     `foreign_cpus` how many cores, on average, all other processes kept busy meanwhile. A run that
-    went on from a checkpoint has `resumed_from_step`, counted from its beginning; all epochs are
-    there, but times and speed are only about what came after. `notices` are for the reader.
+    went on from a checkpoint has `resumed_from_step`, counted from its beginning; all its epochs
+    are there, but all other times count from where it went on. `notices` are for the reader.
     """
 
     run: str
@@ -84,18 +84,19 @@ class RunResult:
     notices: list[str] = field(default_factory=list)
 
     def set_speed(
-        self, train_size: int, first_step_seconds: float, done: int = 0, begun: bool = False
+        self, train_size: int, first_step_seconds: float, begun: int | None = None
     ) -> None:
         """Set the epoch time: the median without the first epoch, which also traces and warms up.
 
         Args:
             train_size: training images per epoch.
             first_step_seconds: taken off where the first epoch is the only one.
-            done: epochs that another process trained before.
-            begun: whether it began another one too, whose time is therefore not known.
+            begun: the epoch of which another process trained a part, and whose time is therefore
+                left out, unless it is the only one.
         """
-        first, *others = [epoch.train_seconds for epoch in self.epochs[done:]] or [None]
-        if first is not None and (others or not begun):
+        whole = [epoch for epoch in self.epochs if epoch.epoch != begun] or self.epochs
+        first, *others = [epoch.train_seconds for epoch in whole] or [None]
+        if first is not None:
             self.epoch_seconds = statistics.median(others or [first - first_step_seconds])
             self.samples_per_second = train_size / self.epoch_seconds
 

@@ -113,8 +113,9 @@ def train_and_save(
         config.batch_size,
     )
 
-    checkpoints = open_checkpoints(config, result.run, slug, dataset)
+    checkpoints, begun = open_checkpoints(config, result.run, slug, dataset), None
     if checkpoints:
+        begun = len(checkpoints.epochs) + 1 if checkpoints.steps_in_epoch else None
         result.notices, result.epochs = checkpoints.notices, list(checkpoints.epochs)
         result.resumed_from_step = checkpoints.steps or None
         for notice in result.notices:
@@ -128,14 +129,15 @@ def train_and_save(
             )
         result.epochs.append(epoch)
         reached = epoch.test_accuracy >= config.target_accuracy
-        if reached and result.time_to_target_seconds is None:
+        whole = result.resumed_from_step is None
+        if reached and whole and result.time_to_target_seconds is None:
             result.time_to_target_seconds = clock.read()
         listen(epoch)
 
     try:
         with clock.phase("import"), native_chatter_held_back():
             package = importlib.import_module(f"{implementation.package}.run")
-        trained = _drain(package.run(config, variant, dataset, clock, checkpoints), record)
+        trained = drain(package.run(config, variant, dataset, clock, checkpoints), record)
     except ModuleNotFoundError as error:
         if error.name not in (implementation.framework, "keras"):
             raise
@@ -161,9 +163,7 @@ def train_and_save(
         result.predictions = f"{slug}.predictions.safetensors"
         write_atomically(folder / result.weights, save(trained.weights))
         write_atomically(folder / result.predictions, save({"logits": trained.test_logits}))
-    steps_per_epoch = math.ceil(len(dataset.train_labels) / config.batch_size)
-    done, begun = divmod(result.resumed_from_step or 0, steps_per_epoch)
-    result.set_speed(len(dataset.train_labels), clock.seconds["first_step"], done, bool(begun))
+    result.set_speed(len(dataset.train_labels), clock.seconds["first_step"], begun)
     result.peak_memory_bytes = peak_memory_bytes()
     clock.switch("other")
     result.phases, result.wall_seconds = dict(clock.seconds), clock.wall_seconds()
@@ -236,7 +236,7 @@ def load(config: TrainConfig, clock: Clock) -> Dataset:
         return load_configured(config)
 
 
-def _drain(
+def drain(
     epochs: Generator[EpochResult, None, Trained], record: Callable[[EpochResult], None]
 ) -> Trained:
     """Pass each epoch's figures to `record`; return what the generator returns."""
