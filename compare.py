@@ -179,6 +179,7 @@ def refuse_with_attribute(request: Request) -> None:
         "--alignment": request.config.alignment != "matched",
         "--device": request.config.device not in ("auto", "cpu"),
         "--floor": request.floor,
+        "--checkpoint-dir": request.config.checkpoint_dir is not None,
         "several --batch-size": len(request.batch_size) > 1,
         request.config.techniques(): bool(request.config.techniques()),
     }
@@ -200,6 +201,7 @@ def compare(request: Request) -> int:
     runs, interpreters = plan_runs(request)
     # Only now: what reads data and draws pictures takes longer to import than --help may take.
     from shared import report
+    from shared.checkpoints import refuse_existing
     from shared.clock import Clock
     from shared.environment import describe_environment
     from shared.jobs import run_jobs
@@ -219,6 +221,8 @@ def compare(request: Request) -> int:
 
         return attribute(config, notice, request.repeats or 8, request.output_dir)
     jobs = plan_jobs(runs, interpreters, configs, request.repeats or 1)
+    for job in jobs if not request.verify_only else ():
+        refuse_existing(job.config, job.slug)
     console = report.make_console()
     command = current_command()
     if not request.verify_only:

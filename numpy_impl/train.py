@@ -73,10 +73,11 @@ def train(
     clock: Clock,
     learn: Callable[..., Tensors] = train_epoch,
     prepare: Callable[..., tuple[Tensors, np.ndarray]] = as_they_are,
+    done: int = 0,
 ) -> Iterator[EpochResult]:
-    """Train for `config.epochs` epochs, testing after each; yield each epoch's figures."""
+    """Train from epoch `done + 1` to `config.epochs`, testing after each; yield their figures."""
     size, batch_size = len(train_set[0]), config.batch_size
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(done + 1, config.epochs + 1):
         with clock.phase("train") as training:
             order = epoch_order(size, config.seed, epoch)
             lesson, order = prepare(train_set, order, epoch)

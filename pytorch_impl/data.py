@@ -31,4 +31,7 @@ def make_batches(
     """
     rows = torch.from_numpy(order).split(batch_size)
     # A sampler of whole batches costs one indexing operation a batch instead of one a row.
-    return DataLoader(TensorDataset(images, labels), sampler=rows, batch_size=None)  # DIFF-8
+    # It draws a number each time, which must not be one of those that dropout draws.
+    own = torch.Generator()
+    pairs = TensorDataset(images, labels)
+    return DataLoader(pairs, sampler=rows, batch_size=None, generator=own)  # DIFF-8

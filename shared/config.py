@@ -175,6 +175,13 @@ class TrainConfig:
     """bfloat16: mixed precision, products in bfloat16 and weights in float32."""
     pipeline: Pipeline = "arrays"
     """Whole batches picked from arrays, or the tutorials' pipeline that handles single images."""
+    checkpoint_dir: Path | None = None
+    """Where each run saves, after every epoch, all that it takes to go on."""
+    checkpoint_steps: int | None = None
+    """Save also after every so many steps within an epoch."""
+    resume: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Go on from the newest checkpoint in CHECKPOINT_DIR, to the very result of an uninterrupted
+    training (same machine and threads); what was trained before is not timed."""
 
     def __post_init__(self) -> None:
         """Check every value that a flag can set.
@@ -230,7 +237,9 @@ class TrainConfig:
 
     def as_json(self) -> dict[str, object]:
         """The fields as JSON can hold them."""
-        return {**asdict(self), "data_dir": str(self.data_dir), "hidden": list(self.hidden)}
+        folder = self.checkpoint_dir and str(self.checkpoint_dir)
+        paths = {"data_dir": str(self.data_dir), "checkpoint_dir": folder}
+        return {**asdict(self), **paths, "hidden": list(self.hidden)}
 
     def as_flags(self, names: Container[str] | None = None) -> list[str]:
         """The command-line flags that give this very configuration (paths made absolute).
@@ -308,6 +317,7 @@ RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "validation": BELOW_ONE,
     "patience": AT_LEAST_ONE,
     "min_delta": NOT_NEGATIVE,
+    "checkpoint_steps": AT_LEAST_ONE,
 }
 
 # What goes only with what: the field, which of its values ask for more, what, and whether it holds.
@@ -353,6 +363,18 @@ NEEDS: tuple[tuple[str, Callable[[Any], bool], str, Callable[[TrainConfig], bool
         lambda value: value != "arrays",
         "with it neither --augment nor --float-type float64",
         lambda config: not config.augment and config.float_type == "float32",
+    ),
+    (
+        "checkpoint_steps",
+        lambda value: value is not None,
+        "with it --checkpoint-dir",
+        lambda config: config.checkpoint_dir is not None,
+    ),
+    (
+        "resume",
+        bool,
+        "with it --checkpoint-dir",
+        lambda config: config.checkpoint_dir is not None,
     ),
 )
 

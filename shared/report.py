@@ -334,6 +334,7 @@ def in_words(result: ComparisonResult) -> list[str]:
     if result.verification and not result.verification.passed:
         sentences += describe_verification(result.verification, result.config)[:1]
     sentences += doubts(result)
+    sentences += [f"NOTICE: {notice}" for run in result.runs for notice in run.notices]
     sentences += [
         f"{run.run} (seed {run.seed}) {run.status}: {run.error}"
         for run in result.runs
@@ -392,6 +393,12 @@ def doubts(result: ComparisonResult) -> list[str]:
 def paid_off(result: ComparisonResult) -> list[str]:
     """For each compiled run: after how many epochs it has made up for its compiling, in words."""
     groups = completed_by_run(result)
+    # What went on from a checkpoint tells nothing about its start.
+    groups = {
+        name: runs
+        for name, runs in groups.items()
+        if all(run.resumed_from_step is None for run in runs)
+    }
     sentences = []
     for name, runs in groups.items():
         framework, _, variant = name.partition("/")

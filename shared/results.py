@@ -47,7 +47,9 @@ class RunResult:
     """One run: what it was, how it ended, what it reached and where its time went.
 
     `energy_joules` is of the whole processor while the run lasted, where the platform tells;
-    `foreign_cpus` how many cores, on average, all other processes kept busy meanwhile.
+    `foreign_cpus` how many cores, on average, all other processes kept busy meanwhile. A run that
+    went on from a checkpoint has `resumed_from_step`, counted from its beginning; all its epochs
+    are there, but all other times count from where it went on. `notices` are for the reader.
     """
 
     run: str
@@ -78,15 +80,22 @@ class RunResult:
     inference: list[InferenceResult] = field(default_factory=list)
     weights: str | None = None
     predictions: str | None = None
+    resumed_from_step: int | None = None
+    notices: list[str] = field(default_factory=list)
 
-    def set_speed(self, train_size: int, first_step_seconds: float) -> None:
+    def set_speed(
+        self, train_size: int, first_step_seconds: float, begun: int | None = None
+    ) -> None:
         """Set the epoch time: the median without the first epoch, which also traces and warms up.
 
         Args:
             train_size: training images per epoch.
             first_step_seconds: taken off where the first epoch is the only one.
+            begun: the epoch of which another process trained a part, and whose time is therefore
+                left out, unless it is the only one.
         """
-        first, *others = [epoch.train_seconds for epoch in self.epochs] or [None]
+        whole = [epoch for epoch in self.epochs if epoch.epoch != begun] or self.epochs
+        first, *others = [epoch.train_seconds for epoch in whole] or [None]
         if first is not None:
             self.epoch_seconds = statistics.median(others or [first - first_step_seconds])
             self.samples_per_second = train_size / self.epoch_seconds

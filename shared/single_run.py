@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from safetensors.numpy import save
 
+from shared.checkpoints import open_checkpoints
 from shared.clock import Clock
 from shared.config import IMPLEMENTATIONS, TrainConfig
 from shared.datasets import Dataset, prepare_dataset
@@ -104,7 +105,7 @@ def train_and_save(
         because its framework is not installed.
 
     Raises:
-        UsageError: the device asked for is not there.
+        UsageError: the device asked for is not there, or checkpoints stand in the way.
     """
     implementation = IMPLEMENTATIONS[name]
     result = RunResult(
@@ -116,6 +117,14 @@ def train_and_save(
         config.batch_size,
     )
 
+    checkpoints, begun = open_checkpoints(config, result.run, slug, dataset), None
+    if checkpoints:
+        begun = len(checkpoints.epochs) + 1 if checkpoints.steps_in_epoch else None
+        result.notices, result.epochs = checkpoints.notices, list(checkpoints.epochs)
+        result.resumed_from_step = checkpoints.steps or None
+        for notice in result.notices:
+            print(notice, file=sys.stderr)
+
     def record(epoch: EpochResult) -> None:
         if not math.isfinite(epoch.train_loss + epoch.test_loss):
             raise Diverged(
@@ -124,14 +133,15 @@ def train_and_save(
             )
         result.epochs.append(epoch)
         reached = epoch.test_accuracy >= config.target_accuracy
-        if reached and result.time_to_target_seconds is None:
+        whole = result.resumed_from_step is None
+        if reached and whole and result.time_to_target_seconds is None:
             result.time_to_target_seconds = clock.read()
         listen(epoch)
 
     try:
         with clock.phase("import"), native_chatter_held_back():
             package = importlib.import_module(f"{implementation.package}.run")
-        trained = _drain(package.run(config, variant, dataset, clock), record)
+        trained = drain(package.run(config, variant, dataset, clock, checkpoints), record)
     except ModuleNotFoundError as error:
         if error.name not in (implementation.framework, "keras"):
             raise
@@ -157,7 +167,7 @@ def train_and_save(
         result.predictions = f"{slug}.predictions.safetensors"
         write_atomically(folder / result.weights, dump_weights(trained.weights, name, config))
         write_atomically(folder / result.predictions, save({"logits": trained.test_logits}))
-    result.set_speed(len(dataset.train_labels), clock.seconds["first_step"])
+    result.set_speed(len(dataset.train_labels), clock.seconds["first_step"], begun)
     result.peak_memory_bytes = peak_memory_bytes()
     clock.switch("other")
     result.phases, result.wall_seconds = dict(clock.seconds), clock.wall_seconds()
@@ -230,7 +240,7 @@ def load(config: TrainConfig, clock: Clock) -> Dataset:
         return load_configured(config)
 
 
-def _drain(
+def drain(
     epochs: Generator[EpochResult, None, Trained], record: Callable[[EpochResult], None]
 ) -> Trained:
     """Pass each epoch's figures to `record`; return what the generator returns."""

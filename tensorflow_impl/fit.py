@@ -48,6 +48,7 @@ def fit(
     compute_loss: Callable[..., tf.Tensor] | None = None,
     pipeline: Callable[..., Iterable[Tensors]] = make_batches,
     prepare: Callable[..., tuple[Tensors, np.ndarray]] = as_they_are,
+    done: int = 0,
 ) -> Iterator[EpochResult]:
     """Train as `train` does, and yield the same figures, from what Keras measures."""
 
@@ -65,7 +66,7 @@ def fit(
         )
     size, test_size = len(train_set[0]), len(test_set[0])
     test_batches = make_batches(*test_set, np.arange(test_size), batch_size=1000)
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(done + 1, config.epochs + 1):
         with clock.phase("train") as training:
             order = epoch_order(size, config.seed, epoch)
             lesson, order = prepare(train_set, order, epoch)

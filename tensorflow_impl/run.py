@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from shared.batches import batch_sizes
+from shared.checkpoints import Checkpoints
 from shared.clock import Clock
 from shared.config import TrainConfig, UsageError
 from shared.datasets import Dataset
@@ -24,6 +25,7 @@ from .fit import fit
 from .loss import compute_loss
 from .model import build_model, get_weights, set_weights
 from .optimizer import make_optimizer
+from .techniques.checkpoint import learn_in_pieces, replay, save_epochs
 from .techniques.early_stopping import stop_early
 from .techniques.layers import build_network
 from .techniques.loss import make_loss
@@ -73,7 +75,11 @@ def choose_loss(
 
 
 def make_loop(
-    config: TrainConfig, variant: str, dataset: Dataset, device: tf.config.PhysicalDevice
+    config: TrainConfig,
+    variant: str,
+    dataset: Dataset,
+    device: tf.config.PhysicalDevice,
+    checkpoints: Checkpoints | None = None,
 ) -> Callable[..., Iterator[EpochResult]]:
     """`train` as that variant does it, with what the configuration asks for.
 
@@ -92,6 +98,11 @@ def make_loop(
     if config.pipeline == "per-sample":
         pixels, labels = to_pixels(dataset), dataset.train_labels
         pipeline = make_pipeline(pixels, labels, dataset.mean, dataset.deviation, device)
+    if variant == "fit" and config.checkpoint_steps:
+        raise UsageError(
+            f"--checkpoint-steps {config.checkpoint_steps}: expected another variant than fit, "
+            "where Keras's own loop can be left only at an epoch's end."
+        )
     if variant == "fit":
         own = None if config.plain_loss else loss
         return partial(fit, compute_loss=own, pipeline=pipeline, prepare=prepare)
@@ -101,6 +112,8 @@ def make_loop(
         "graph": partial(train_epoch, step=tf.function(step), pipeline=pipeline),  # DIFF-12
         "compiled": partial(compiled.train_epoch, compute_loss=loss),
     }[variant]
+    if checkpoints:
+        learn = learn_in_pieces(learn, checkpoints)
     return partial(train, learn=learn, prepare=prepare)
 
 
@@ -112,33 +125,43 @@ def learn_in_epochs(
     built: tuple[
         tf.config.PhysicalDevice, keras.Sequential, keras.optimizers.Optimizer, Tensors, Tensors
     ],
+    checkpoints: Checkpoints | None = None,
 ) -> Iterator[EpochResult]:
     """Train what was built, with the techniques that look at each epoch's end around it."""
     device, model, optimizer, train_set, test_set = built
-    epochs = loop(model, optimizer, train_set, test_set, config, clock)
+    done, best = (len(checkpoints.epochs), checkpoints.best) if checkpoints else (0, {})
+    epochs = loop(model, optimizer, train_set, test_set, config, clock, done=done)
     if config.validation:
         held_out = dataset.validation_images, dataset.validation_labels
         epochs = validate(epochs, model, to_tensors(*held_out, device), clock)
+    if checkpoints:
+        epochs = replay(epochs, model, optimizer, checkpoints)
     if config.schedule == "plateau":
         epochs = reduce_on_plateau(epochs, optimizer, config)
     if config.schedule != "constant" or config.warmup_steps:
         epochs = (replace(epoch, learning_rate=learning_rate(optimizer)) for epoch in epochs)
     if config.patience is not None:
-        epochs = stop_early(epochs, model, config)
+        epochs = stop_early(epochs, model, config, best)
+    if checkpoints:
+        epochs = save_epochs(epochs, model, optimizer, checkpoints)
     return epochs
 
 
 def run(
-    config: TrainConfig, variant: str, dataset: Dataset, clock: Clock
+    config: TrainConfig,
+    variant: str,
+    dataset: Dataset,
+    clock: Clock,
+    checkpoints: Checkpoints | None = None,
 ) -> Generator[EpochResult, None, Trained]:
     """Do it step by step: yield each epoch's figures, return what was learned."""
     with clock.phase("build"):
         built = build(config, dataset)
         device, model, *_ = built
-        loop = make_loop(config, variant, dataset, device)
+        loop = make_loop(config, variant, dataset, device, checkpoints)
         clock.synchronize = partial(synchronize, device)
 
-    yield from learn_in_epochs(config, loop, dataset, clock, built)
+    yield from learn_in_epochs(config, loop, dataset, clock, built, checkpoints)
 
     with clock.phase("evaluate"):
         test_logits = predict(model, dataset.test_images)

@@ -41,6 +41,7 @@ TOO_FEW = st.integers(max_value=0)
 FOLDER_NAMES = st.text(
     st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=20
 ).filter(lambda name: name not in (".", ".."))
+FOLDERS = st.lists(FOLDER_NAMES, max_size=3).map(lambda names: Path("/", *names))
 
 FRACTION = st.floats(0, 1, exclude_max=True)
 NOT_A_FRACTION = st.floats(max_value=0, exclude_max=True) | st.floats(1)
@@ -50,7 +51,7 @@ NEGATIVE = st.floats(max_value=0, exclude_max=True) | st.sampled_from([float("in
 
 VALID = {
     **{name: st.sampled_from(choices) for name, choices in CHOICES.items()},
-    "data_dir": st.lists(FOLDER_NAMES, max_size=3).map(lambda names: Path("/", *names)),
+    "data_dir": FOLDERS,
     "offline": st.booleans(),
     "epochs": AT_LEAST_ONE,
     "batch_size": AT_LEAST_ONE,
@@ -76,6 +77,9 @@ VALID = {
     "patience": st.none() | AT_LEAST_ONE,
     "min_delta": st.floats(0, allow_infinity=False),
     "augment": st.booleans(),
+    "checkpoint_dir": st.none() | FOLDERS,
+    "checkpoint_steps": st.none() | AT_LEAST_ONE,
+    "resume": st.booleans(),
 }
 # What a value of theirs may need beside it.
 BESIDE = {
@@ -84,6 +88,8 @@ BESIDE = {
     "schedule": {"validation": 0.1},
     "patience": {"validation": 0.1},
     "min_delta": {"validation": 0.1, "patience": 2},
+    "checkpoint_steps": {"checkpoint_dir": Path("kept")},
+    "resume": {"checkpoint_dir": Path("kept")},
 }
 
 INVALID = {
@@ -106,6 +112,7 @@ INVALID = {
     "validation": NOT_A_FRACTION,
     "patience": TOO_FEW,
     "min_delta": NEGATIVE,
+    "checkpoint_steps": TOO_FEW,
     "target_accuracy": st.floats(max_value=0) | st.floats(1, exclude_min=True),
     "seed": st.integers(max_value=-1) | st.integers(min_value=2**32),
     **{
@@ -130,7 +137,8 @@ def test_every_field_is_covered_here():
     names = {item.name for item in fields(TrainConfig)}
     assert set(VALID) == names
     # Every folder is a folder and every bool is a bool; all else can be wrong.
-    assert set(INVALID) == names - {"data_dir", "offline", "batch_norm", "nesterov", "augment"}
+    free = {"data_dir", "checkpoint_dir", "offline", "batch_norm", "nesterov", "augment", "resume"}
+    assert set(INVALID) == names - free
 
 
 @pytest.mark.parametrize("name", VALID)
@@ -155,6 +163,8 @@ def test_valid_values_are_taken_as_they_are(name, data):
         {"precision": "bfloat16", "float_type": "float64"},
         {"pipeline": "per-sample", "float_type": "float64"},
         {"pipeline": "per-sample", "augment": True},
+        {"checkpoint_steps": 5},
+        {"resume": True},
     ],
     ids=str,
 )

@@ -276,7 +276,7 @@ def test_early_stopping_ends_and_goes_back():
             yield epoch
 
     config = TrainConfig(validation=0.1, patience=2, min_delta=0.1)
-    seen = list(stop_early(learning(), model, config))
+    seen = list(stop_early(learning(), model, config, {}))
     # 1.95 is not lower by enough.
     assert [epoch.epoch for epoch in seen] == [1, 2, 3, 4]
     assert set(model.parameters()[-1]) == {2}

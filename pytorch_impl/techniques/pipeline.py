@@ -52,7 +52,13 @@ def make_pipeline(
     ) -> Batches:
         pinned = device.type == "cuda"
         loader = DataLoader(
-            dataset, batch_size, sampler=order, num_workers=WORKERS, pin_memory=pinned
+            dataset,
+            batch_size,
+            sampler=order,
+            num_workers=WORKERS,
+            pin_memory=pinned,
+            # Its workers' seeds must not be numbers that dropout draws.
+            generator=torch.Generator(),
         )  # DIFF-39
         for batch in loader:
             yield tuple(part.to(device, non_blocking=pinned) for part in batch)

@@ -31,6 +31,8 @@ def follow_schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, steps
         # From 1 / warmup on, a warmup-th more with each update.
         schedulers.append(lr_scheduler.LinearLR(optimizer, 1 / warmup, 1.0, warmup - 1))
     if schedulers:
+        # For checkpoints, which have to know how far they are.
+        optimizer.schedulers = schedulers
         chained = lr_scheduler.ChainedScheduler(schedulers)
         optimizer.register_step_post_hook(lambda *_: chained.step())  # DIFF-34
 

@@ -5,25 +5,32 @@ from collections.abc import Iterator
 import keras
 
 from shared.config import TrainConfig
+from shared.initial_weights import Weights
 from shared.results import EpochResult
 
 from ..model import get_weights, set_weights
 
 
 def stop_early(
-    epochs: Iterator[EpochResult], model: keras.Model, config: TrainConfig
+    epochs: Iterator[EpochResult], model: keras.Model, config: TrainConfig, best: Weights
 ) -> Iterator[EpochResult]:
     """Pass the epochs on until `patience` of them brought no lower loss; restore the best weights.
 
     Prechelt, "Early Stopping - But When?" (1998), section 2, the third class of criteria.
+
+    Args:
+        epochs: with their validation losses.
+        model: whose weights they are about.
+        config: says for how long to wait for what.
+        best: filled with the best weights so far.
     """
-    lowest, waited, best = float("inf"), 0, None
+    lowest, waited = float("inf"), 0
     for epoch in epochs:
         waited += 1
         if epoch.validation_loss < lowest - config.min_delta:
-            lowest, waited, best = epoch.validation_loss, 0, get_weights(model)
+            lowest, waited = epoch.validation_loss, 0
+            best.update(get_weights(model))
         yield epoch
         if waited >= config.patience:
             break
-    if best is not None:
-        set_weights(model, best)
+    set_weights(model, best)

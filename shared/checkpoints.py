@@ -1,0 +1,301 @@
+"""Checkpoints of a training, from which it goes on as if it had never been interrupted."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from shared.batches import batch_sizes
+from shared.config import TrainConfig, UsageError, flag
+from shared.datasets import Dataset
+from shared.results import EpochResult
+
+Arrays = dict[str, np.ndarray]
+
+# The newest may turn out to be damaged.
+KEPT = 2
+MANIFEST = "manifest.json"
+STATE = "state.json"
+# What a training may differ in from the one that a checkpoint is of.
+WITHOUT_INFLUENCE = (
+    *("preset", "data_dir", "offline", "target_accuracy"),
+    *("checkpoint_dir", "checkpoint_steps", "resume"),
+)
+
+
+class Refused(Exception):
+    """A checkpoint can't be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Of which training a checkpoint is: the run, its configuration, its data's checksums."""
+
+    run: str
+    config: dict[str, object]
+    data: dict[str, str]
+
+    def differences(self, other: "Origin") -> list[str]:
+        """In what the other training differs from this one, in words."""
+        found = [f"{self.run} instead of {other.run}"] if self.run != other.run else []
+        found += [
+            f"{flag(name)} {_words(value)} instead of {_words(other.config.get(name))}"
+            for name, value in self.config.items()
+            if value != other.config.get(name)
+        ]
+        return found + (["other data"] if self.data != other.data else [])
+
+
+@dataclass(frozen=True)
+class State:
+    """What a checkpoint holds beside arrays; `epochs` are those that were over."""
+
+    origin: Origin
+    epochs: list[EpochResult]
+    schema: Literal["checkpoint/1"] = "checkpoint/1"
+
+
+@dataclass
+class Checkpoints:
+    """One run's checkpoints, in a folder of their own, and how far the run has come.
+
+    `batches` holds the losses and the numbers of correct predictions of the steps done in the
+    current epoch; `best` the weights that early stopping would go back to. `weights` and `state`,
+    what else a step changes, are those of the checkpoint to go on from; None from the beginning.
+    """
+
+    folder: Path
+    origin: Origin
+    every: int | None
+    batch_size: int
+    steps_per_epoch: int
+    epochs: list[EpochResult] = field(default_factory=list)
+    batches: Arrays = field(default_factory=dict)
+    best: Arrays = field(default_factory=dict)
+    weights: Arrays | None = None
+    state: Arrays | None = None
+    notices: list[str] = field(default_factory=list)
+    good: list[int] = field(default_factory=list)
+
+    @property
+    def steps_in_epoch(self) -> int:
+        """Steps done in the current epoch."""
+        return len(self.batches.get("losses", ()))
+
+    @property
+    def steps(self) -> int:
+        """Steps done since the training began."""
+        return len(self.epochs) * self.steps_per_epoch + self.steps_in_epoch
+
+    def pieces(self, order: np.ndarray) -> Iterator[np.ndarray]:
+        """What is left to learn of an epoch's order [n], cut where checkpoints are due."""
+        every = self.every or self.steps_per_epoch
+        cuts = np.arange(every, self.steps_per_epoch, every)
+        cuts = self.batch_size * cuts[cuts > self.steps_in_epoch]
+        first = self.batch_size * self.steps_in_epoch
+        yield from np.split(order[first:], cuts - first)
+
+    def add_batches(self, losses: np.ndarray, correct: np.ndarray) -> None:
+        """Steps are over: losses [steps], numbers of correct predictions [steps]."""
+        new = {"losses": losses, "correct": correct}
+        self.batches = {
+            name: np.concatenate([self.batches.get(name, array[:0]), array])
+            for name, array in new.items()
+        }
+
+    def add_epoch(self, epoch: EpochResult) -> None:
+        """An epoch is over."""
+        self.epochs.append(epoch)
+        self.batches = {}
+
+    def save(self, weights: Arrays, state: Arrays) -> None:
+        """Write a checkpoint, completely or not at all; then delete those that are too old.
+
+        Raises:
+            UsageError: the folder can't be written.
+        """
+        parts = {"weights": weights, "state": state, "batches": self.batches, "best": self.best}
+        # The library expects arrays without gaps.
+        contents = {
+            f"{part}.safetensors": save({k: np.array(v, order="C") for k, v in arrays.items()})
+            for part, arrays in parts.items()
+            if arrays
+        }
+        contents[STATE] = msgspec.json.encode(State(self.origin, self.epochs))
+        contents[MANIFEST] = msgspec.json.encode(
+            {name: checksum(content) for name, content in contents.items()}
+        )
+        number = max(numbers(self.folder), default=0) + 1
+        partial = self.folder / f"{number:06}.partial"
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            for name, content in contents.items():
+                write_durably(partial / name, content)
+            partial.rename(self.folder / f"{number:06}")
+            sync_folder(self.folder)
+            self.good = [*self.good, number][-KEPT:]
+            for old in numbers(self.folder):
+                if old < self.good[0]:
+                    shutil.rmtree(self.folder / f"{old:06}")
+        except OSError as error:
+            raise UsageError(
+                f"--checkpoint-dir {self.folder.parent}: cannot be written ({error.strerror}); "
+                "choose another folder."
+            ) from None
+
+    def load_newest(self) -> None:
+        """Be where the newest checkpoint is that can be used; say why the newer ones can't.
+
+        Raises:
+            UsageError: there are some, but none can be used.
+        """
+        found = sorted(numbers(self.folder), reverse=True)
+        if not found:
+            self.notices.append(
+                f"{self.origin.run}: no checkpoint in {self.folder}, so the training starts from "
+                "the beginning."
+            )
+            return
+        for number in found:
+            folder = self.folder / f"{number:06}"
+            try:
+                self._load(folder)
+            except Refused as refusal:
+                self.notices.append(f"The checkpoint {folder} is not used: {refusal}.")
+                continue
+            self.good = [number]
+            self.notices.append(
+                f"{self.origin.run} (seed {self.origin.config['seed']}) went on from step "
+                f"{self.steps}, in {folder}; but for the epochs', its times count from there."
+            )
+            return
+        raise UsageError(
+            f"--checkpoint-dir {self.folder.parent}: expected a checkpoint of this very training. "
+            f"{' '.join(self.notices)} Choose another folder to start from the beginning."
+        )
+
+    def _load(self, folder: Path) -> None:
+        state, parts = read(folder)
+        if different := state.origin.differences(self.origin):
+            raise Refused(f"it is of another training ({', '.join(different)})")
+        self.epochs = state.epochs
+        self.weights, self.state = parts["weights"], parts["state"]
+        self.batches, self.best = parts.get("batches", {}), parts.get("best", {})
+
+
+def open_checkpoints(
+    config: TrainConfig, run: str, slug: str, dataset: Dataset
+) -> Checkpoints | None:
+    """The checkpoints that the configuration asks for, if it does, to save or to go on from.
+
+    Args:
+        config: asks for them.
+        run: `IMPLEMENTATION/VARIANT`.
+        slug: the name of their folder, because several runs may share `config.checkpoint_dir`.
+        dataset: what is learned.
+
+    Raises:
+        UsageError: the folder holds some without --resume, or none that can be used with it.
+    """
+    if config.checkpoint_dir is None:
+        return None
+    refuse_existing(config, slug)
+    chosen = {k: v for k, v in config.as_json().items() if k not in WITHOUT_INFLUENCE}
+    checkpoints = Checkpoints(
+        config.checkpoint_dir / slug,
+        Origin(run, chosen, dataset.sha256),
+        config.checkpoint_steps,
+        config.batch_size,
+        len(batch_sizes(len(dataset.train_labels), config.batch_size)),
+    )
+    if config.resume:
+        checkpoints.load_newest()
+    return checkpoints
+
+
+def refuse_existing(config: TrainConfig, slug: str) -> None:
+    """Raise UsageError if there are checkpoints already but nobody asked to go on from them."""
+    if config.checkpoint_dir is None:
+        return
+    folder = config.checkpoint_dir / slug
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"--checkpoint-dir {config.checkpoint_dir}: expected a folder that can be written "
+            f"({error.strerror}); choose another."
+        ) from None
+    if numbers(folder) and not config.resume:
+        raise UsageError(
+            f"--checkpoint-dir {config.checkpoint_dir}: {folder} holds checkpoints; add --resume "
+            "to go on from the newest, or choose another folder, so that none is overwritten."
+        )
+
+
+def numbers(folder: Path) -> list[int]:
+    """The numbers of the checkpoints in a folder."""
+    return [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
+
+
+def read(folder: Path) -> tuple[State, dict[str, Arrays]]:
+    """A checkpoint's state, and its arrays by the names of their files.
+
+    Raises:
+        Refused: anything in it is not what was written.
+    """
+    try:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=dict[str, str])
+        contents = {name: (folder / name).read_bytes() for name in manifest}
+        for name, content in contents.items():
+            if checksum(content) != manifest[name]:
+                raise Refused(f"{name} is damaged")
+        state = msgspec.json.decode(contents.pop(STATE), type=State)
+        # Copies, because those who take them over write to them.
+        parts = {
+            name.partition(".")[0]: {key: array.copy() for key, array in load(content).items()}
+            for name, content in contents.items()
+        }
+        if not {"weights", "state"} <= set(parts):
+            raise Refused("a part of it is missing")
+    except OSError as error:
+        raise Refused(f"{Path(error.filename).name} cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, msgspec.MsgspecError, SafetensorError):
+        raise Refused("it is not what this program writes") from None
+    return state, parts
+
+
+def checksum(content: bytes) -> str:
+    """SHA-256, as the manifest has it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a new file so that it survives even a power failure."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder survive a power failure, where the system can do that."""
+    with contextlib.suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _words(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

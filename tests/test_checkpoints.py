@@ -1,0 +1,347 @@
+"""A training that was interrupted ends as if it had not been, and damaged checkpoints are seen.
+
+The frameworks are asked in processes of their own, all at once; NumPy in this one.
+"""
+
+import importlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+
+from benchmarks import kills
+from shared import report
+from shared.checkpoints import Checkpoints, Origin, numbers, open_checkpoints, read
+from shared.clock import Clock
+from shared.config import TrainConfig, UsageError, prepare_environment
+from shared.datasets import Dataset
+from shared.results import EpochResult
+from shared.sampling import load_configured
+from shared.single_run import drain, native_chatter_held_back, train_and_save
+
+BASE = TrainConfig(dataset="digits", limit=300, hidden=(8, 8), epochs=4, threads=1)
+# Trainings with whatever a technique remembers from step to step, and after how many checkpoints,
+# two steps apart, they are interrupted: within an update, within an epoch, at an epoch's end.
+TOGETHER = {
+    "by steps": (
+        {
+            "optimizer": "sgd",
+            "momentum": 0.9,
+            "nesterov": True,
+            "accumulate": 3,
+            "schedule": "cosine",
+            "warmup_steps": 3,
+            "clip_norm": 1.0,
+            "dropout": 0.3,
+            "batch_norm": True,
+            "augment": True,
+            "sampling": "balanced",
+        },
+        4,
+    ),
+    "by epochs": (
+        {
+            "optimizer": "rmsprop",
+            "momentum": 0.5,
+            "learning_rate": 0.05,
+            "schedule": "plateau",
+            "schedule_epochs": 1,
+            "validation": 0.2,
+            "patience": 2,
+        },
+        5,
+    ),
+}
+ALONE = {
+    "adam": ({}, 3),
+    "momentum": ({"optimizer": "sgd", "momentum": 0.9}, 4),
+    "rmsprop": ({"optimizer": "rmsprop", "momentum": 0.5}, 4),
+    "adagrad": ({"optimizer": "adagrad", "float_type": "float64"}, 4),
+    "accumulated": ({"accumulate": 3}, 1),
+    "step schedule": ({"schedule": "step", "schedule_epochs": 1}, 7),
+    "dropout": ({"dropout": 0.5}, 2),
+    "batch normalization": ({"batch_norm": True}, 4),
+}
+KILLS = 10
+
+
+@cache
+def load_images(float_type: str, validation: float) -> Dataset:
+    """The digits, which take a while to be enlarged."""
+    return load_configured(replace(BASE, float_type=float_type, validation=validation))
+
+
+def load(config: TrainConfig) -> Dataset:
+    """The images of a training."""
+    return load_images(config.float_type, config.validation)
+
+
+def train(
+    run: str, config: TrainConfig, checkpoints: Checkpoints | None = None, saves: int = 0
+) -> list[np.ndarray] | None:
+    """All that comes out of a training; None if it was interrupted after so many saves."""
+    package, _, variant = run.partition("/")
+    with native_chatter_held_back():
+        module = importlib.import_module(f"{package}_impl.run")
+    if saves:
+        save, left = checkpoints.save, saves
+
+        def save_or_stop(*arrays: dict[str, np.ndarray]) -> None:
+            nonlocal left
+            save(*arrays)
+            left -= 1
+            if not left:
+                raise KeyboardInterrupt
+
+        checkpoints.save = save_or_stop
+    epochs = [] if checkpoints is None else list(checkpoints.epochs)
+    training = module.run(config, variant, load(config), Clock(), checkpoints)
+    try:
+        trained = drain(training, epochs.append)
+    except KeyboardInterrupt:
+        return None
+    figures = [list(kills.figures(epoch).values()) for epoch in epochs]
+    return [*trained.weights.values(), trained.test_logits, np.array(figures, float)]
+
+
+def resumed_equals_whole(run: str, fields: dict[str, object], saves: int) -> bool:
+    """Whether a training that is interrupted after so many saves ends as one that is not."""
+    prepare_environment(1)
+    config = replace(BASE, **fields)
+    whole = train(run, config)
+    with TemporaryDirectory() as folder:
+        saving = replace(config, checkpoint_dir=Path(folder), checkpoint_steps=2)
+        if run.endswith("/fit"):
+            saving = replace(saving, checkpoint_steps=None)
+        dataset = load(config)
+        first = open_checkpoints(saving, run, "run", dataset)
+        assert train(run, saving, first, saves) is None
+        second = open_checkpoints(replace(saving, resume=True), run, "run", dataset)
+        assert second.steps == first.steps > 0
+        resumed = train(run, saving, second)
+    return all(np.array_equal(*pair, equal_nan=True) for pair in zip(whole, resumed, strict=True))
+
+
+def fit_refuses_steps() -> str:
+    """What Keras's own loop says when it is to be left within an epoch."""
+    prepare_environment(1)
+    try:
+        train("tensorflow/fit", replace(BASE, checkpoint_dir=Path("x"), checkpoint_steps=2))
+    except UsageError as refusal:
+        return str(refusal)
+    return "nothing"
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[dict[str, Future]]:
+    """What the frameworks' processes find out, by name; each works through its list."""
+    asked = {"pytorch/eager": TOGETHER, "tensorflow/graph": TOGETHER}
+    context = get_context("spawn")
+    pools = [ProcessPoolExecutor(1, context) for _ in asked]
+    found = {}
+    for pool, (run, trainings) in zip(pools, asked.items(), strict=True):
+        # First, while the process has not used its framework yet and can be split.
+        killed = "tensorflow/eager" if run.startswith("tensorflow") else run
+        found[f"kills of {run.partition('/')[0]}"] = pool.submit(
+            kills.kill_again_and_again, killed, KILLS, 0
+        )
+        for name, (fields, saves) in trainings.items():
+            found[f"{run} {name}"] = pool.submit(resumed_equals_whole, run, fields, saves)
+    found["fit"] = pools[1].submit(resumed_equals_whole, "tensorflow/fit", {"dropout": 0.3}, 2)
+    found["fit refuses"] = pools[1].submit(fit_refuses_steps)
+    yield found
+    for pool in pools:
+        pool.shutdown(cancel_futures=True)
+
+
+# --- Damage, and what is of another training ---
+
+
+@pytest.fixture
+def kept(tmp_path) -> Checkpoints:
+    """Two checkpoints with made-up numbers."""
+    return kills.make_checkpoints(tmp_path / "run")
+
+
+def fresh(kept: Checkpoints, **changes: object) -> Checkpoints:
+    """The same checkpoints as another process finds them."""
+    return replace(kept, epochs=[], batches={}, best={}, notices=[], good=[], **changes)
+
+
+def test_every_damage_is_detected_and_the_checkpoint_before_used(kept):
+    assert list(kills.damage_again_and_again(kept, 100, 0)) == [True] * 100
+
+
+def test_what_was_saved_comes_back(kept):
+    kept.best = {"dense_1/kernel": np.arange(6.0).reshape(2, 3).T}
+    kept.save({"dense_1/kernel": np.float32([1, 2])}, {"random": np.uint8([3])})
+    again = fresh(kept)
+    again.load_newest()
+    assert (again.epochs, again.steps) == (kept.epochs, kept.steps) == (again.epochs, 12)
+    for one, other in ((again.batches, kept.batches), (again.best, kept.best)):
+        assert one.keys() == other.keys()
+        for name, array in one.items():
+            np.testing.assert_array_equal(array, other[name])
+            assert array.dtype == other[name].dtype
+            assert array.flags.writeable
+    assert again.notices == [
+        f"pytorch/eager (seed 0) went on from step 12, in {kept.folder / '000003'}; "
+        "but for the epochs', its times count from there."
+    ]
+
+
+def test_only_the_newest_are_kept(kept):
+    kept.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+    assert sorted(path.name for path in kept.folder.iterdir()) == ["000002", "000003"]
+    # What a save that was cut short left behind is not looked at, and goes with the next one.
+    (kept.folder / "000004.partial").mkdir()
+    again = fresh(kept)
+    again.load_newest()
+    assert again.good == [3]
+    again.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+    assert sorted(path.name for path in kept.folder.iterdir()) == ["000003", "000004"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"run": "pytorch/compiled"}, "pytorch/eager instead of pytorch/compiled"),
+        ({"config": kills.TINY.as_json() | {"seed": 7}}, "--seed 0 instead of 7"),
+        ({"config": kills.TINY.as_json() | {"hidden": [9]}}, "--hidden 8 8 instead of 9"),
+        ({"data": {"images": "00"}}, "other data"),
+    ],
+)
+def test_a_foreign_checkpoint_is_refused(kept, changed, said):
+    other = fresh(kept, origin=replace(kept.origin, **changed))
+    with pytest.raises(UsageError) as refusal:
+        other.load_newest()
+    message = str(refusal.value)
+    folder = kept.folder / "000002"
+    assert f"The checkpoint {folder} is not used: it is of another training ({said})." in message
+    assert message.startswith(f"--checkpoint-dir {kept.folder.parent}: expected ")
+    # But if the one before is its own, that one is used.
+    spare = folder.rename(kept.folder.parent / "spare")
+    other.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+    spare.rename(kept.folder / "000009")
+    other = fresh(other)
+    other.load_newest()
+    assert [number for number in numbers(kept.folder) if number != 9] == other.good
+    assert len(other.notices) == 2
+
+
+def test_origins_differ_only_in_what_matters(tmp_path):
+    config = replace(BASE, checkpoint_dir=tmp_path)
+    dataset = load(config)
+    origin = open_checkpoints(config, "numpy/reference", "a", dataset).origin
+    for changed in (
+        {"target_accuracy": 0.5, "offline": True, "data_dir": Path("x")},
+        {"checkpoint_steps": 3, "checkpoint_dir": tmp_path / "b"},
+    ):
+        same = open_checkpoints(replace(config, **changed), "numpy/reference", "a", dataset)
+        assert same.origin == origin
+    for changed in ({"threads": 2}, {"epochs": 5}, {"augment": True}, {"seed": 1}):
+        other = open_checkpoints(replace(config, **changed), "numpy/reference", "a", dataset)
+        assert len(other.origin.differences(origin)) == 1
+    assert origin.data == dataset.sha256 != {}
+
+
+def test_nothing_is_overwritten_without_being_asked(kept):
+    config = replace(BASE, checkpoint_dir=kept.folder.parent)
+    with pytest.raises(UsageError, match=r"holds checkpoints; add --resume"):
+        open_checkpoints(config, "pytorch/eager", kept.folder.name, load(config))
+    assert sorted(numbers(kept.folder)) == [1, 2]
+
+
+def test_a_folder_that_cannot_be_one(tmp_path):
+    (tmp_path / "file").write_text("")
+    config = replace(BASE, checkpoint_dir=tmp_path / "file")
+    with pytest.raises(UsageError, match=r"--checkpoint-dir .*: expected a folder"):
+        open_checkpoints(config, "numpy/reference", "x", load(config))
+
+
+def test_an_epochs_order_is_cut_where_checkpoints_are_due():
+    kept = Checkpoints(Path("x"), Origin("", {}, {}), 2, batch_size=10, steps_per_epoch=5)
+    order = np.arange(47)
+    assert [len(piece) for piece in kept.pieces(order)] == [20, 20, 7]
+    kept.add_batches(np.zeros(2), np.zeros(2, int))
+    assert [piece.tolist() for piece in kept.pieces(order)] == [
+        list(range(20, 40)),
+        list(range(40, 47)),
+    ]
+    # From a training that saved more often.
+    kept.add_batches(np.zeros(1), np.zeros(1, int))
+    assert [len(piece) for piece in kept.pieces(order)] == [10, 7]
+    kept.every = None
+    assert [len(piece) for piece in kept.pieces(order)] == [17]
+
+
+# --- The same result ---
+
+
+@pytest.mark.parametrize("name", [*ALONE, *TOGETHER])
+def test_the_oracle_goes_on_as_if_nothing_had_happened(name):
+    assert resumed_equals_whole("numpy/reference", *(ALONE | TOGETHER)[name])
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+@pytest.mark.parametrize("run", ["pytorch/eager", "tensorflow/graph"])
+def test_the_frameworks_go_on_as_if_nothing_had_happened(run, name, elsewhere):
+    assert elsewhere[f"{run} {name}"].result()
+
+
+def test_fit_goes_on_between_epochs_only(elsewhere):
+    assert elsewhere["fit"].result()
+    assert elsewhere["fit refuses"].result().startswith("--checkpoint-steps 2: expected another")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes can't be split here")
+@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+def test_killed_trainings_go_on_to_the_identical_result(framework, elsewhere):
+    outcomes = elsewhere[f"kills of {framework}"].result()
+    assert len(outcomes) == KILLS
+    assert sum(outcome.in_save for outcome in outcomes) == KILLS // 2
+    assert [outcome for outcome in outcomes if not outcome.is_good] == []
+    # They were not all killed at the beginning.
+    assert len({outcome.saved for outcome in outcomes}) > 2
+
+
+def test_a_resumed_run_says_so(tmp_path, capsys):
+    prepare_environment(1)
+    config = replace(BASE, checkpoint_dir=tmp_path / "kept", checkpoint_steps=2, resume=True)
+    dataset = load(config)
+
+    def run() -> tuple:
+        heard: list[EpochResult] = []
+        asked = ("numpy", "reference", config, dataset, Clock(), tmp_path, "numpy-reference")
+        made = train_and_save(*asked, heard.append)
+        return made, [epoch.epoch for epoch in heard], capsys.readouterr().err
+
+    first, heard, said = run()
+    assert (first.resumed_from_step, heard) == (None, [1, 2, 3, 4])
+    assert "no checkpoint in" in said
+    folder = tmp_path / "kept" / "numpy-reference"
+    newest, before = sorted(folder.iterdir(), reverse=True)
+    (newest / "weights.safetensors").write_bytes(b"")
+    second, heard, said = run()
+    assert (second.resumed_from_step, heard) == (19, [4])
+    assert list(map(kills.figures, second.epochs)) == list(map(kills.figures, first.epochs))
+    refused, resumed = said.splitlines()
+    assert refused == f"The checkpoint {newest} is not used: weights.safetensors is damaged."
+    assert resumed.startswith(f"numpy/reference (seed 0) went on from step 19, in {before}; ")
+    result = report.assemble(
+        *("command", config, dataset, None),
+        {"physical_cores": 2, "load_average": [0, 0, 0]},
+        [second],
+    )
+    assert [f"NOTICE: {line}" for line in (refused, resumed)] == report.in_words(result)[:2]
+    # The time of the epoch that was begun elsewhere is not known.
+    times = sorted(epoch.train_seconds for epoch in second.epochs[1:3])
+    assert second.epoch_seconds == pytest.approx(sum(times) / 2)
+    assert read(max(folder.iterdir()))[0].epochs[-1].epoch == 4
