@@ -59,7 +59,7 @@ STEPS_PER_CHECKPOINT = 2
 # As long as a step and a save may take here.
 SECONDS_PER_STEP = 0.05
 TINY = TrainConfig(
-    dataset="digits", offline=True, limit=300, hidden=(8, 8), epochs=3, dropout=0.2, threads=1
+    dataset="digits", offline=True, limit=300, hidden=(8, 8), epochs=2, dropout=0.2, threads=1
 )
 
 

@@ -214,6 +214,17 @@ def torch_answers() -> dict[str, object]:
     plain = torch.utils.data.DataLoader(numbers, batch_size=MANY)
     answers["order by default"] = next(iter(plain))[0].tolist()
 
+    def stream_changed_by(loader: torch.utils.data.DataLoader) -> bool:
+        before = torch.get_rng_state()
+        next(iter(loader))
+        return not torch.equal(before, torch.get_rng_state())
+
+    loaders = plain, make_batches(images, labels, np.arange(ROWS), BATCH)
+    answers["random numbers changed: by a loader, here"] = [*map(stream_changed_by, loaders)]
+    sgd = torch.optim.SGD([torch.zeros(1)], 1.0)
+    torch.optim.lr_scheduler.StepLR(sgd, 5)
+    answers["state of an optimizer with a schedule"] = sorted(sgd.state_dict())
+
     dropout = nn.Dropout(0.5)
     answers["dropped on a plain call"] = int((dropout(torch.ones(MANY)) == 0).sum())
     answers["dropped after eval"] = int((dropout.eval()(torch.ones(MANY)) == 0).sum())
@@ -523,6 +534,14 @@ def tensorflow_answers() -> dict[str, object]:
         tf.random.uniform([draws])
         masks.append(tf.sign(dropout(tf.ones(MANY), training=True)).numpy().tolist())
     answers["masks: first, again, after another draw"] = masks
+    counts = []
+    for _ in range(3):
+        counts.append(dropout.seed_generator.state.numpy().tolist())
+        dropout(tf.ones(MANY), training=True)
+    answers["what dropout remembers"] = counts
+    accumulating = keras.optimizers.SGD(gradient_accumulation_steps=2)
+    accumulating.build([keras.Variable(np.zeros(shape)) for shape in (3, 4)])
+    answers["variables of an accumulating optimizer"] = len(accumulating.variables)
 
     model = make_model()
     gradients = []
@@ -1103,6 +1122,15 @@ def test_one_image_at_a_time(torch_says, keras_says):
     assert torch_says["processes of two epochs"] == 2
     assert torch_says["prefetched batches of a worker"] == 2
     assert keras_says["body runs in a map"] == 1
+
+
+def test_what_a_checkpoint_has_to_hold(torch_says, keras_says):
+    assert torch_says["random numbers changed: by a loader, here"] == [True, False]
+    assert torch_says["state of an optimizer with a schedule"] == ["param_groups", "state"]
+    first, second, third = keras_says["what dropout remembers"]
+    assert first[0] == second[0] == third[0]
+    assert second[1] - first[1] == third[1] - second[1] == 1
+    assert keras_says["variables of an accumulating optimizer"] == 4
 
 
 def test_dropout_streams(torch_says, keras_says):
