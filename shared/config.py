@@ -178,7 +178,7 @@ class TrainConfig:
     checkpoint_dir: Path | None = None
     """Where each run saves, after every epoch, all that it takes to go on."""
     checkpoint_steps: int | None = None
-    """Save also after every so many steps within an epoch."""
+    """Save also after every so many steps within an epoch, as a part of its training time."""
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
     """Go on from the newest checkpoint in CHECKPOINT_DIR, to the very result of an uninterrupted
     training (same machine and threads); what was trained before is not timed."""
