@@ -419,7 +419,7 @@ def two_machines(tmp_path: Path, dataset: Dataset, other: str) -> list[Path]:
 )
 def test_folders_are_merged_by_machine(other, labels, dataset, tmp_path):
     folders = two_machines(tmp_path, dataset, other)
-    parts = [(html_report._read(folder), folder) for folder in folders]
+    parts = [(html_report.read_folder(folder), folder) for folder in folders]
     page = Page(html_report.render(parts, dataset))
     columns = page.text.partition("Side by side")[2].partition("Status")[0]
     runs = [f"{label}: {run}" for label in labels for run in ("pytorch/eager", "tensorflow/fit")]
