@@ -378,7 +378,8 @@ NEEDS: tuple[tuple[str, Callable[[Any], bool], str, Callable[[TrainConfig], bool
     ),
 )
 
-# What each preset changes of the first one, in which nothing is changed.
+# What each preset changes of the first one, in which nothing is changed. The quickstarts leave the
+# initial weights to their framework.
 PRESETS: dict[str, dict[str, Any]] = {
     "digit-classifier": {},
     "torch-quickstart": {
@@ -386,14 +387,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "hidden": (512, 512),
         "pixels": "unit",
         "optimizer": "sgd",
+        "alignment": "defaults",
     },
     "keras-quickstart": {
         "hidden": (128,),
         "dropout": 0.2,
         "pixels": "unit",
         "batch_size": 32,
+        "alignment": "defaults",
     },
-    "two-layer": {"hidden": (50,), "epochs": 1},
+    "two-layer": {"hidden": (50,), "pixels": "unit", "epochs": 1},
 }
 
 
