@@ -24,7 +24,7 @@ compare: $(INSTALLED)
 	$(RUN) compare.py $(ARGS)
 
 test: $(INSTALLED)
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

@@ -76,6 +76,10 @@ def match(
     return [*found, *((k, None) for k in range(i, height)), *((None, k) for k in range(j, width))]
 
 
+# Lines whose ratio of equal characters is smaller have nothing to do with each other.
+APART = 0.4
+
+
 @cache
 def likeness(one: str, other: str) -> float:
     """From -1 to 2: how gladly two lines stand in one row; below 0 rather not."""
@@ -85,8 +89,11 @@ def likeness(one: str, other: str) -> float:
     one, other = bare(one), bare(other)
     if one == other:
         return 1.0 if len(one) > 3 else 0.3
-    ratio = SequenceMatcher(None, one, other, autojunk=False).ratio()
-    return ratio if same_mark else ratio - 0.4
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    # How far below 0 makes no difference, and the ratio itself is slow.
+    if not same_mark and matcher.quick_ratio() < APART:
+        return -1.0
+    return matcher.ratio() if same_mark else matcher.ratio() - APART
 
 
 def kinds_of(

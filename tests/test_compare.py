@@ -81,7 +81,7 @@ def test_fit_and_graph_see_the_same_batches(finished):
 
 
 def test_repeats_change_the_seed_and_give_intervals(tmp_path):
-    flags = ("--dataset", "digits", "--epochs", "1", "--repeats", "3", "--no-verify")
+    flags = ("--dataset", "digits", "--epochs", "1", "--repeats", "2", "--no-verify")
     done = compare(
         "numpy/reference", "numpy/reference", *flags, "--output-dir", "out", cwd=tmp_path
     )
@@ -89,10 +89,10 @@ def test_repeats_change_the_seed_and_give_intervals(tmp_path):
     result = load_results(tmp_path / "out" / "results.json")
     # Interleaved, the second repeat in reverse.
     assert [(run.run[-1], run.seed) for run in result.runs] == [
-        *(("e", 0), ("2", 0), ("2", 1), ("e", 1), ("e", 2), ("2", 2))
+        *(("e", 0), ("2", 0), ("2", 1), ("e", 1))
     ]
     (pair,) = result.comparison.pairs
-    assert pair.repeats == 3
+    assert pair.repeats == 2
     assert pair.train_time_ratio.low < pair.train_time_ratio.high
     # The same computation twice: the accuracies are equal bit by bit.
     assert pair.test_accuracy_difference.low == pair.test_accuracy_difference.high == 0

@@ -276,11 +276,11 @@ def test_page_is_written_where_asked(tmp_path, page):
     done = run_command(*COMMAND, "--output", "page.html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "page.html").read_text() == page
-    assert run_command(*COMMAND, "--check", "--output", "page.html", cwd=tmp_path).returncode == 0
     (tmp_path / "page.html").write_text(page + " ")
     done = run_command(*COMMAND, "--check", "--output", "page.html", cwd=tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
+    assert side_by_side.check_page(tmp_path / "page.html", page + " ") == 0
 
 
 BAD_REQUESTS = {
