@@ -52,8 +52,9 @@ CONTROL_FACTOR = 10
 # how far rounding may stray as a share of how far the nudge did, which at last grows no more.
 ROUNDING_TO_NUDGE = {"float64": 1e-8, "float32": 1e-2}
 # Normalizing leaves gradients that are zero but for rounding. Adam, which divides a gradient by its
-# own size and epsilon, makes up to so much of that in each step, as a multiple of the rate.
-OF_NOTHING = {"float64": 1e-15 / ADAM_EPSILON, "float32": 1.0}
+# own size and epsilon, makes up to so much of that in each step, as a multiple of the rate; a
+# layer's mean sums it over all inputs.
+OF_NOTHING = {"float64": 1e-15 / ADAM_EPSILON, "float32": 30.0}
 
 # Of time, and what only the oracle tells.
 IGNORED = ("train_seconds", "evaluate_seconds", "nearest kink")
