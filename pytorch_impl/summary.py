@@ -6,6 +6,10 @@ if __name__ == "__main__":
 
     raise SystemExit(run_command("pytorch", "summary"))
 
+import sys
+import warnings
+from types import ModuleType
+
 import torch
 from torch import nn
 
@@ -24,3 +28,17 @@ def summarize(model: nn.Sequential) -> list[Layer]:
         parameters = sum(weights.numel() for weights in layer.parameters())
         rows.append(Layer(type(layer).__name__, tuple(outputs.shape[1:]), parameters))
     return rows
+
+
+def trace_graph(model: nn.Sequential) -> bytes:
+    """The network's operations as TensorBoard draws them: a serialized GraphDef."""
+    # TensorBoard imports TensorFlow where it is installed, unless there is a module of this name.
+    sys.modules["tensorboard.compat.notf"] = ModuleType("tensorboard.compat.notf")
+    # Only now, because TensorBoard need not be there.
+    from torch.utils.tensorboard._pytorch_graph import graph
+
+    with warnings.catch_warnings():
+        # It still traces with TorchScript, which is deprecated.
+        warnings.simplefilter("ignore")
+        traced, _ = graph(model.eval(), torch.zeros(1, IMAGE_SIZE))  # DIFF-10
+    return traced.SerializeToString()

@@ -130,6 +130,9 @@ class SummaryRequest:
     """Fraction of a hidden layer's units that each training step switches off at random."""
     batch_norm: Flag = False
     """Normalize each hidden layer over the batch, before its activation."""
+    output_dir: Path | None = None
+    """New or empty folder for a log of the network's operations, for TensorBoard; by default none
+    is written."""
 
     def __post_init__(self) -> None:
         """Check the flags as a training does.

@@ -7,7 +7,9 @@ from rich.table import Table
 
 from shared.commands import SummaryRequest, import_twin
 from shared.config import IMAGE_SIZE
+from shared.outputs import claim_output_dir, current_command
 from shared.report import make_console
+from shared.tensorboard import require_tensorboard, write_graph
 
 # What the frameworks call their layers, and the names that both get here.
 KINDS = {
@@ -34,8 +36,14 @@ def summarize(name: str, request: SummaryRequest) -> None:
 
     Args:
         name: a key of IMPLEMENTATIONS.
+
+    Raises:
+        UsageError: the graph is asked for but can't be written.
     """
     config = request.config()
+    if request.output_dir:
+        require_tensorboard()
+        claim_output_dir(request.output_dir, current_command())
     import_twin(name, "device").choose_device("cpu", config.float_type)
     options = config.dropout, config.batch_norm, config.alignment
     model = import_twin(name, "techniques.layers").build_network(config.hidden, *options)
@@ -55,3 +63,6 @@ def summarize(name: str, request: SummaryRequest) -> None:
         # Escaped, because rich reads what stands in brackets.
         table.add_row(f"{kind}_{seen.count(kind)}", f"\\[{shape}]", parameters)
     make_console().print(table)
+    if folder := request.output_dir:
+        write_graph(import_twin(name, "summary").trace_graph(model), folder)
+        print(f"Written to {folder}; to look at it: tensorboard --logdir {folder}")

@@ -39,6 +39,9 @@ SCALARS = {
     "seconds/train": "train_seconds",
     "seconds/evaluate": "evaluate_seconds",
 }
+# Names that TensorBoard looks for.
+LOG = "events.out.tfevents.0"
+FILE_VERSION = "brain.Event:2"
 # What is no property of the training, but of where it ran.
 NOT_HYPERPARAMETERS = {"data_dir", "offline"}
 
@@ -62,16 +65,21 @@ class Summary:
     wall_time: float
 
 
+def require_tensorboard() -> None:
+    """Raise UsageError if TensorBoard is not installed."""
+    if importlib.util.find_spec("tensorboard") is None:
+        raise UsageError(
+            f"tensorboard is not installed for {sys.executable}: pip install '.[export]' brings it."
+        )
+
+
 def write_logs(request: Request) -> tuple[Path, list[str]]:
     """Write one log a run; returns the folder, and what had to be left out.
 
     Raises:
         UsageError: there are no results, the folder can't be used, or TensorBoard is missing.
     """
-    if importlib.util.find_spec("tensorboard") is None:
-        raise UsageError(
-            f"tensorboard is not installed for {sys.executable}: pip install '.[export]' brings it."
-        )
+    require_tensorboard()
     result = read_folder(request.folder)
     folder = request.output_dir or request.folder / "tensorboard"
     claim_output_dir(folder, current_command())
@@ -82,7 +90,7 @@ def write_logs(request: Request) -> tuple[Path, list[str]]:
             if run.weights and not weights:
                 left_out.append(f"{name} has no histograms: {run.weights} can't be read.")
             summaries = summarize(run, name, result, weights)
-            log = folder / name / "events.out.tfevents.0"
+            log = folder / name / LOG
             log.parent.mkdir()
             write_atomically(log, encode(summaries, started(result)))
     except BaseException:
@@ -174,11 +182,23 @@ def encode(summaries: Iterator[Summary], created: float) -> bytes:
 
     content = io.BytesIO()
     writer = RecordWriter(content)
-    writer.write(Event(wall_time=created, file_version="brain.Event:2").SerializeToString())
+    writer.write(Event(wall_time=created, file_version=FILE_VERSION).SerializeToString())
     for each in summaries:
         event = Event(wall_time=each.wall_time, step=each.step, summary=each.proto)
         writer.write(event.SerializeToString())
     return content.getvalue()
+
+
+def write_graph(graph: bytes, folder: Path) -> None:
+    """Write a log with nothing but a network's graph, a serialized GraphDef."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    content = io.BytesIO()
+    writer = RecordWriter(content)
+    for event in (Event(file_version=FILE_VERSION), Event(graph_def=graph)):
+        writer.write(event.SerializeToString())
+    write_atomically(folder / LOG, content.getvalue())
 
 
 def main() -> int:

@@ -7,7 +7,9 @@ if __name__ == "__main__":
     raise SystemExit(run_command("tensorflow", "summary"))
 
 import keras
+import tensorflow as tf
 
+from shared.config import IMAGE_SIZE
 from shared.summarizing import Layer
 
 
@@ -18,3 +20,10 @@ def summarize(model: keras.Sequential) -> list[Layer]:
         parameters = sum(weights.numpy().size for weights in layer.trainable_weights)
         rows.append(Layer(type(layer).__name__, layer.output.shape[1:], parameters))
     return rows
+
+
+def trace_graph(model: keras.Sequential) -> bytes:
+    """The network's operations as TensorBoard draws them: a serialized GraphDef."""
+    images = tf.TensorSpec((None, IMAGE_SIZE), keras.config.floatx())
+    traced = tf.function(model).get_concrete_function(images, training=False)  # DIFF-10
+    return traced.graph.as_graph_def().SerializeToString()

@@ -35,6 +35,23 @@ def test_layers_and_total_are_those_of_the_network(printed):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_graph_can_be_read_back(name, warm, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    flags = ("--hidden", "32", "16", "8", "--output-dir", "log")
+    done = warm(name).run("-m", f"{name}_impl.summary", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    # As of a second framework that is imported beside the first.
+    assert not done.stderr
+    graph = EventAccumulator(str(tmp_path / "log")).Reload().Graph()
+    products = [node for node in graph.node if node.op in ("MatMul", "aten::linear")]
+    assert len(products) == 4
+    done = warm(name).run("-m", f"{name}_impl.summary", *flags, cwd=tmp_path)
+    assert_one_sentence(done, "--output-dir log", tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_size_of_zero_is_refused(name, warm, tmp_path):
     done = warm(name).run("-m", f"{name}_impl.summary", "--hidden", "0", "64", cwd=tmp_path)
     assert_one_sentence(done, "--hidden 0 64", tmp_path)
