@@ -50,7 +50,7 @@ BEHIND_A_KINK = {"start": 1.0, "epoch": 0.05}
 CONTROL_FACTOR = 10
 # Steps larger than the default's make errors grow, those of rounding and the control's nudge alike:
 # how far rounding may stray as a share of how far the nudge did, which at last grows no more.
-ROUNDING_TO_NUDGE = {"float64": 1e-8, "float32": 1e-2}
+ROUNDING_TO_NUDGE = {"float64": 1e-7, "float32": 1e-1}
 # Normalizing leaves gradients that are zero but for rounding. Adam, which divides a gradient by its
 # own size and epsilon, makes up to so much of that in each step, as a multiple of the rate; a
 # layer's mean sums it over all inputs.
