@@ -35,7 +35,7 @@ RMSPROP_RHO, RMSPROP_EPSILON = 0.99, 1e-8
 ADAGRAD_EPSILON = 1e-10
 # How much of batch normalization's running statistics is kept; PyTorch says 0.1, what is replaced.
 BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON = 0.9, 1e-5
-# What PyTorch scales float16's gradients by at first.
+# What float16's gradients are scaled by at first.
 INITIAL_SCALE = 2.0**16
 # AdamW's, in PyTorch.
 WEIGHT_DECAY = 0.01

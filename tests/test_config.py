@@ -161,6 +161,8 @@ def test_valid_values_are_taken_as_they_are(name, data):
         {"patience": 2},
         {"min_delta": 0.1, "validation": 0.1},
         {"precision": "bfloat16", "float_type": "float64"},
+        {"precision": "float16", "float_type": "float64"},
+        {"precision": "float16", "accumulate": 2},
         {"pipeline": "per-sample", "float_type": "float64"},
         {"pipeline": "per-sample", "augment": True},
         {"checkpoint_steps": 5},

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from shared.config import INITIAL_SCALE
+
 
 def use_mixed_precision(model: nn.Sequential, precision: str, device: torch.device) -> None:
     """Compute all layers but the last in this type; weights, logits and loss stay float32.
@@ -24,7 +26,8 @@ class Scaling(torch.optim.Optimizer):
     """An optimizer around another one that takes the scale out of the gradients again."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
-        self.optimizer, self.scaler = optimizer, torch.amp.GradScaler(device.type)  # DIFF-38
+        self.optimizer = optimizer
+        self.scaler = torch.amp.GradScaler(device.type, INITIAL_SCALE)  # DIFF-38
         # The other's, so that schedules and checkpoints find what they look for.
         self.param_groups, self.state = optimizer.param_groups, optimizer.state
         # Or a fused optimizer would skip a step by itself, but not the hooks that clip, shrink the
