@@ -79,8 +79,6 @@ FRAMEWORKS = [
     ("tensorflow/eager", "by steps"),
     ("tensorflow/graph", "by epochs"),
 ]
-# What NumPy does not have.
-ONLY_THERE = {"by epochs": {"precision": "float16"}}
 KILLS = 10
 
 
@@ -166,11 +164,11 @@ def elsewhere() -> Iterator[dict[str, Future]]:
             found[f"kills of {run}"] = pool.submit(kills.kill_again_and_again, run, KILLS, 0)
         for run, name in FRAMEWORKS:
             pool = pytorch if run.startswith("pytorch") else tensorflow
-            fields, saves = TOGETHER[name]
-            fields = fields | ONLY_THERE.get(name, {})
-            found[f"{run} {name}"] = pool.submit(resumed_equals_whole, run, fields, saves)
-        fit = "tensorflow/fit", {"dropout": 0.3, "epochs": 2}, 1
-        found["fit"] = tensorflow.submit(resumed_equals_whole, *fit)
+            found[f"{run} {name}"] = pool.submit(resumed_equals_whole, run, *TOGETHER[name])
+        # What NumPy does not have.
+        fields = {"precision": "float16", "dropout": 0.3, "epochs": 2}
+        found["float16"] = pytorch.submit(resumed_equals_whole, "pytorch/eager", fields, 3)
+        found["fit"] = tensorflow.submit(resumed_equals_whole, "tensorflow/fit", fields, 1)
         found["fit refuses"] = tensorflow.submit(fit_refuses_steps)
         yield found
         # What nobody asked for need not be finished.
@@ -312,6 +310,10 @@ def test_the_oracle_goes_on_as_if_nothing_had_happened(name):
 @pytest.mark.parametrize(("run", "name"), FRAMEWORKS)
 def test_the_frameworks_go_on_as_if_nothing_had_happened(run, name, elsewhere):
     assert elsewhere[f"{run} {name}"].result()
+
+
+def test_the_loss_scale_is_not_forgotten(elsewhere):
+    assert elsewhere["float16"].result()
 
 
 def test_fit_goes_on_between_epochs_only(elsewhere):
