@@ -366,7 +366,7 @@ NEEDS: tuple[tuple[str, Callable[[Any], bool], str, Callable[[TrainConfig], bool
     (
         "precision",
         lambda value: value == "float16",
-        "with float16 no --accumulate, whose gradients would have different scales",
+        "with float16 no --accumulate, because the scale may change between the batches",
         lambda config: config.accumulate == 1,
     ),
     (

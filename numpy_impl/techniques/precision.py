@@ -12,9 +12,6 @@ def use_mixed_precision(model: Sequential, precision: str, device: str) -> None:
     float16 needs `scale_gradients`.
 
     Raises:
-        UsageError: NumPy has no bfloat16, and no fast products in float16.
+        UsageError: NumPy has no mixed precision.
     """
-    raise UsageError(
-        f"--precision {precision}: expected full, because NumPy multiplies only in float32 and "
-        "float64."
-    )
+    raise UsageError(f"--precision {precision}: expected full; NumPy has no mixed precision.")
