@@ -178,6 +178,13 @@ def test_what_needs_something_beside_it_is_refused_without(fields_given):
     assert given <= {item.name for item in fields(TrainConfig)}
 
 
+@pytest.mark.parametrize("more", [{"optimizer": "sgd"}, {"warmup_steps": 1}, {"accumulate": 2}])
+def test_what_is_more_than_an_update_by_adam(more):
+    assert TrainConfig(precision="bfloat16").plain_updates
+    assert not TrainConfig(precision="float16").plain_updates
+    assert not TrainConfig(**more).plain_updates
+
+
 @pytest.mark.parametrize("name", INVALID)
 @given(data=st.data())
 @settings(REPEATABLE, max_examples=25)
