@@ -53,8 +53,8 @@ def build(
     # NumPy has no initial weights of its own, so it takes these under `defaults` too.
     start = config.hidden, config.seed, config.float_type
     set_weights(model, initial_weights(*start, batch_norm=config.batch_norm))
-    if config.precision == "bfloat16":
-        use_mixed_precision(model, device)
+    if config.precision != "full":
+        use_mixed_precision(model, config.precision, device)
     steps = len(batch_sizes(len(dataset.train_labels), config.batch_size))
     optimizer = make_optimizer(model, config, steps)
     return device, model, optimizer, train_set, test_set

@@ -22,7 +22,7 @@ Schedule = Literal["constant", "step", "cosine", "plateau"]
 Labels = Literal["integer", "one-hot"]
 ClassWeights = Literal["none", "balanced"]
 Sampling = Literal["all", "balanced"]
-Precision = Literal["full", "bfloat16"]
+Precision = Literal["full", "bfloat16", "float16"]
 Pipeline = Literal["arrays", "per-sample"]
 
 IMAGE_SIZE = 28 * 28
@@ -35,6 +35,8 @@ RMSPROP_RHO, RMSPROP_EPSILON = 0.99, 1e-8
 ADAGRAD_EPSILON = 1e-10
 # How much of batch normalization's running statistics is kept; PyTorch says 0.1, what is replaced.
 BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON = 0.9, 1e-5
+# What float16's gradients are scaled by at first.
+INITIAL_SCALE = 2.0**16
 # AdamW's, in PyTorch.
 WEIGHT_DECAY = 0.01
 
@@ -172,7 +174,8 @@ class TrainConfig:
     augment: tyro.conf.FlagCreatePairsOff[bool] = False
     """Shift and rotate every training image a little, anew in every epoch."""
     precision: Precision = "full"
-    """bfloat16: mixed precision, products in bfloat16 and weights in float32."""
+    """Mixed precision: weights in float32, products in bfloat16, or in float16 with gradients that
+    are scaled up so that it can hold them."""
     pipeline: Pipeline = "arrays"
     """Whole batches picked from arrays, or the tutorials' pipeline that handles single images."""
     checkpoint_dir: Path | None = None
@@ -222,7 +225,9 @@ class TrainConfig:
     def plain_updates(self) -> bool:
         """Whether each step is an update by Adam, and nothing else."""
         asked = self.optimizer, self.decay, self.clip_norm, self.accumulate, self.warmup_steps
-        return asked == ("adam", 0.0, None, 1, 0) and self.schedule == "constant"
+        plain = asked == ("adam", 0.0, None, 1, 0) and self.schedule == "constant"
+        # In float16 there is scaling as well.
+        return plain and self.precision != "float16"
 
     @property
     def is_plain(self) -> bool:
@@ -357,6 +362,12 @@ NEEDS: tuple[tuple[str, Callable[[Any], bool], str, Callable[[TrainConfig], bool
         lambda value: value != "full",
         "with it --float-type float32",
         lambda config: config.float_type == "float32",
+    ),
+    (
+        "precision",
+        lambda value: value == "float16",
+        "with float16 no --accumulate, because the scale may change between the batches",
+        lambda config: config.accumulate == 1,
     ),
     (
         "pipeline",

@@ -30,7 +30,7 @@ from .techniques.early_stopping import stop_early
 from .techniques.layers import build_network
 from .techniques.loss import make_loss
 from .techniques.pipeline import make_pipeline
-from .techniques.precision import use_mixed_precision
+from .techniques.precision import scale_gradients, use_mixed_precision
 from .techniques.schedule import learning_rate, reduce_on_plateau
 from .techniques.validation import validate
 from .train import Tensors, train, train_epoch, train_step
@@ -58,10 +58,12 @@ def build(
     if config.alignment != "defaults":
         start = config.hidden, config.seed, config.float_type
         set_weights(model, initial_weights(*start, batch_norm=config.batch_norm))
-    if config.precision == "bfloat16":
-        use_mixed_precision(model, device)
+    if config.precision != "full":
+        use_mixed_precision(model, config.precision, device)
     steps = len(batch_sizes(len(dataset.train_labels), config.batch_size))
     optimizer = make_optimizer(model, config, steps)
+    if config.precision == "float16":
+        optimizer = scale_gradients(model, optimizer, device)
     return device, model, optimizer, train_set, test_set
 
 

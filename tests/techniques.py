@@ -75,6 +75,7 @@ UNEQUAL = {
     "plain": {},
     "dropout": {"dropout": 0.6},
     "bfloat16": {"precision": "bfloat16"},
+    "float16": {"precision": "float16"},
     "per-sample": {"pipeline": "per-sample"},
 }
 

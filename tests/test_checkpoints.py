@@ -113,8 +113,11 @@ def train(
         checkpoints.save = save_or_stop
     epochs = [] if checkpoints is None else list(checkpoints.epochs)
     training = module.run(config, variant, load(config), Clock(), checkpoints)
+    # So large in float16 that the first steps are skipped; one that forgot it would skip more.
+    scale = mock.patch(f"{package}_impl.techniques.precision.INITIAL_SCALE", 2.0**20, create=True)
     try:
-        trained = drain(training, epochs.append)
+        with scale:
+            trained = drain(training, epochs.append)
     except KeyboardInterrupt:
         return None
     figures = [list(kills.figures(epoch).values()) for epoch in epochs]
@@ -162,8 +165,10 @@ def elsewhere() -> Iterator[dict[str, Future]]:
         for run, name in FRAMEWORKS:
             pool = pytorch if run.startswith("pytorch") else tensorflow
             found[f"{run} {name}"] = pool.submit(resumed_equals_whole, run, *TOGETHER[name])
-        fit = "tensorflow/fit", {"dropout": 0.3, "epochs": 2}, 1
-        found["fit"] = tensorflow.submit(resumed_equals_whole, *fit)
+        # What NumPy does not have.
+        fields = {"precision": "float16", "dropout": 0.3, "epochs": 2}
+        found["float16"] = pytorch.submit(resumed_equals_whole, "pytorch/eager", fields, 3)
+        found["fit"] = tensorflow.submit(resumed_equals_whole, "tensorflow/fit", fields, 1)
         found["fit refuses"] = tensorflow.submit(fit_refuses_steps)
         yield found
         # What nobody asked for need not be finished.
@@ -305,6 +310,10 @@ def test_the_oracle_goes_on_as_if_nothing_had_happened(name):
 @pytest.mark.parametrize(("run", "name"), FRAMEWORKS)
 def test_the_frameworks_go_on_as_if_nothing_had_happened(run, name, elsewhere):
     assert elsewhere[f"{run} {name}"].result()
+
+
+def test_the_loss_scale_is_not_forgotten(elsewhere):
+    assert elsewhere["float16"].result()
 
 
 def test_fit_goes_on_between_epochs_only(elsewhere):

@@ -161,6 +161,8 @@ def test_valid_values_are_taken_as_they_are(name, data):
         {"patience": 2},
         {"min_delta": 0.1, "validation": 0.1},
         {"precision": "bfloat16", "float_type": "float64"},
+        {"precision": "float16", "float_type": "float64"},
+        {"precision": "float16", "accumulate": 2},
         {"pipeline": "per-sample", "float_type": "float64"},
         {"pipeline": "per-sample", "augment": True},
         {"checkpoint_steps": 5},
@@ -174,6 +176,13 @@ def test_what_needs_something_beside_it_is_refused_without(fields_given):
         TrainConfig(**fields_given)
     given = {other for _, _, _, holds in NEEDS for other in holds.__code__.co_names}
     assert given <= {item.name for item in fields(TrainConfig)}
+
+
+@pytest.mark.parametrize("more", [{"optimizer": "sgd"}, {"warmup_steps": 1}, {"accumulate": 2}])
+def test_what_is_more_than_an_update_by_adam(more):
+    assert TrainConfig(precision="bfloat16").plain_updates
+    assert not TrainConfig(precision="float16").plain_updates
+    assert not TrainConfig(**more).plain_updates
 
 
 @pytest.mark.parametrize("name", INVALID)

@@ -27,6 +27,7 @@ from shared.config import (
     ADAM_EPSILON,
     BATCH_NORM_EPSILON,
     BATCH_NORM_MOMENTUM,
+    INITIAL_SCALE,
     RMSPROP_EPSILON,
     RMSPROP_RHO,
     WEIGHT_DECAY,
@@ -51,6 +52,9 @@ STEP_SIZE = 0.5
 CLASS_WEIGHTS = (1.0, 2.0, 4.0)
 # Of two weights, or of two batches.
 GRADIENTS = (3.0, 4.0)
+
+# What losses are multiplied by in steps with a loss scale, and how many such steps came before.
+FACTORS, STEPS_BEFORE = (1.0, 0.5, math.inf), 1998
 
 # For what depends on chance: enough numbers that the odds of a false alarm are below 1e-9.
 MANY = 1000
@@ -320,7 +324,7 @@ def torch_technique_answers() -> dict[str, object]:
     from torch.optim import lr_scheduler
 
     from pytorch_impl.techniques.accumulation import accumulate
-    from pytorch_impl.techniques.precision import use_mixed_precision
+    from pytorch_impl.techniques.precision import scale_gradients, use_mixed_precision
 
     answers: dict[str, object] = {}
     images, labels = torch.from_numpy(IMAGES), torch.from_numpy(LABELS)
@@ -403,11 +407,38 @@ def torch_technique_answers() -> dict[str, object]:
     answers["weighted loss"] = weighted.item()
 
     model = nn.Sequential(nn.Linear(FEATURES, KINDS), nn.ReLU(), nn.Linear(KINDS, KINDS))
-    use_mixed_precision(model, torch.device("cpu"))
+    device = torch.device("cpu")
+    use_mixed_precision(model, "bfloat16", device)
     hidden = model[0](images)
     answers["mixed here: hidden, logits"] = [
         str(each.dtype).removeprefix("torch.") for each in (hidden, model(images))
     ]
+
+    scaler = torch.amp.GradScaler("cpu")
+    answers["loss scale: initial, growth interval"] = [
+        scaler.get_scale(),
+        scaler.get_growth_interval(),
+    ]
+    model = nn.Sequential(nn.Linear(FEATURES, KINDS))
+    kernel = model[0].weight
+    sgd = torch.optim.SGD(model.parameters(), 1.0, fused=True)
+    hooked = []
+    sgd.register_step_post_hook(lambda *_: hooked.append(1))
+    scaler.scale(math.inf * model(images).sum()).backward()
+    scaler.step(sgd)
+    answers["hooks in a skipped step"] = [len(hooked)]
+    optimizer = scale_gradients(model, sgd, device)
+    state = optimizer.scaler.state_dict()
+    optimizer.scaler.load_state_dict(state | {"_growth_tracker": STEPS_BEFORE})
+    answers["scale, gradient"] = []
+    for factor in FACTORS:
+        before, hooked[:] = kernel.detach().clone(), []
+        optimizer.zero_grad()
+        (factor * model(images).sum()).backward()
+        optimizer.step()
+        gradient = (before - kernel)[0].tolist()
+        answers["scale, gradient"].append([optimizer.scaler.get_scale(), gradient])
+    answers["hooks in a skipped step"].append(len(hooked))
 
     loader = torch.utils.data.DataLoader(ProcessIds(), batch_size=2, num_workers=1)
     epochs = [{int(number) for batch in loader for number in batch} for _ in range(2)]
@@ -656,7 +687,7 @@ def tensorflow_technique_answers() -> dict[str, object]:
     from keras.optimizers import schedules
 
     from tensorflow_impl.aligned import AlignedBatchNormalization
-    from tensorflow_impl.techniques.precision import use_mixed_precision
+    from tensorflow_impl.techniques.precision import scale_gradients, use_mixed_precision
 
     answers: dict[str, object] = {}
     images, labels = tf.constant(IMAGES), tf.constant(LABELS)
@@ -758,9 +789,31 @@ def tensorflow_technique_answers() -> dict[str, object]:
 
     hidden = layers.Dense(KINDS, "relu")
     model = keras.Sequential([keras.Input((FEATURES,)), hidden, layers.Dense(KINDS)])
-    use_mixed_precision(model, None)
+    use_mixed_precision(model, "bfloat16", None)
     answers["mixed here: hidden, logits"] = [
         each.dtype.name for each in (hidden(images), model(images))
+    ]
+
+    scaler = optimizers.LossScaleOptimizer(optimizers.SGD(1.0))
+    answers["loss scale: initial, growth interval"] = [
+        scaler.initial_scale,
+        scaler.dynamic_growth_steps,
+    ]
+    model = keras.Sequential([keras.Input((FEATURES,)), layers.Dense(KINDS)])
+    kernel = model.layers[0].kernel
+    optimizer = scale_gradients(model, optimizers.SGD(1.0), None)
+    optimizer.step_counter.assign(STEPS_BEFORE)
+    answers["scale, gradient"] = []
+    for factor in FACTORS:
+        before = kernel.numpy()
+        with tf.GradientTape() as tape:
+            loss = factor * tf.reduce_sum(model(images))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        gradient = (before - kernel.numpy())[:, 0].tolist()
+        answers["scale, gradient"].append([float(optimizer.dynamic_scale), gradient])
+    answers["steps, updates with scaling"] = [
+        int(each) for each in (optimizer._iterations, optimizer.iterations)
     ]
 
     numbers = tf.data.Dataset.range(ROWS)
@@ -1153,6 +1206,21 @@ def test_mixed_precision(torch_says, keras_says):
     assert keras_says["optimizer of mixed_float16"] == "LossScaleOptimizer"
     for answers in (torch_says, keras_says):
         assert answers["mixed here: hidden, logits"] == ["bfloat16", "float32"]
+
+
+def test_scaling_gradients(torch_says, keras_says):
+    """Steps 1999 and 2000 without an overflow, and one with: scales, and what the weights saw."""
+    name = "loss scale: initial, growth interval"
+    assert torch_says[name] == [INITIAL_SCALE, STEPS_BEFORE + 2]
+    assert keras_says[name] == [INITIAL_SCALE / 2, STEPS_BEFORE + 2]
+    for answers in (torch_says, keras_says):
+        scales, gradients = zip(*answers["scale, gradient"], strict=True)
+        assert scales == (INITIAL_SCALE, 2 * INITIAL_SCALE, INITIAL_SCALE)
+        expected = np.outer(np.where(np.isfinite(FACTORS), FACTORS, 0), IMAGES.sum(axis=0))
+        np.testing.assert_allclose(gradients, expected, atol=1e-5)
+    # By GradScaler as it is, and as it is used here.
+    assert torch_says["hooks in a skipped step"] == [1, 0]
+    assert keras_says["steps, updates with scaling"] == [3, 2]
 
 
 def test_what_is_saved(torch_says, keras_says):

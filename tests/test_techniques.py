@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import fields, replace
 from functools import cache
+from itertools import count
 
 import numpy as np
 import pytest
@@ -74,8 +75,20 @@ def test_techniques_compute_the_same_as_the_oracle(child):
         assert verdict.passed, (name, verdict.message)
 
 
+def losses_without_the_second_step() -> np.ndarray:
+    """The oracle's, as `tests.techniques` sends them."""
+    dataset = load_configured(BASE)
+    built = build(BASE, dataset)
+    optimizer, numbers = built[2], count(1)
+    step = optimizer.step
+    optimizer.step = lambda gradients: next(numbers) == 2 or step(gradients)
+    loop = make_loop(BASE, "reference", dataset, built[0])
+    epochs = learn_in_epochs(BASE, loop, dataset, Clock(), built)
+    return np.array([[epoch.train_loss, epoch.test_loss] for epoch in epochs])
+
+
 def test_what_has_no_equal_does_something(child):
-    plain, dropout, bfloat16, per_sample = (child[1][name] for name in UNEQUAL)
+    plain, dropout, bfloat16, float16, per_sample = (child[1][name] for name in UNEQUAL)
     # The same images, but standardized one by one.
     np.testing.assert_allclose(per_sample["losses"], plain["losses"], rtol=1e-4)
     assert (per_sample["dense_1/kernel"] != plain["dense_1/kernel"]).any()
@@ -85,6 +98,13 @@ def test_what_has_no_equal_does_something(child):
     kernel = bfloat16["dense_1/kernel"]
     assert kernel.dtype == np.float32
     assert (kernel.view(np.uint32) & 0xFFFF).any()
+    # Rounded to 11 bits, and one batch's gradients were too large when scaled up.
+    expected = losses_without_the_second_step()
+    np.testing.assert_allclose(float16["losses"], expected, rtol=5e-4)
+    assert np.abs(float16["losses"] / expected - 1).max() > 3e-6
+    kernel = float16["dense_1/kernel"]
+    assert kernel.dtype == np.float32
+    assert (kernel.view(np.uint32) & 0x1FFF).any()
     # Harder to learn.
     assert (dropout["losses"] / plain["losses"]).mean() > 1.04
 

@@ -1,17 +1,17 @@
-"""Mixed precision: matrix products in bfloat16, weights and loss in float32."""
+"""Mixed precision: matrix products in 16 bits, weights and loss in float32."""
 
 from shared.config import UsageError
 
 from ..model import Sequential
 
 
-def use_mixed_precision(model: Sequential, device: str) -> None:
-    """Compute all layers but the last in bfloat16; weights, logits and loss stay float32.
+def use_mixed_precision(model: Sequential, precision: str, device: str) -> None:
+    """Compute all layers but the last in this type; weights, logits and loss stay float32.
 
-    Micikevicius et al., "Mixed Precision Training" (2018); bfloat16 has float32's range, so the
-    loss needs no scaling.
+    Micikevicius et al., "Mixed Precision Training" (2018); bfloat16 has float32's range, so only
+    float16 needs `scale_gradients`.
 
     Raises:
-        UsageError: NumPy has no bfloat16.
+        UsageError: NumPy has no mixed precision.
     """
-    raise UsageError("--precision bfloat16: expected full, because NumPy has no bfloat16.")
+    raise UsageError(f"--precision {precision}: expected full; NumPy has no mixed precision.")

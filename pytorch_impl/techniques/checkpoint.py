@@ -12,6 +12,7 @@ from shared.results import EpochResult
 
 from ..model import get_weights, set_weights
 from .accumulation import Accumulating
+from .precision import Scaling
 from .schedule import learning_rate
 
 Tensors = tuple[torch.Tensor, torch.Tensor]
@@ -33,6 +34,10 @@ def get_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Arrays:
         tensors["batches"] = torch.tensor(optimizer.done)
         gradients = {f"{place}/gradient": each.grad for place, each in enumerate(parameters)}
         tensors |= gradients
+        optimizer = optimizer.optimizer
+    if isinstance(optimizer, Scaling):
+        kept = optimizer.scaler.state_dict()
+        tensors |= {f"scaler/{name}": torch.tensor(number) for name, number in kept.items()}
         optimizer = optimizer.optimizer
     for place, scheduler in enumerate(getattr(optimizer, "schedulers", [])):
         tensors[f"updates/{place}"] = torch.tensor(scheduler.last_epoch)
@@ -60,6 +65,10 @@ def set_state(model: nn.Module, optimizer: torch.optim.Optimizer, state: Arrays)
             optimizer.state[parameter] = kept
     if isinstance(optimizer, Accumulating):
         optimizer.done = tensors["batches"].item()
+        optimizer = optimizer.optimizer
+    if isinstance(optimizer, Scaling):
+        names = optimizer.scaler.state_dict()
+        optimizer.scaler.load_state_dict({name: tensors[f"scaler/{name}"].item() for name in names})
         optimizer = optimizer.optimizer
     for place, scheduler in enumerate(getattr(optimizer, "schedulers", [])):
         scheduler.last_epoch = tensors[f"updates/{place}"].item()
