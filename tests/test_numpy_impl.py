@@ -292,6 +292,8 @@ TWIN_FILES = sorted(
 @pytest.mark.parametrize("name", TWIN_FILES)
 def test_every_definition_of_the_twins_is_here_in_their_order(name):
     twin, oracle = (outline(ROOT / package / name) for package in ("pytorch_impl", "numpy_impl"))
+    # Numbers of 16 bits NumPy refuses before anything is scaled.
+    twin = [entry for entry in twin if entry[0] not in ("Scaling", "scale_gradients")]
     # A reader finds the same names; what NumPy needs besides stands among them.
     known = {entry[0] for entry in twin}
     # NumPy has no device to choose from, so there the sentence ends differently.
