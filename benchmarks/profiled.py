@@ -18,11 +18,11 @@ from shared.environment import describe_environment
 
 WARM_UP_EPOCHS = 2
 # The first pattern found in an operation's name decides. The compiler names a kernel after what it
-# contains; only Adam's has a square root.
+# contains; only Adam's has a square root. The loss's, with a maximum, also updates ten biases.
 KINDS = {
-    "matrix products": r"aten::(addmm|mm)$",
-    "Adam": r"adam|sqrt",
-    "picking rows": r"index|aten::(select|slice|narrow|split|unbind)",
+    "matrix products": r"(aten::|aoti_torch_cpu_)(addmm|mm)(_out)?$",
+    "Adam": r"adam|^((?!amax).)*sqrt",
+    "picking rows": r"^((?!amax).)*index|aten::(select|slice|narrow|split|unbind)",
     "activations, loss, sums": r"aten::|cpp_fused|Backward|autograd",
     "calls between programs": "",
 }

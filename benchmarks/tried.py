@@ -47,7 +47,6 @@ class PyTorch:
         _, self.model, self.optimizer, self.train_set, _ = run.build(config, load(config, Clock()))
         self.adam = partial(torch.optim.Adam, self.model.parameters(), lr=config.learning_rate)
         self.batch_size, self.clock = config.batch_size, Clock()
-        torch._dynamo.config.trace_autograd_ops = True
 
     def _plain(self, optimizer: object, step: Callable | None = None) -> Epoch:
         return lambda order: self.train.train_epoch(
@@ -60,13 +59,20 @@ class PyTorch:
             step or self.train.train_step,
         )
 
-    def _whole(self, step: Callable, **options: object) -> Epoch:
-        program = self.torch.compile(step, fullgraph=True, dynamic=False, **options)
-        programs = [partial(self.compiled.train_steps, each) for each in (program, step)]
+    def _whole(self, take: Callable) -> Epoch:
+        """The epoch of pytorch/compiled, whose batches of the usual size `take` learns from."""
+        programs = take, partial(self.compiled.repeat_step, self.whole_step)
         self.compiled.compile_steps = lambda compute_loss: programs
         return lambda order: self.compiled.train_epoch(
             self.model, self.optimizer, self.train_set, order, self.batch_size, self.clock
         )
+
+    def _compile(self, function: Callable, **options: object) -> Callable:
+        return self.torch.compile(function, fullgraph=True, dynamic=False, **options)
+
+    def _epoch(self, **options: object) -> Epoch:
+        steps = partial(self.compiled.train_steps, self.whole_step)
+        return self._whole(self._compile(steps, options=options))
 
     def adam_one_by_one(self) -> Epoch:
         """eager, Adam one tensor at a time"""
@@ -75,6 +81,11 @@ class PyTorch:
     def adam_by_default(self) -> Epoch:
         """eager, Adam as by default (foreach)"""
         return self._plain(self.adam())
+
+    def fused_with_denormals(self) -> Epoch:
+        """eager, Adam fused, denormal numbers kept"""
+        self.torch.set_flush_denormal(False)
+        return self.adam_fused()
 
     def adam_fused(self) -> Epoch:
         """eager, Adam fused: pytorch/eager"""
@@ -99,54 +110,56 @@ class PyTorch:
         """torch.compile(train_step), which falls into six programs"""
         return self._plain(self.adam(), self.torch.compile(self.train.train_step, dynamic=False))
 
-    def one_program_with_powers(self) -> Epoch:
-        """one program, Adam's powers inside"""
+    def one_step(self) -> Epoch:
+        """a step in one program"""
+        return self._whole(partial(self.compiled.repeat_step, self._compile(self.whole_step)))
 
-        def step(*arguments: object) -> object:
-            *others, corrections = arguments
-            count = corrections[0]
-            powers = self.torch.stack([1 - 0.9**count, (1 - 0.999**count).sqrt()])
-            return self.whole_step(*others, powers)
-
-        def counts(optimizer: object, steps: int) -> object:
-            done = int(next(iter(optimizer.state.values()))["step"])
-            return self.torch.arange(done + 1, done + 1 + steps).float()[:, None]
-
-        self.compiled.bias_corrections = counts
-        return self._whole(step)
-
-    def one_program(self) -> Epoch:
-        """one program, its powers outside: pytorch/compiled"""
-        return self._whole(self.whole_step)
-
-    def one_program_tuned(self) -> Epoch:
-        """one program, max-autotune"""
-        return self._whole(self.whole_step, mode="max-autotune-no-cudagraphs")
-
-    def one_program_in_cpp(self) -> Epoch:
-        """one program, called from C++ (cpp_wrapper)"""
-        return self._whole(self.whole_step, options={"cpp_wrapper": True})
+    def one_step_in_cpp(self) -> Epoch:
+        """a step in one program, called from C++ (cpp_wrapper)"""
+        program = self._compile(self.whole_step, options={"cpp_wrapper": True})
+        return self._whole(partial(self.compiled.repeat_step, program))
 
     def eight_steps(self) -> Epoch:
-        """one program for 8 steps"""
+        """eight steps in one program, unrolled"""
 
-        def steps(batches: object, corrections: object) -> list:
-            pairs = zip(batches, corrections, strict=True)
-            given = self.model, self.optimizer, *self.train_set
-            return [self.whole_step(*given, *pair) for pair in pairs]
+        def unrolled(
+            model: object,
+            optimizer: object,
+            images: object,
+            labels: object,
+            batches: object,
+            sizes: object,
+        ) -> object:
+            given = zip(batches, sizes, strict=True)
+            done = [self.whole_step(model, optimizer, images, labels, *each) for each in given]
+            return [self.torch.stack(each) for each in zip(*done, strict=True)]
 
-        program = self.torch.compile(steps, fullgraph=True, dynamic=False)
-        self.compiled.create_moments(self.optimizer)
+        program = self._compile(unrolled)
 
-        def learn(order: "np.ndarray") -> None:
-            whole = len(order) // (8 * self.batch_size)
-            rows = self.torch.from_numpy(order[: whole * 8 * self.batch_size])
-            for batches in rows.view(whole, 8, self.batch_size):
-                program(batches, self.compiled.bias_corrections(self.optimizer, 8))
-                for state in self.optimizer.state.values():
-                    state["step"] += 8
+        def take(*arguments: object) -> object:
+            *given, batches, sizes, first, last = arguments
+            groups = zip(batches[first:last].split(8), sizes[first:last].split(8), strict=True)
+            done = [program(*given, *group) for group in groups]
+            return [self.torch.cat(each) for each in zip(*done, strict=True)]
 
-        return learn
+        return self._whole(take)
+
+    def epoch_in_python(self) -> Epoch:
+        """an epoch in one program, its operations called from Python"""
+        return self._epoch()
+
+    def epoch_tuned(self) -> Epoch:
+        """an epoch in one program, max-autotune"""
+        return self._epoch(cpp_wrapper=True, max_autotune=True)
+
+    def epoch_with_denormals(self) -> Epoch:
+        """an epoch in one program, denormal numbers kept"""
+        self.torch.set_flush_denormal(False)
+        return self._epoch(cpp_wrapper=True)
+
+    def epoch(self) -> Epoch:
+        """an epoch in one program: pytorch/compiled"""
+        return self._epoch(cpp_wrapper=True)
 
 
 class TensorFlow:

@@ -8,6 +8,7 @@ import torch
 import torch._dynamo
 from torch import nn
 from torch._inductor.cpp_builder import get_cpp_compiler
+from torch.func import functional_call, grad_and_value
 
 from shared.batches import split_rows
 from shared.clock import Clock
@@ -15,6 +16,8 @@ from shared.config import UsageError
 
 from .loss import compute_loss, count_correct
 from .train import Tensors
+
+Named = dict[str, torch.Tensor]
 
 
 def create_moments(optimizer: torch.optim.Optimizer) -> None:
@@ -27,16 +30,18 @@ def create_moments(optimizer: torch.optim.Optimizer) -> None:
         optimizer.state[parameter] = {"step": torch.tensor(0.0), **moments}
 
 
-def bias_corrections(optimizer: torch.optim.Optimizer, steps: int) -> torch.Tensor:
-    """What Adam's next steps divide by: [steps, 2], 1 - beta_1^t and the root of 1 - beta_2^t.
+def step_sizes(optimizer: torch.optim.Optimizer, steps: int) -> torch.Tensor:
+    """Adam's learning rate and epsilon in the next steps, both bias-corrected: [steps, 2].
 
-    Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), Algorithm 1.
+    The more efficient order of Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015),
+    section 2: alpha_t = alpha sqrt(1 - beta_2^t) / (1 - beta_1^t), epsilon sqrt(1 - beta_2^t).
     """
-    state = next(iter(optimizer.state.values()))
+    group, state = optimizer.param_groups[0], next(iter(optimizer.state.values()))
     step = int(state["step"]) + np.arange(1, steps + 1)
-    beta_1, beta_2 = optimizer.param_groups[0]["betas"]
-    corrections = np.stack([1 - beta_1**step, np.sqrt(1 - beta_2**step)], axis=1)
-    return torch.from_numpy(corrections).to(state["exp_avg"])
+    beta_1, beta_2 = group["betas"]
+    correction = np.sqrt(1 - beta_2**step)
+    sizes = np.stack([group["lr"] * correction / (1 - beta_1**step), group["eps"] * correction], 1)
+    return torch.from_numpy(sizes).to(state["exp_avg"])
 
 
 def whole_step(
@@ -45,25 +50,51 @@ def whole_step(
     images: torch.Tensor,
     labels: torch.Tensor,
     rows: torch.Tensor,
-    corrections: torch.Tensor,
+    size: torch.Tensor,
     compute_loss: Callable[..., torch.Tensor],
 ) -> Tensors:
-    """Do what `train_step` does, in one program, for these rows [batch] of the training set."""
-    logits = model(images[rows])
-    loss = compute_loss(logits, labels[rows])
-    parameters = list(model.parameters())
-    gradients = torch.autograd.grad(loss, parameters)
-    group = optimizer.param_groups[0]
-    beta_1, beta_2 = group["betas"]
-    # `optimizer.step()` would end the program; this is what it does.  # DIFF-26
-    with torch.no_grad():
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            m, v = (optimizer.state[parameter][name] for name in ("exp_avg", "exp_avg_sq"))
-            m.lerp_(gradient, 1 - beta_1)
-            v.mul_(beta_2).addcmul_(gradient, gradient, value=1 - beta_2)
-            denominator = v.sqrt() / corrections[1] + group["eps"]
-            parameter.sub_(group["lr"] / corrections[0] * m / denominator)
-    return loss.detach(), count_correct(logits, labels[rows])
+    """Do what `train_step` does, for these rows [batch] of the training set."""
+
+    def forward(weights: Named) -> tuple:
+        # Copies, because a function that is differentiated may not change what lies outside.
+        buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+        logits = functional_call(model, (weights, buffers), images[rows])
+        return compute_loss(logits, labels[rows]), (logits, buffers)
+
+    weights = dict(model.named_parameters())
+    # `loss.backward()` would end the program.  # DIFF-26
+    gradients, (loss, (logits, buffers)) = grad_and_value(forward, has_aux=True)(weights)
+    for name, buffer in model.named_buffers():
+        buffer.copy_(buffers[name])
+    # So would `optimizer.step()`; this is what it does.  # DIFF-26
+    beta_1, beta_2 = optimizer.param_groups[0]["betas"]
+    rate, epsilon = size
+    for name, parameter in weights.items():
+        m, v = (optimizer.state[parameter][moment] for moment in ("exp_avg", "exp_avg_sq"))
+        m.lerp_(gradients[name], 1 - beta_1)
+        v.mul_(beta_2).addcmul_(gradients[name], gradients[name], value=1 - beta_2)
+        parameter.sub_(rate * m / (v.sqrt() + epsilon))
+    return loss, count_correct(logits, labels[rows])
+
+
+def repeat_step(
+    step: Callable[..., Tensors],
+    model: nn.Sequential,
+    optimizer: torch.optim.Optimizer,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    batches: torch.Tensor,
+    sizes: torch.Tensor,
+    first: torch.Tensor,
+    last: torch.Tensor,
+) -> Tensors:
+    """Do what `train_steps` does, with a loop in Python around the program."""
+    losses = images.new_zeros(len(batches))
+    correct = labels.new_zeros(len(batches))
+    for place in range(first, last):
+        chosen = batches[place], sizes[place]
+        losses[place], correct[place] = step(model, optimizer, images, labels, *chosen)
+    return losses, correct
 
 
 def train_steps(
@@ -73,26 +104,26 @@ def train_steps(
     images: torch.Tensor,
     labels: torch.Tensor,
     batches: torch.Tensor,
-    first: int,
-    last: int,
+    sizes: torch.Tensor,
+    first: torch.Tensor,
+    last: torch.Tensor,
 ) -> Tensors:
     """Take `step` with each of `batches[first:last]`, rows of the training set [steps, batch].
 
     Returns:
-        What each step returned: losses [last - first], numbers of correct predictions.
+        What each step returned, at its place: losses [steps], numbers of correct predictions.
     """
-    if not optimizer.state:
-        create_moments(optimizer)
-    losses, correct = [], []
-    corrections = bias_corrections(optimizer, last - first)
-    for rows, correction in zip(batches[first:last], corrections, strict=True):
-        batch_loss, batch_correct = step(model, optimizer, images, labels, rows, correction)
-        # Copies, because a CUDA graph writes to the same memory in each call.
-        losses.append(batch_loss.clone())
-        correct.append(batch_correct.clone())
-    for state in optimizer.state.values():
-        state["step"] += last - first
-    return torch.stack(losses), torch.stack(correct)
+    losses = images.new_zeros(len(batches))
+    correct = labels.new_zeros(len(batches))
+
+    def take_step(place: torch.Tensor) -> tuple[torch.Tensor]:
+        chosen = batches[place][0], sizes[place][0]
+        losses[place], correct[place] = step(model, optimizer, images, labels, *chosen)
+        return (place + 1,)
+
+    # The program contains the loop, so that one call is many steps.  # DIFF-26
+    torch.while_loop(lambda place: (place < last)[0], take_step, (first,))
+    return losses, correct
 
 
 @cache
@@ -104,19 +135,26 @@ def compile_steps(
     Raises:
         UsageError: nothing can be compiled here.
     """
-    # Lets a program contain its own backward pass.
-    torch._dynamo.config.trace_autograd_ops = True
-    plain = partial(whole_step, compute_loss=compute_loss)
+    step = partial(whole_step, compute_loss=compute_loss)
+    compiled = partial(torch.compile, fullgraph=True, dynamic=False)
     try:
         get_cpp_compiler()
-        # One step a program, because the compiler would unroll a loop over many.  # DIFF-26
-        step = torch.compile(plain, fullgraph=True, dynamic=False, mode="reduce-overhead")
+        on_cpu = compiled(partial(train_steps, step), options={"cpp_wrapper": True})
+        # A CUDA graph can't contain the loop, which asks the host whether to go on.
+        on_gpu = partial(repeat_step, compiled(step, mode="reduce-overhead"))
     except RuntimeError as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(f"torch.compile cannot be used here: {reason}") from error
-    return partial(train_steps, step), partial(train_steps, plain)
+
+    def steps(
+        model: nn.Sequential, optimizer: torch.optim.Optimizer, images: torch.Tensor, *rest: object
+    ) -> Tensors:
+        return (on_cpu if images.is_cpu else on_gpu)(model, optimizer, images, *rest)
+
+    return steps, partial(repeat_step, step)
 
 
+@torch.no_grad()  # DIFF-23
 def train_epoch(
     model: nn.Sequential,
     optimizer: torch.optim.Optimizer,
@@ -135,10 +173,18 @@ def train_epoch(
         UsageError: nothing can be compiled here.
     """
     model.train()  # DIFF-10
+    if not optimizer.state:
+        create_moments(optimizer)
     done = []
     for steps, rows in zip(compile_steps(compute_loss), split_rows(order, batch_size), strict=True):
         batches = torch.from_numpy(rows).to(train_set[0].device)
+        sizes = step_sizes(optimizer, len(batches))
         for first, last in clock.spans(len(batches)):
-            done.append(steps(model, optimizer, *train_set, batches, first, last))
+            # As tensors, because a number in Python would be part of the program.  # DIFF-12
+            span = torch.tensor([first]), torch.tensor([last])
+            losses, correct = steps(model, optimizer, *train_set, batches, sizes, *span)
+            done.append((losses[first:last], correct[first:last]))
+        for state in optimizer.state.values():
+            state["step"] += len(batches)
     losses, correct = zip(*done, strict=True)
     return torch.cat(losses), torch.cat(correct)

@@ -21,7 +21,7 @@ from shared.results import write_atomically
 from shared.sampling import with_training_rows
 from shared.single_run import load, native_chatter_held_back, prepare
 
-SHOWN = 15
+SHOWN, WIDEST = 15, 60
 TRACE = "trace.json"
 
 
@@ -109,7 +109,9 @@ def print_operators(operators: Sequence[Operator], title: str) -> None:
     total = sum(operator.seconds for operator in operators)
     ranked = sorted(operators, key=lambda operator: -operator.seconds)
     console = make_console()
-    table = Table(title, box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    # Compilers give their kernels names of a hundred letters and more.
+    table.add_column(title, max_width=WIDEST, no_wrap=True, overflow="ellipsis")
     for heading in ("calls", "total ms", "share"):
         table.add_column(heading, justify="right")
     rest = ranked[SHOWN:]

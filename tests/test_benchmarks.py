@@ -297,11 +297,13 @@ def test_operations_are_sorted_by_kind():
     kinds = {
         "aten::addmm": "matrix products",
         "aten::mm": "matrix products",
+        "aoti_torch_cpu_addmm_out": "matrix products",
         "aten::_fused_adam_": "Adam",
         "graph_0_cpp_fused_add_addcmul_div_lerp_mul_sqrt_sub_7": "Adam",
         "aten::index": "picking rows",
         "graph_0_cpp_fused_index_0": "picking rows",
         "aten::addmm_backward": "activations, loss, sums",
+        "cpp_fused_amax_argmax_exp_index_log_sqrt_5": "activations, loss, sums",
         "graph_0_cpp_fused_relu_1": "activations, loss, sums",
         "Torch-Compiled Region: 0/0": "calls between programs",
     }

@@ -56,6 +56,9 @@ GRADIENTS = (3.0, 4.0)
 # What losses are multiplied by in steps with a loss scale, and how many such steps came before.
 FACTORS, STEPS_BEFORE = (1.0, 0.5, math.inf), 1998
 
+# The smallest number that a float32 holds with all its digits; half of it is denormal.
+NORMAL = float(np.finfo("float32").smallest_normal)
+
 # For what depends on chance: enough numbers that the odds of a false alarm are below 1e-9.
 MANY = 1000
 
@@ -274,7 +277,36 @@ def torch_answers() -> dict[str, object]:
 
     for steps in (1, 3):
         torch.compile(learn, backend=count_operations, dynamic=False)(images, steps)
-    answers["operations of one step and of three"] = operations
+    answers["operations of one step and of three"] = list(operations)
+
+    # A loop may write to what lies outside only where nothing is recorded.
+    @torch.no_grad()
+    def learn_in_a_loop(number: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+        losses = torch.zeros(3)
+
+        def learn_once(step: torch.Tensor) -> tuple[torch.Tensor]:
+            gradient, loss = torch.func.grad_and_value(lambda number: number**2 / 2)(number)
+            number.sub_(STEP_SIZE * gradient)
+            losses[step] = torch.sqrt(2 * loss)
+            return (step + 1,)
+
+        torch.while_loop(lambda step: (step < steps)[0], learn_once, (torch.tensor([0]),))
+        return losses
+
+    operations.clear()
+    program = torch.compile(learn_in_a_loop, backend=count_operations, fullgraph=True)
+    answers["losses of a program with a loop"] = program(
+        torch.tensor(2.0), torch.tensor([3])
+    ).tolist()
+    program(torch.tensor(2.0), torch.tensor([1]))
+    answers["programs for one step and for three"] = len(operations)
+
+    answers["denormal numbers"] = count_denormal(torch.full((MANY,), NORMAL) * STEP_SIZE)
+    answers["denormal numbers can be flushed"] = torch.set_flush_denormal(True)
+    answers["denormal numbers when flushed"] = count_denormal(
+        torch.full((MANY,), NORMAL) * STEP_SIZE
+    )
+    torch.set_flush_denormal(False)
 
     answers["matmul precision"] = torch.get_float32_matmul_precision()
     answers["tf32 in convolutions"] = torch.backends.cudnn.allow_tf32
@@ -607,9 +639,11 @@ def tensorflow_answers() -> dict[str, object]:
         return losses
 
     program = tf.function(learn, jit_compile=True)
-    answers["losses of an XLA program"] = program(tf.constant(3)).numpy().tolist()
+    answers["losses of a program with a loop"] = program(tf.constant(3)).numpy().tolist()
     program(tf.constant(1))
     answers["programs for one step and for three"] = program.experimental_get_tracing_count()
+
+    answers["denormal numbers"] = count_denormal(tf.fill((MANY,), NORMAL) * STEP_SIZE)
 
     def threads_while_iterating(batches: tf.data.Dataset) -> int:
         iterator = iter(batches)
@@ -866,6 +900,12 @@ def count_runs(wrap, call) -> int:
     return len(runs)
 
 
+def count_denormal(numbers) -> int:
+    """How many of a tensor's numbers are smaller than the smallest normal one, but not zero."""
+    sizes = np.abs(numbers.numpy())
+    return int(((sizes > 0) & (sizes < NORMAL)).sum())
+
+
 def seeded_elsewhere(seed) -> dict[str, bool]:
     """Whether a framework's call for its seed also sets Python's and NumPy's random numbers."""
     drawn = []
@@ -995,8 +1035,17 @@ def test_what_a_compiler_takes_in(torch_says, keras_says):
     assert torch_says["backward ends a program"] is True
     one, three = torch_says["operations of one step and of three"]
     assert three == 3 * one
-    assert keras_says["programs for one step and for three"] == 1
-    assert keras_says["losses of an XLA program"] == [2.0, 1.0, 0.5]
+    for says in (torch_says, keras_says):
+        assert says["programs for one step and for three"] == 1
+        assert says["losses of a program with a loop"] == [2.0, 1.0, 0.5]
+
+
+def test_denormal_numbers(torch_says, keras_says):
+    assert torch_says["denormal numbers"] == MANY
+    assert keras_says["denormal numbers"] == 0
+    # Not every processor can; where it can't, PyTorch says so and keeps them.
+    kept = 0 if torch_says["denormal numbers can be flushed"] else MANY
+    assert torch_says["denormal numbers when flushed"] == kept
 
 
 def test_tuning_of_the_input_pipeline(torch_says, keras_says):
