@@ -128,17 +128,19 @@ class PyTorch:
             images: object,
             labels: object,
             batches: object,
-            sizes: object,
+            corrections: object,
         ) -> object:
-            given = zip(batches, sizes, strict=True)
+            given = zip(batches, corrections, strict=True)
             done = [self.whole_step(model, optimizer, images, labels, *each) for each in given]
             return [self.torch.stack(each) for each in zip(*done, strict=True)]
 
         program = self._compile(unrolled)
 
         def take(*arguments: object) -> object:
-            *given, batches, sizes, first, last = arguments
-            groups = zip(batches[first:last].split(8), sizes[first:last].split(8), strict=True)
+            *given, batches, corrections, first, last = arguments
+            groups = zip(
+                batches[first:last].split(8), corrections[first:last].split(8), strict=True
+            )
             done = [program(*given, *group) for group in groups]
             return [self.torch.cat(each) for each in zip(*done, strict=True)]
 

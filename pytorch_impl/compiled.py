@@ -21,27 +21,28 @@ Named = dict[str, torch.Tensor]
 
 
 def create_moments(optimizer: torch.optim.Optimizer) -> None:
-    """Give Adam its state, as `optimizer.step()` does when it is called for the first time."""
+    """Give Adam its running means, as `optimizer.step()` does at first, and its count of steps.
+
+    The count stays on the CPU, where `bias_corrections` reads it.
+    """
     for parameter in optimizer.param_groups[0]["params"]:
         moments = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
         for moment in moments.values():
-            # Or a CUDA graph would copy it in every call.
+            # A CUDA graph may write only to what stays where it is.
             torch._dynamo.mark_static_address(moment)
         optimizer.state[parameter] = {"step": torch.tensor(0.0), **moments}
 
 
-def step_sizes(optimizer: torch.optim.Optimizer, steps: int) -> torch.Tensor:
-    """Adam's learning rate and epsilon in the next steps, both bias-corrected: [steps, 2].
+def bias_corrections(optimizer: torch.optim.Optimizer, steps: int) -> torch.Tensor:
+    """What Adam's next steps multiply by: [steps, 2], 1 / (1 - beta_1^t), 1 / sqrt(1 - beta_2^t).
 
-    The more efficient order of Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015),
-    section 2: alpha_t = alpha sqrt(1 - beta_2^t) / (1 - beta_1^t), epsilon sqrt(1 - beta_2^t).
+    Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), Algorithm 1.
     """
-    group, state = optimizer.param_groups[0], next(iter(optimizer.state.values()))
+    state = next(iter(optimizer.state.values()))
     step = int(state["step"]) + np.arange(1, steps + 1)
-    beta_1, beta_2 = group["betas"]
-    correction = np.sqrt(1 - beta_2**step)
-    sizes = np.stack([group["lr"] * correction / (1 - beta_1**step), group["eps"] * correction], 1)
-    return torch.from_numpy(sizes).to(state["exp_avg"])
+    beta_1, beta_2 = optimizer.param_groups[0]["betas"]
+    corrections = np.stack([1 / (1 - beta_1**step), 1 / np.sqrt(1 - beta_2**step)], axis=1)
+    return torch.from_numpy(corrections).to(state["exp_avg"])
 
 
 def whole_step(
@@ -50,10 +51,14 @@ def whole_step(
     images: torch.Tensor,
     labels: torch.Tensor,
     rows: torch.Tensor,
-    size: torch.Tensor,
+    correction: torch.Tensor,
     compute_loss: Callable[..., torch.Tensor],
 ) -> Tensors:
-    """Do what `train_step` does, for these rows [batch] of the training set."""
+    """Do what `train_step` does, for these rows [batch] of the training set.
+
+    Args:
+        correction: [2], a row of `bias_corrections`.
+    """
 
     def forward(weights: Named) -> tuple:
         # Copies, because a function that is differentiated may not change what lies outside.
@@ -67,13 +72,14 @@ def whole_step(
     for name, buffer in model.named_buffers():
         buffer.copy_(buffers[name])
     # So would `optimizer.step()`; this is what it does.  # DIFF-26
-    beta_1, beta_2 = optimizer.param_groups[0]["betas"]
-    rate, epsilon = size
+    group = optimizer.param_groups[0]
+    beta_1, beta_2 = group["betas"]
     for name, parameter in weights.items():
         m, v = (optimizer.state[parameter][moment] for moment in ("exp_avg", "exp_avg_sq"))
         m.lerp_(gradients[name], 1 - beta_1)
         v.mul_(beta_2).addcmul_(gradients[name], gradients[name], value=1 - beta_2)
-        parameter.sub_(rate * m / (v.sqrt() + epsilon))
+        denominator = correction[1] * v.sqrt() + group["eps"]
+        parameter.sub_(group["lr"] * correction[0] * m / denominator)
     return loss, count_correct(logits, labels[rows])
 
 
@@ -84,7 +90,7 @@ def repeat_step(
     images: torch.Tensor,
     labels: torch.Tensor,
     batches: torch.Tensor,
-    sizes: torch.Tensor,
+    corrections: torch.Tensor,
     first: torch.Tensor,
     last: torch.Tensor,
 ) -> Tensors:
@@ -92,7 +98,7 @@ def repeat_step(
     losses = images.new_zeros(len(batches))
     correct = labels.new_zeros(len(batches))
     for place in range(first, last):
-        chosen = batches[place], sizes[place]
+        chosen = batches[place], corrections[place]
         losses[place], correct[place] = step(model, optimizer, images, labels, *chosen)
     return losses, correct
 
@@ -104,11 +110,16 @@ def train_steps(
     images: torch.Tensor,
     labels: torch.Tensor,
     batches: torch.Tensor,
-    sizes: torch.Tensor,
+    corrections: torch.Tensor,
     first: torch.Tensor,
     last: torch.Tensor,
 ) -> Tensors:
     """Take `step` with each of `batches[first:last]`, rows of the training set [steps, batch].
+
+    Args:
+        corrections: [steps, 2], from `bias_corrections`.
+        first: [1].
+        last: [1], exclusive.
 
     Returns:
         What each step returned, at its place: losses [steps], numbers of correct predictions.
@@ -116,8 +127,9 @@ def train_steps(
     losses = images.new_zeros(len(batches))
     correct = labels.new_zeros(len(batches))
 
+    # `place` is [1]: a tensor without dimensions would become Python's and end the program.
     def take_step(place: torch.Tensor) -> tuple[torch.Tensor]:
-        chosen = batches[place][0], sizes[place][0]
+        chosen = batches[place][0], corrections[place][0]
         losses[place], correct[place] = step(model, optimizer, images, labels, *chosen)
         return (place + 1,)
 
@@ -139,6 +151,7 @@ def compile_steps(
     compiled = partial(torch.compile, fullgraph=True, dynamic=False)
     try:
         get_cpp_compiler()
+        # Not only the operations, but the loop itself becomes C++.
         on_cpu = compiled(partial(train_steps, step), options={"cpp_wrapper": True})
         # A CUDA graph can't contain the loop, which asks the host whether to go on.
         on_gpu = partial(repeat_step, compiled(step, mode="reduce-overhead"))
@@ -175,14 +188,17 @@ def train_epoch(
     model.train()  # DIFF-10
     if not optimizer.state:
         create_moments(optimizer)
+    for tensor in train_set:
+        # Or a CUDA graph would copy all of it in each step.
+        torch._dynamo.mark_static_address(tensor)
     done = []
     for steps, rows in zip(compile_steps(compute_loss), split_rows(order, batch_size), strict=True):
         batches = torch.from_numpy(rows).to(train_set[0].device)
-        sizes = step_sizes(optimizer, len(batches))
+        corrections = bias_corrections(optimizer, len(batches))
         for first, last in clock.spans(len(batches)):
             # As tensors, because a number in Python would be part of the program.  # DIFF-12
             span = torch.tensor([first]), torch.tensor([last])
-            losses, correct = steps(model, optimizer, *train_set, batches, sizes, *span)
+            losses, correct = steps(model, optimizer, *train_set, batches, corrections, *span)
             done.append((losses[first:last], correct[first:last]))
         for state in optimizer.state.values():
             state["step"] += len(batches)

@@ -31,7 +31,7 @@ def make_batches(
     """
     rows = torch.from_numpy(order).split(batch_size)
     # A sampler of whole batches costs one indexing operation a batch instead of one a row.
-    # It draws a number each time, which must not be one of those that dropout draws.
+    # The loader draws a number each time it is iterated over: not from the stream of dropout.
     own = torch.Generator()
     pairs = TensorDataset(images, labels)
     return DataLoader(pairs, sampler=rows, batch_size=None, generator=own)  # DIFF-8

@@ -22,14 +22,14 @@ def make_optimizer(model: nn.Module, config: TrainConfig, steps: int) -> torch.o
         steps: batches in an epoch, for schedules.
     """
     # PyTorch's own values are the reference: under every alignment it is Keras's that change.
-    momentum = config.momentum
+    momentum, on = config.momentum, next(model.parameters()).device.type
     # Fused: one pass over each weight and its moments instead of a dozen.
     make = {
         "adam": partial(torch.optim.Adam, fused=True),  # DIFF-3
         "adamw": partial(torch.optim.AdamW, weight_decay=0.0, fused=True),  # DIFF-31
         "sgd": partial(torch.optim.SGD, momentum=momentum, nesterov=config.nesterov, fused=True),
         "rmsprop": partial(torch.optim.RMSprop, momentum=momentum),  # DIFF-29
-        "adagrad": partial(torch.optim.Adagrad, fused=True),  # DIFF-30
+        "adagrad": partial(torch.optim.Adagrad, fused=on != "mps"),  # DIFF-30
     }[config.optimizer]
     optimizer = make(model.parameters(), lr=config.learning_rate)
     decay_weights(optimizer, config.decay)

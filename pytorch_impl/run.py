@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-import torch._dynamo  # torch.optim would import it with the first optimizer, which is not building
+import torch._dynamo  # Or the first optimizer imports it, at the expense of the phase `build`.
 from torch import nn
 
 from shared.batches import batch_sizes

@@ -10,6 +10,10 @@ import psutil
 
 PHASES = ("import", "data", "build", "first_step", "train", "evaluate", "other")
 
+# Steps a call while somebody watches: enough for a compiled loop to go round, few enough to see in
+# which of them something went wrong.
+WATCHED = 3
+
 Batch = TypeVar("Batch")
 
 
@@ -73,15 +77,15 @@ class Clock:
     def spans(self, steps: int) -> Iterator[tuple[int, int]]:
         """Yield first and last (exclusive) of the steps to do in one call: 0 to `steps` in all.
 
-        Single steps as long as each step's end matters, then all the rest at once.
+        The run's first step alone, then all the rest at once, or a few at a time for `after_step`.
         """
         self.begin_steps()
         first = 0
         while first < steps:
-            last = first + 1 if self.watches_steps else steps
+            begun = self.time_to_first_step is not None
+            last = min(first + (1 if not begun else WATCHED if self.after_step else steps), steps)
             yield first, last
-            if self.watches_steps:
-                self.step_done()
+            self.step_done(last - first)
             first = last
 
     @property

@@ -54,7 +54,7 @@ def build(
         model = build_model(config.hidden)
     else:
         options = config.dropout, config.batch_norm, config.alignment
-        model = build_network(config.hidden, *options)  # DIFF-16
+        model = build_network(config.hidden, *options)
     if config.alignment != "defaults":
         start = config.hidden, config.seed, config.float_type
         set_weights(model, initial_weights(*start, batch_norm=config.batch_norm))

@@ -193,13 +193,14 @@ def test_spans_take_the_first_step_alone_and_then_all_the_rest(clock_and_hand):
     assert booked(clock) == {"first_step": 3, "train": 6, "other": STARTUP}
 
 
-def test_spans_are_single_steps_while_somebody_watches(clock_and_hand):
+def test_spans_are_short_while_somebody_watches(clock_and_hand):
     clock, _ = clock_and_hand
     told = []
     clock.after_step = told.append
-    assert list(clock.spans(3)) == [(0, 1), (1, 2), (2, 3)]
-    assert told == [1, 1, 1]
+    assert list(clock.spans(6)) == [(0, 1), (1, 4), (4, 6)]
     assert list(clock.spans(0)) == []
+    assert list(clock.spans(4)) == [(0, 3), (3, 4)]
+    assert told == [1, 3, 2, 3, 1]
 
 
 def test_reading_does_not_change_the_phase(clock_and_hand):

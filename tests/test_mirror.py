@@ -12,10 +12,10 @@ TWINS = ("pytorch_impl", "tensorflow_impl")
 EXCEPTIONS = {
     "tensorflow_impl/aligned.py": "For --alignment exact Keras comes to meet PyTorch.",
     "pytorch_impl/compiled.py:create_moments": "Keras creates them when it builds the optimizer.",
-    "pytorch_impl/compiled.py:step_sizes": "For Adam as written out in whole_step.",
+    "pytorch_impl/compiled.py:bias_corrections": "For Adam as written out in whole_step.",
     "pytorch_impl/compiled.py:whole_step": "torch.compile can't go through optimizer.step.",
     "pytorch_impl/compiled.py:repeat_step": "A CUDA graph can't contain a loop.",
-    "pytorch_impl/compiled.py:train_steps:sizes": "For Adam as written out in whole_step.",
+    "pytorch_impl/compiled.py:train_steps:corrections": "For Adam as written out in whole_step.",
     "tensorflow_impl/export.py:convert": "LiteRT's converter both translates and quantizes.",
     "tensorflow_impl/profile.py:read_spans": "PyTorch's profiler sums up its events itself.",
     "pytorch_impl/techniques/accumulation.py:Accumulating": "Keras's optimizers bring it along.",

@@ -59,7 +59,7 @@ def set_state(model: nn.Module, optimizer: torch.optim.Optimizer, state: Arrays)
         }
         parameter.grad = kept.pop("gradient", None)
         for tensor in kept.values():
-            # As `create_moments` does.
+            # As `create_moments` of compiled.py does.
             torch._dynamo.mark_static_address(tensor)
         if kept:
             optimizer.state[parameter] = kept

@@ -24,7 +24,7 @@ def make_loss(
             Szegedy et al., "Rethinking the Inception Architecture" (2016), section 7.
         one_hot: hand the labels over as vectors with a one at the class.
         class_weights: [10], by which each image's loss is multiplied according to its label.
-        device: where the logits are.
+        device: not used, because TensorFlow copies the class weights to where they are needed.
     """
 
     def compute_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

@@ -24,7 +24,7 @@ def make_pipeline(
         labels: [n] int64.
         mean: of the pixels from 0 to 1, to be subtracted.
         deviation: to divide by.
-        device: where the batches go.
+        device: not used, because tf.data prepares batches in the CPU's memory.
     """
     with tf.device("CPU"):
         all_pixels, all_labels = tf.constant(pixels), tf.constant(labels)
