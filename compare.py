@@ -200,6 +200,7 @@ def compare(request: Request) -> int:
         refuse_with_attribute(request)
     runs, interpreters = plan_runs(request)
     # Only now: what reads data and draws pictures takes longer to import than --help may take.
+    from benchmarks.floor import measure_floor, pool
     from shared import report
     from shared.checkpoints import refuse_existing
     from shared.clock import Clock
@@ -207,6 +208,7 @@ def compare(request: Request) -> int:
     from shared.jobs import run_jobs
     from shared.outputs import abandon_output_dir, claim_output_dir, current_command
     from shared.progress import RunProgress
+    from shared.results import Floor
     from shared.single_run import load, prepare
     from verification import verify
 
@@ -242,19 +244,24 @@ def compare(request: Request) -> int:
     if request.verify_only:
         return 0 if verification.passed else 1
 
-    floor = []
-    if request.floor:
-        from benchmarks.floor import measure_floor
+    def measure(config: TrainConfig) -> list[Floor]:
+        if not request.floor:
+            return []
+        report.say(console, "Timing the matrix products alone")
+        try:
+            return measure_floor(config, len(dataset.train_labels), interpreters)
+        except (UsageError, ChildProcessError) as error:
+            # The runs go on all the same.
+            report.say(console, f"WARNING: a floor is missing: {error}")
+            return []
 
-        for each in configs:
-            floor += measure_floor(each, len(dataset.train_labels), interpreters)
     with RunProgress(console, config, dataset) as progress:
-        results, probes = run_jobs(jobs, folder, progress)
+        results, probes, floors = run_jobs(jobs, folder, progress, measure)
     if all(result.status == "unavailable" for result in results):
         abandon_output_dir(folder)
         raise UsageError(" ".join(dict.fromkeys(result.error for result in results)))
     comparison = report.assemble(
-        command, config, dataset, notice, environment, results, verification, floor, probes
+        command, config, dataset, notice, environment, results, verification, pool(floors), probes
     )
     report.write_report(comparison, dataset, folder)
     report.print_report(comparison, console)

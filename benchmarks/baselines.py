@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from rich import box
@@ -19,7 +20,7 @@ from rich.table import Table
 
 import compare
 from benchmarks.command import run_benchmark
-from benchmarks.floor import lowest, measure_floor
+from benchmarks.floor import lowest, measure_floor, pool
 from shared import report
 from shared.clock import Clock
 from shared.command_line import Flag, Repeatable, RunNames
@@ -96,15 +97,6 @@ def run_tutorial(script: str, interpreter: str, folder: Path, config: TrainConfi
     return result
 
 
-def pool(measured: Sequence[Sequence[Floor]]) -> list[Floor]:
-    """All epochs of each library as one Floor, in the order in which they were measured."""
-    epochs: dict[str, list[float]] = {}
-    for floor in (floor for floors in measured for floor in floors):
-        epochs.setdefault(floor.library, []).extend(floor.epoch_seconds)
-    batch_size = measured[0][0].batch_size
-    return [Floor(library, batch_size, seconds) for library, seconds in epochs.items()]
-
-
 def rows(results: Sequence[RunResult], floor_seconds: float) -> list[list[str]]:
     """One row a run, as HEADER says: medians over the repeats that completed."""
     groups = group_by_run([run for run in results if run.status == "completed"])
@@ -137,7 +129,7 @@ def show_ratio(ratios: Sequence[float]) -> str:
 
 def describe_floors(measured: Sequence[Sequence[Floor]]) -> str:
     """The floor, how far its measurements spread, and whether the machine changed meanwhile."""
-    floor = lowest(pool(measured))
+    floor = lowest(pool(chain(*measured)))
     before, after = (
         each.median_seconds
         for floors in (measured[0], measured[-1])
@@ -201,7 +193,7 @@ def measure(request: Request) -> int:
             floors.append(measure_floor(config, train_size, interpreters, FLOOR_REPEATS))
 
     table = Table(*HEADER, box=box.SIMPLE_HEAD)
-    floor_seconds = lowest(pool(floors)).median_seconds
+    floor_seconds = lowest(pool(chain(*floors))).median_seconds
     for row in rows(results, floor_seconds):
         table.add_row(*row)
     console.print(table)

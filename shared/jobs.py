@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from shared.command_line import CHILD_VARIABLE
 from shared.config import IMPLEMENTATIONS, TrainConfig
 from shared.machine import CpuReading, energy_joules, probe_seconds
 from shared.progress import RunProgress
-from shared.results import EpochResult, Event, RunResult
+from shared.results import EpochResult, Event, Floor, RunResult
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -135,19 +135,32 @@ def _describe_death(returncode: int) -> str:
 
 
 def run_jobs(
-    jobs: Sequence[Job], folder: Path, progress: RunProgress
-) -> tuple[list[RunResult], list[float]]:
+    jobs: Sequence[Job],
+    folder: Path,
+    progress: RunProgress,
+    measure_floor: Callable[[TrainConfig], list[Floor]] = lambda config: [],
+) -> tuple[list[RunResult], list[float], list[Floor]]:
     """Run all jobs, one after the other; after Ctrl-C the rest is reported as interrupted.
 
+    Args:
+        measure_floor: called before the jobs of each repeat and batch size, so that a drift of the
+            machine falls on the floor as it falls on the runs.
+
     Returns:
-        The results, and how many seconds the same small piece of work took before each job.
+        The results, how many seconds the same small piece of work took before each job, and what
+        `measure_floor` returned.
     """
     results: list[RunResult] = []
     probes: list[float] = []
+    floors: list[Floor] = []
     epochs: list[EpochResult] = []
+    config = None
     try:
         for job in jobs:
             epochs = []
+            if job.config != config:
+                config = job.config
+                floors += measure_floor(config)
             progress.start(job.title)
             probes.append(probe_seconds(job.config.threads))
             results.append(run_job(job, folder, epochs, progress))
@@ -160,4 +173,4 @@ def run_jobs(
             error = f"ended after epoch {len(epochs)} of {current.config.epochs}"
             results.append(current.result(status="interrupted", error=error, epochs=epochs))
         results += [job.result(status="interrupted", error="not started") for job in others]
-    return results, probes
+    return results, probes, floors

@@ -99,6 +99,35 @@ def test_repeats_change_the_seed_and_give_intervals(tmp_path):
     assert "No detectable difference in test accuracy" in done.stdout
 
 
+def floors_of(script, folder):
+    """Compare a run with itself, twice, with the floor, PyTorch's from a script in its place."""
+    python = fake_interpreter(folder / "python", script)
+    flags = ("--dataset", "digits", "--epochs", "1", "--repeats", "2", "--no-verify", "--floor")
+    runs = ("numpy/reference", "numpy/reference", f"--python=pytorch={python}")
+    done = compare(*runs, *flags, "--output-dir", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, load_results(folder / "out" / "results.json")
+
+
+def test_the_floor_is_measured_anew_before_each_repeat(tmp_path):
+    measured = '{"library": "torch", "batch_size": 64, "epoch_seconds": [1e-6, 3e-6]}'
+    printed, result = floors_of(f"echo '{measured}'", tmp_path)
+    floors = {floor.library: floor.epoch_seconds for floor in result.floor}
+    assert len(floors["numpy"]) == 2 * 7
+    assert floors["torch"] == [1e-6, 3e-6, 1e-6, 3e-6]
+    lines = [line for line in printed.splitlines() if line.endswith((" alone", " starting"))]
+    first, second = "numpy/reference,", "numpy/reference#2,"
+    order = ["Timing", first, second, "Timing", second, first]
+    assert [line.split()[0] for line in lines] == order
+
+
+def test_a_floor_that_fails_leaves_the_runs_alone(tmp_path):
+    printed, result = floors_of("echo 'out of memory' >&2; exit 1", tmp_path)
+    assert printed.count("WARNING: a floor is missing: the floor of pytorch could not be mea") == 2
+    assert result.floor == []
+    assert "multiples of the floor" not in printed
+
+
 BROKEN = {
     "crashes": ("echo 'something broke' >&2; exit 3", "failed", "exit status 3"),
     "is killed": ("kill -9 $$", "failed", "SIGKILL"),
