@@ -67,14 +67,15 @@ def whole_step(
         return compute_loss(logits, labels[rows]), (logits, buffers)
 
     weights = dict(model.named_parameters())
-    # `loss.backward()` would end the program.  # DIFF-26
-    gradients, (loss, (logits, buffers)) = grad_and_value(forward, has_aux=True)(weights)
+    # `loss.backward()` would end the program.
+    differentiate = grad_and_value(forward, has_aux=True)  # DIFF-26
+    gradients, (loss, (logits, buffers)) = differentiate(weights)
     for name, buffer in model.named_buffers():
         buffer.copy_(buffers[name])
-    # So would `optimizer.step()`; this is what it does.  # DIFF-26
     group = optimizer.param_groups[0]
     beta_1, beta_2 = group["betas"]
-    for name, parameter in weights.items():
+    # What `optimizer.step()` does, which would end the program too.
+    for name, parameter in weights.items():  # DIFF-26
         m, v = (optimizer.state[parameter][moment] for moment in ("exp_avg", "exp_avg_sq"))
         m.lerp_(gradients[name], 1 - beta_1)
         v.mul_(beta_2).addcmul_(gradients[name], gradients[name], value=1 - beta_2)
@@ -133,8 +134,8 @@ def train_steps(
         losses[place], correct[place] = step(model, optimizer, images, labels, *chosen)
         return (place + 1,)
 
-    # The program contains the loop, so that one call is many steps.  # DIFF-26
-    torch.while_loop(lambda place: (place < last)[0], take_step, (first,))
+    # The program contains the loop, so that one call is many steps.
+    torch.while_loop(lambda place: (place < last)[0], take_step, (first,))  # DIFF-26
     return losses, correct
 
 
@@ -196,8 +197,8 @@ def train_epoch(
         batches = torch.from_numpy(rows).to(train_set[0].device)
         corrections = bias_corrections(optimizer, len(batches))
         for first, last in clock.spans(len(batches)):
-            # As tensors, because a number in Python would be part of the program.  # DIFF-12
-            span = torch.tensor([first]), torch.tensor([last])
+            # As tensors, because a number in Python would be part of the program.
+            span = torch.tensor([first]), torch.tensor([last])  # DIFF-12
             losses, correct = steps(model, optimizer, *train_set, batches, corrections, *span)
             done.append((losses[first:last], correct[first:last]))
         for state in optimizer.state.values():

@@ -44,8 +44,8 @@ def build(
     Raises:
         UsageError: the device is not there.
     """
-    # As TensorFlow does. On a CPU numbers too small for a normal float are slow.  # DIFF-41
-    torch.set_flush_denormal(True)
+    # As TensorFlow does. On a CPU numbers too small for a normal float are slow.
+    torch.set_flush_denormal(True)  # DIFF-41
     device = choose_device(config.device, config.float_type)
     train_set = to_tensors(dataset.train_images, dataset.train_labels, device)
     test_set = to_tensors(dataset.test_images, dataset.test_labels, device)

@@ -83,8 +83,8 @@ def train_epoch(
     for steps, rows in zip(compile_steps(compute_loss), split_rows(order, batch_size), strict=True):
         batches = tf.constant(rows)
         for first, last in clock.spans(len(batches)):
-            # As tensors, because a number in Python would be part of the program.  # DIFF-12
-            span = tf.constant(first), tf.constant(last)
+            # As tensors, because a number in Python would be part of the program.
+            span = tf.constant(first), tf.constant(last)  # DIFF-12
             losses, correct = steps(model, optimizer, *train_set, batches, *span)
             done.append((losses[first:last], correct[first:last]))
     losses, correct = zip(*done, strict=True)
