@@ -150,18 +150,26 @@ class PyTorch:
         """an epoch in one program, its operations called from Python"""
         return self._epoch()
 
-    def epoch_tuned(self) -> Epoch:
-        """an epoch in one program, max-autotune"""
-        return self._epoch(cpp_wrapper=True, max_autotune=True)
-
-    def epoch_with_denormals(self) -> Epoch:
-        """an epoch in one program, denormal numbers kept"""
-        self.torch.set_flush_denormal(False)
+    def epoch_in_cpp(self) -> Epoch:
+        """an epoch in one program, called from C++"""
         return self._epoch(cpp_wrapper=True)
+
+    def epoch_with_small_kernels_alone(self) -> Epoch:
+        """an epoch in one program, called from C++, small operations on one thread"""
+        return self._epoch(**self.compiled.ON_CPU | {"post_grad_custom_post_pass": None})
 
     def epoch(self) -> Epoch:
-        """an epoch in one program: pytorch/compiled"""
-        return self._epoch(cpp_wrapper=True)
+        """an epoch in one program, all that, and biases apart: pytorch/compiled"""
+        return self._epoch(**self.compiled.ON_CPU)
+
+    def epoch_with_denormals(self) -> Epoch:
+        """pytorch/compiled, denormal numbers kept"""
+        self.torch.set_flush_denormal(False)
+        return self._epoch(**self.compiled.ON_CPU)
+
+    def epoch_tuned(self) -> Epoch:
+        """pytorch/compiled, max-autotune"""
+        return self._epoch(**self.compiled.ON_CPU, max_autotune=True)
 
 
 class TensorFlow:

@@ -139,6 +139,30 @@ def train_steps(
     return losses, correct
 
 
+def add_bias_apart(graph: torch.fx.Graph) -> None:
+    """Make each `addmm` a product and a sum, which the compiler fuses with what comes after.
+
+    An `addmm` would first copy the bias to each row of its result.
+    """
+    aten = torch.ops.aten
+    for node in graph.find_nodes(op="call_function", target=aten.addmm.default):
+        bias, left, right = node.args
+        with graph.inserting_before(node):
+            product = graph.call_function(aten.mm.default, (left, right))
+        product.meta.update(node.meta)
+        node.target, node.args = aten.add.Tensor, (product, bias)
+
+
+# What `torch.compile` does not do by itself on a CPU; docs/PERFORMANCE.md has what each gains.
+ON_CPU = {
+    # Not only the operations, but the loop itself becomes C++.
+    "cpp_wrapper": True,
+    # To share out fewer numbers among threads takes longer than it saves.
+    "cpp.min_chunk_size": 8192,
+    "post_grad_custom_post_pass": add_bias_apart,
+}
+
+
 @cache
 def compile_steps(
     compute_loss: Callable[..., torch.Tensor],
@@ -152,8 +176,7 @@ def compile_steps(
     compiled = partial(torch.compile, fullgraph=True, dynamic=False)
     try:
         get_cpp_compiler()
-        # Not only the operations, but the loop itself becomes C++.
-        on_cpu = compiled(partial(train_steps, step), options={"cpp_wrapper": True})
+        on_cpu = compiled(partial(train_steps, step), options=ON_CPU)
         # A CUDA graph can't contain the loop, which asks the host whether to go on.
         on_gpu = partial(repeat_step, compiled(step, mode="reduce-overhead"))
     except RuntimeError as error:

@@ -15,6 +15,7 @@ EXCEPTIONS = {
     "pytorch_impl/compiled.py:bias_corrections": "For Adam as written out in whole_step.",
     "pytorch_impl/compiled.py:whole_step": "torch.compile can't go through optimizer.step.",
     "pytorch_impl/compiled.py:repeat_step": "A CUDA graph can't contain a loop.",
+    "pytorch_impl/compiled.py:add_bias_apart": "XLA parts and fuses as it likes.",
     "pytorch_impl/compiled.py:train_steps:corrections": "For Adam as written out in whole_step.",
     "tensorflow_impl/export.py:convert": "LiteRT's converter both translates and quantizes.",
     "tensorflow_impl/profile.py:read_spans": "PyTorch's profiler sums up its events itself.",
