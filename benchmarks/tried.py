@@ -1,8 +1,9 @@
 """What makes training on small batches fast, and what does not: every way that was tried.
 
 `python -m benchmarks.tried` trains a few epochs in each way, every one in a process of its own, and
-prints what the first epoch took beyond the others, compiling above all, and the median of those.
-docs/PERFORMANCE.md explains the ways. `--only WORDS` does those whose name holds these words.
+prints the median of the epochs after the first, and what that one took beyond them, compiling above
+all. docs/PERFORMANCE.md explains the ways. `--only WORDS` does those whose name holds these words;
+`--repeats N` does each N times, interleaved, and prints the range.
 """
 
 import os
@@ -10,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 # Names the way that a child process is to try.
 CHILD_VARIABLE = "BENCHMARK_CHILD"
+
+# Of the ways that differ from `build` in this.
+KEPT = "denormal numbers kept"
 
 # Learns from all images once, in the given order [n].
 Epoch = Callable[["np.ndarray"], object]
@@ -75,16 +79,15 @@ class PyTorch:
         return self._whole(self._compile(steps, options=options))
 
     def adam_one_by_one(self) -> Epoch:
-        """eager, Adam one tensor at a time"""
+        """eager, Adam one tensor at a time, as by default"""
         return self._plain(self.adam(foreach=False))
 
-    def adam_by_default(self) -> Epoch:
-        """eager, Adam as by default (foreach)"""
-        return self._plain(self.adam())
+    def adam_foreach(self) -> Epoch:
+        """eager, Adam with lists of tensors (foreach)"""
+        return self._plain(self.adam(foreach=True))
 
     def fused_with_denormals(self) -> Epoch:
         """eager, Adam fused, denormal numbers kept"""
-        self.torch.set_flush_denormal(False)
         return self.adam_fused()
 
     def adam_fused(self) -> Epoch:
@@ -107,8 +110,8 @@ class PyTorch:
         return self._plain(self.adam(fused=True))
 
     def compile_train_step(self) -> Epoch:
-        """torch.compile(train_step), which falls into six programs"""
-        return self._plain(self.adam(), self.torch.compile(self.train.train_step, dynamic=False))
+        """torch.compile(train_step), which falls into pieces, Adam fused"""
+        return self._plain(self.optimizer, self.torch.compile(self.train.train_step, dynamic=False))
 
     def one_step(self) -> Epoch:
         """a step in one program"""
@@ -164,7 +167,6 @@ class PyTorch:
 
     def epoch_with_denormals(self) -> Epoch:
         """pytorch/compiled, denormal numbers kept"""
-        self.torch.set_flush_denormal(False)
         return self._epoch(**self.compiled.ON_CPU)
 
     def epoch_tuned(self) -> Epoch:
@@ -259,6 +261,8 @@ class Request:
     config: TrainConfig
     only: str = ""
     """Try those only whose name holds this."""
+    repeats: int = 1
+    """How often to try each, interleaved."""
 
 
 def ways() -> Iterator[tuple[str, type, str]]:
@@ -274,6 +278,11 @@ def train_in(name: str, config: TrainConfig) -> int:
     from shared.batches import epoch_order
 
     side, method = next((side, method) for known, side, method in ways() if known == name)
+    if KEPT in name:
+        import torch
+
+        # Too late once threads were started: each has a switch of its own.
+        torch.set_flush_denormal = lambda mode: mode
     prepared = side(config)
     learn = getattr(prepared, method)()
     seconds = []
@@ -286,8 +295,42 @@ def train_in(name: str, config: TrainConfig) -> int:
     return 0
 
 
+def try_way(name: str, config: TrainConfig) -> list[float]:
+    """Seconds of each epoch in one way, from a process of its own.
+
+    Raises:
+        ChildProcessError: it failed; the message is the last line that it wrote.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.tried", *config.as_flags()],
+        cwd=ROOT,
+        env=os.environ | {CHILD_VARIABLE: name},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise ChildProcessError(done.stderr.strip().splitlines()[-1])
+    return msgspec.json.decode(done.stdout.splitlines()[-1], type=list[float])
+
+
+def describe(name: str, repeats: Sequence[Sequence[float]]) -> str:
+    """A line of the table: medians over the repeats, and the range of the epochs' medians.
+
+    Args:
+        repeats: seconds of each epoch, for each repeat.
+    """
+    epochs = [statistics.median(seconds[1:] or seconds) for seconds in repeats]
+    beyond = [seconds[0] - epoch for seconds, epoch in zip(repeats, epochs, strict=True)]
+    epoch, spread = statistics.median(epochs), f"{min(epochs):.3f} to {max(epochs):.3f}"
+    return f"{epoch:12.3f}  {spread:>16}  {statistics.median(beyond):16.1f}  {name}"
+
+
 def try_all(request: Request) -> int:
-    """Print a line for each way; returns the exit status."""
+    """Print a line for each way; returns the exit status.
+
+    Raises:
+        UsageError: no way is called so, or the number of repeats is not as expected.
+    """
     prepare_environment(request.config.threads)
     if name := os.environ.get(CHILD_VARIABLE):
         return train_in(name, request.config)
@@ -296,30 +339,30 @@ def try_all(request: Request) -> int:
     if not chosen:
         expected = "; ".join(names)
         raise UsageError(f"--only {request.only}: expected a part of one of these: {expected}.")
+    if request.repeats < 1:
+        raise UsageError(f"--repeats {request.repeats}: expected 1 or more.")
     from shared.report import describe_machine
     from shared.single_run import prepare
 
     print(describe_machine(describe_environment()))
     config, _ = prepare(request.config)
-    print(f"{config.epochs} epochs of {config.dataset}, threads: {config.threads}. Seconds:")
-    print(f"{'median epoch':>12}  {'first, beyond it':>16}")
-    failed = False
+    done: dict[str, list[list[float]]] = {name: [] for name in chosen}
+    failed: dict[str, str] = {}
+    for repeat in range(request.repeats):
+        for name in chosen if repeat % 2 == 0 else reversed(chosen):
+            print(f"repeat {repeat + 1} of {request.repeats}: {name}", file=sys.stderr)
+            try:
+                done[name].append(try_way(name, config))
+            except ChildProcessError as error:
+                failed[name] = str(error)
+    print(
+        f"{config.epochs} epochs of {config.dataset}, threads: {config.threads}, "
+        f"n = {request.repeats}. Seconds:"
+    )
+    print(f"{'median epoch':>12}  {'range':>16}  {'first, beyond it':>16}")
     for name in chosen:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.tried", *config.as_flags()],
-            cwd=ROOT,
-            env=os.environ | {CHILD_VARIABLE: name},
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            failed = True
-            print(f"{'failed':>12}  {'':16}  {name}: {done.stderr.strip().splitlines()[-1]}")
-            continue
-        first, *others = msgspec.json.decode(done.stdout.splitlines()[-1], type=list[float])
-        epoch = statistics.median(others or [first])
-        print(f"{epoch:12.3f}  {first - epoch:16.1f}  {name}", flush=True)
-    return int(failed)
+        print(describe(name, done[name]) if name not in failed else f"{name}: {failed[name]}")
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

@@ -277,12 +277,36 @@ def test_claims_and_detections_are_counted():
 def test_a_way_is_tried_in_a_process_of_its_own(tmp_path):
     name = "PyTorch: eager, Adam fused: pytorch/eager"
     flags = ("--only", name, "--dataset", "digits", "--epochs", "2", "--threads", "1")
-    done = run_command("-m", "benchmarks.tried", *flags, cwd=tmp_path)
+    done = run_command("-m", "benchmarks.tried", *flags, "--repeats", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     *_, line = done.stdout.splitlines()
     assert name in line
-    epoch, _ = map(float, line.split()[:2])
-    assert epoch > 0
+    epoch, lowest, _, highest = line.split()[:4]
+    assert 0 < float(lowest) <= float(epoch) <= float(highest)
+
+
+def test_what_was_tried_is_summed_up_over_the_repeats():
+    line = tried.describe("a way", [[9.0, 1.0, 1.5, 2.0], [8.0, 3.0], [5.0, 2.0, 2.0]])
+    assert line.split() == ["2.000", "1.500", "to", "3.000", "5.0", "a", "way"]
+    assert tried.describe("a way", [[9.0]]).split()[0] == "9.000"
+
+
+def test_denormal_numbers_are_kept_in_all_threads(tmp_path):
+    script = """
+import numpy as np
+from benchmarks import tried
+from shared.config import TrainConfig, prepare_environment
+prepare_environment(2)
+def small(config):
+    import torch
+    torch.set_flush_denormal(True)
+    numbers = torch.full((1_000_000,), 1e-38) * 0.1
+    print((numbers > 0).sum().item())
+    raise SystemExit
+tried.ways = lambda: [(f"a way, {tried.KEPT}", small, "")]
+tried.train_in(f"a way, {tried.KEPT}", TrainConfig())
+"""
+    assert run_command("-c", script, cwd=tmp_path).stdout.split() == ["1000000"]
 
 
 def test_no_process_tries_both_frameworks():
@@ -368,6 +392,7 @@ REFUSED = {
     "null: one repeat": (["null", "--repeats", "1"], "--repeats 1"),
     "null: seeds": (["null", "--seed", "4294967290"], "--seed 4294967290"),
     "tried: none": (["tried", "--only", "sleeping"], "--only sleeping"),
+    "tried: repeats": (["tried", "--repeats", "0"], "--repeats 0"),
     "tuning: repeats": (["tuning", "--repeats", "0"], "--repeats 0"),
     "agreement: no results": (["agreement", "nowhere"], "nowhere"),
     "false alarms: none": (["false_alarms", "0"], "0: expected 1 or more"),
