@@ -104,14 +104,15 @@ def plan_jobs(
     """One job for each run, configuration and repeat, in the order in which they are to run.
 
     Repeats are interleaved, every second one in reverse (A B, B A, ...), so that a drift of the
-    machine falls on all runs alike.
+    machine falls on all runs and batch sizes alike.
     """
     from shared.jobs import Job
 
     jobs = []
-    for repeat, config in product(range(repeats), configs):
-        seeded = replace(config, seed=config.seed + repeat)
-        for run in runs if repeat % 2 == 0 else reversed(runs):
+    order = list(product(configs, runs))
+    for repeat in range(repeats):
+        for config, run in order if repeat % 2 == 0 else reversed(order):
+            seeded = replace(config, seed=config.seed + repeat)
             slug = run.replace("/", "-").replace("#", "-")
             title = run
             if len(configs) > 1:
@@ -190,6 +191,25 @@ def refuse_with_attribute(request: Request) -> None:
         )
 
 
+def refuse_with_verify_only(request: Request) -> None:
+    """Refuse what --verify-only, which trains and times nothing, would have to ignore.
+
+    Raises:
+        UsageError: names the flag.
+    """
+    ignored = {
+        "--floor": request.floor,
+        "--open": request.open,
+        "--output-dir": request.output_dir is not None,
+        "--repeats": request.repeats is not None,
+    }
+    if given := [name for name, is_given in ignored.items() if is_given]:
+        raise UsageError(
+            f"--verify-only: expected without {', '.join(given)}, because nothing is trained, "
+            "timed or kept; leave that out."
+        )
+
+
 def compare(request: Request) -> int:
     """Do what was asked for; returns the exit status.
 
@@ -198,6 +218,8 @@ def compare(request: Request) -> int:
     """
     if request.attribute:
         refuse_with_attribute(request)
+    if request.verify_only:
+        refuse_with_verify_only(request)
     runs, interpreters = plan_runs(request)
     # Only now: what reads data and draws pictures takes longer to import than --help may take.
     from benchmarks.floor import measure_floor, pool
@@ -257,6 +279,9 @@ def compare(request: Request) -> int:
 
     with RunProgress(console, config, dataset) as progress:
         results, probes, floors = run_jobs(jobs, folder, progress, measure)
+    if not probes:
+        abandon_output_dir(folder)
+        raise KeyboardInterrupt
     if all(result.status == "unavailable" for result in results):
         abandon_output_dir(folder)
         raise UsageError(" ".join(dict.fromkeys(result.error for result in results)))

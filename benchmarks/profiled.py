@@ -24,7 +24,7 @@ KINDS = {
     "Adam": r"adam|^((?!amax).)*sqrt",
     "picking rows": r"^((?!amax).)*index|aten::(select|slice|narrow|split|unbind)",
     "activations, loss, sums": r"aten::|cpp_fused|Backward|autograd",
-    "calls between programs": "",
+    "all else that it names": "",
 }
 REST = "Python, and what no operation claims"
 

@@ -95,7 +95,7 @@ def repeat_step(
     first: torch.Tensor,
     last: torch.Tensor,
 ) -> Tensors:
-    """Do what `train_steps` does, with a loop in Python around the program."""
+    """Do what `train_steps` does, with a loop in Python around the step."""
     losses = images.new_zeros(len(batches))
     correct = labels.new_zeros(len(batches))
     for place in range(first, last):
@@ -188,7 +188,7 @@ def compile_steps(
     ) -> Tensors:
         return (on_cpu if images.is_cpu else on_gpu)(model, optimizer, images, *rest)
 
-    return steps, partial(repeat_step, step)
+    return steps, partial(repeat_step, step)  # DIFF-12
 
 
 @torch.no_grad()  # DIFF-23
@@ -211,20 +211,20 @@ def train_epoch(
     """
     model.train()  # DIFF-10
     if not optimizer.state:
-        create_moments(optimizer)
+        create_moments(optimizer)  # DIFF-26
     for tensor in train_set:
         # Or a CUDA graph would copy all of it in each step.
         torch._dynamo.mark_static_address(tensor)
     done = []
     for steps, rows in zip(compile_steps(compute_loss), split_rows(order, batch_size), strict=True):
         batches = torch.from_numpy(rows).to(train_set[0].device)
-        corrections = bias_corrections(optimizer, len(batches))
+        corrections = bias_corrections(optimizer, len(batches))  # DIFF-26
         for first, last in clock.spans(len(batches)):
             # As tensors, because a number in Python would be part of the program.
             span = torch.tensor([first]), torch.tensor([last])  # DIFF-12
             losses, correct = steps(model, optimizer, *train_set, batches, corrections, *span)
             done.append((losses[first:last], correct[first:last]))
         for state in optimizer.state.values():
-            state["step"] += len(batches)
+            state["step"] += len(batches)  # DIFF-26
     losses, correct = zip(*done, strict=True)
     return torch.cat(losses), torch.cat(correct)

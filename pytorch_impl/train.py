@@ -36,7 +36,7 @@ def train_step(
     loss = compute_loss(logits, labels)  # 3. loss
     loss.backward()  # 4. backward
     optimizer.step()  # 5. update
-    return loss.detach(), count_correct(logits, labels)
+    return loss.detach(), count_correct(logits, labels)  # DIFF-23
 
 
 def train_epoch(
@@ -82,7 +82,7 @@ def train(
             lesson, order = prepare(train_set, order, epoch)
             losses, correct = learn(model, optimizer, lesson, order, batch_size, clock)
             # Only here do the figures leave the device, so that no step waits for Python.
-            train_loss = epoch_mean(losses.cpu().numpy(), size, batch_size)
+            train_loss = epoch_mean(losses.cpu().numpy(), size, batch_size)  # DIFF-16
             train_accuracy = int(correct.sum()) / size
         with clock.phase("evaluate") as evaluating:
             test_loss, test_accuracy = evaluate(model, *test_set)

@@ -147,8 +147,8 @@ def run_jobs(
             machine falls on the floor as it falls on the runs.
 
     Returns:
-        The results, how many seconds the same small piece of work took before each job, and what
-        `measure_floor` returned.
+        The results, how many seconds the same small piece of work took before each job that was
+        started, and what `measure_floor` returned.
     """
     results: list[RunResult] = []
     probes: list[float] = []
@@ -168,9 +168,10 @@ def run_jobs(
     except KeyboardInterrupt:
         # The report of what is finished takes a moment, which a second Ctrl-C must not cut short.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        current, *others = jobs[len(results) :] or [None]
-        if current:
+        if len(probes) > len(results):
+            current = jobs[len(results)]
             error = f"ended after epoch {len(epochs)} of {current.config.epochs}"
             results.append(current.result(status="interrupted", error=error, epochs=epochs))
-        results += [job.result(status="interrupted", error="not started") for job in others]
+        rest = jobs[len(results) :]
+        results += [job.result(status="interrupted", error="not started") for job in rest]
     return results, probes, floors

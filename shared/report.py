@@ -402,7 +402,11 @@ def paid_off(result: ComparisonResult) -> list[str]:
     sentences = []
     for name, runs in groups.items():
         framework, _, variant = name.partition("/")
-        others = [other for other in groups if other.startswith(f"{framework}/") and other != name]
+        others = [
+            other
+            for other in groups
+            if other.startswith(f"{framework}/") and not other.startswith(f"{framework}/compiled")
+        ]
         if variant != "compiled" or not others:
             continue
         plain = others[0]

@@ -9,6 +9,8 @@ import sys
 import pytest
 from safetensors.numpy import load_file
 
+from compare import plan_jobs
+from shared.config import TrainConfig
 from shared.results import load_results
 from tests.commands import ROOT, compare, fake_interpreter, run_command
 
@@ -97,6 +99,17 @@ def test_repeats_change_the_seed_and_give_intervals(tmp_path):
     # The same computation twice: the accuracies are equal bit by bit.
     assert pair.test_accuracy_difference.low == pair.test_accuracy_difference.high == 0
     assert "No detectable difference in test accuracy" in done.stdout
+
+
+def test_every_second_repeat_is_in_reverse():
+    configs = [TrainConfig(batch_size=size) for size in (16, 64)]
+    runs = ["numpy/reference", "pytorch/eager"]
+    interpreters = dict.fromkeys(("numpy", "pytorch"), sys.executable)
+    jobs = plan_jobs(runs, interpreters, configs, repeats=2)
+    first = [(job.run, job.config.batch_size) for job in jobs[:4]]
+    assert first == [(run, size) for size in (16, 64) for run in runs]
+    assert [(job.run, job.config.batch_size) for job in jobs[4:]] == first[::-1]
+    assert [job.config.seed for job in jobs] == [0] * 4 + [1] * 4
 
 
 def floors_of(script, folder):
@@ -213,6 +226,42 @@ def test_an_interrupted_comparison_keeps_what_is_finished(how, tmp_path):
     assert len(current.epochs) >= 3
     assert never.error == "not started"
     assert (tmp_path / "out" / "curves.png").exists()
+
+
+def interrupt_at(count, flags, folder):
+    """Start a comparison and interrupt it when the floor is timed for the `count`th time."""
+    with subprocess.Popen(
+        [sys.executable, "-u", str(ROOT / "compare.py"), "numpy/reference", *flags],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as command:
+        for _ in range(count):
+            while "Timing the matrix products" not in (line := command.stdout.readline()):
+                assert line, "the comparison ended by itself"
+        command.send_signal(signal.SIGINT)
+        rest = command.stdout.read()
+    assert command.returncode == 1
+    return rest
+
+
+def test_whoever_interrupts_the_floor_keeps_the_runs_before_it(tmp_path):
+    flags = ("--dataset", "digits", "--epochs", "1", "--repeats", "2", "--no-verify", "--floor")
+    slow = fake_interpreter(tmp_path / "slow", "exec sleep 60")
+    once = tmp_path / "once"
+    script = f"[ -e {once} ] && exec sleep 60; touch {once}; echo null"
+    slow_later = fake_interpreter(tmp_path / "slow later", script)
+    chosen = f"--python=pytorch={slow}"
+    words = interrupt_at(1, (*flags, chosen, "--output-dir", "none"), tmp_path)
+    assert "interrupted before a run was finished; nothing was kept." in words
+    assert not (tmp_path / "none").exists()
+    chosen = f"--python=pytorch={slow_later}"
+    words = interrupt_at(2, (*flags, chosen, "--output-dir", "some"), tmp_path)
+    assert "numpy/reference (seed 1) interrupted: not started" in words
+    finished, never = load_results(tmp_path / "some" / "results.json").runs
+    assert (finished.status, never.status) == ("completed", "interrupted")
 
 
 def test_two_comparisons_at_once_do_not_meet(tmp_path):

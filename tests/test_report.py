@@ -592,7 +592,8 @@ def test_when_compiling_has_paid(start, epoch, words, dataset):
 
 
 def test_nothing_is_said_of_compiling_without_a_plain_run_of_the_framework(dataset):
-    runs = [make_run("pytorch/compiled"), make_run("tensorflow/fit")]
+    names = ("pytorch/compiled", "pytorch/compiled#2", "tensorflow/fit")
+    runs = [make_run(name) for name in names]
     assert report.paid_off(make_result(dataset, *runs)) == []
 
 
