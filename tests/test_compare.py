@@ -249,9 +249,10 @@ def interrupt_at(count, flags, folder):
 
 def test_whoever_interrupts_the_floor_keeps_the_runs_before_it(tmp_path):
     flags = ("--dataset", "digits", "--epochs", "1", "--repeats", "2", "--no-verify", "--floor")
-    slow = fake_interpreter(tmp_path / "slow", "exec sleep 60")
-    once = tmp_path / "once"
-    script = f"[ -e {once} ] && exec sleep 60; touch {once}; echo null"
+    # Each is asked for its version first.
+    asked, once = '[ "$1" = --version ] && exit', tmp_path / "once"
+    slow = fake_interpreter(tmp_path / "slow", f"{asked}; exec sleep 60")
+    script = f"{asked}; [ -e {once} ] && exec sleep 60; touch {once}; echo null"
     slow_later = fake_interpreter(tmp_path / "slow later", script)
     chosen = f"--python=pytorch={slow}"
     words = interrupt_at(1, (*flags, chosen, "--output-dir", "none"), tmp_path)
