@@ -184,11 +184,7 @@ def refuse_with_attribute(request: Request) -> None:
         "several --batch-size": len(request.batch_size) > 1,
         request.config.techniques(): bool(request.config.techniques()),
     }
-    if given := [name for name, is_given in ignored.items() if is_given]:
-        raise UsageError(
-            f"--attribute: expected without {', '.join(given)}, because it trains in NumPy, from "
-            "PyTorch's defaults to Keras's; leave that out."
-        )
+    _refuse_with("--attribute", ignored, "it trains in NumPy, from PyTorch's defaults to Keras's")
 
 
 def refuse_with_verify_only(request: Request) -> None:
@@ -203,10 +199,13 @@ def refuse_with_verify_only(request: Request) -> None:
         "--output-dir": request.output_dir is not None,
         "--repeats": request.repeats is not None,
     }
+    _refuse_with("--verify-only", ignored, "nothing is trained, timed or kept")
+
+
+def _refuse_with(flag: str, ignored: dict[str, bool], reason: str) -> None:
     if given := [name for name, is_given in ignored.items() if is_given]:
         raise UsageError(
-            f"--verify-only: expected without {', '.join(given)}, because nothing is trained, "
-            "timed or kept; leave that out."
+            f"{flag}: expected without {', '.join(given)}, because {reason}; leave that out."
         )
 
 
@@ -279,6 +278,7 @@ def compare(request: Request) -> int:
 
     with RunProgress(console, config, dataset) as progress:
         results, probes, floors = run_jobs(jobs, folder, progress, measure)
+    # Interrupted while the first floor was timed.
     if not probes:
         abandon_output_dir(folder)
         raise KeyboardInterrupt

@@ -1,11 +1,18 @@
-"""What every benchmark's command shares: flags from a dataclass, and how it ends."""
+"""What the benchmarks' commands share: flags from a dataclass, child processes, how they end."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from shared.command_line import interrupt_on_terminate, parse_flags
-from shared.config import UsageError
+from shared.config import TrainConfig, UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+# Names what a child process is to do.
+CHILD_VARIABLE = "BENCHMARK_CHILD"
 
 Request = TypeVar("Request")
 
@@ -29,3 +36,24 @@ def run_benchmark(name: str, request: type[Request], measure: Callable[[Request]
     except KeyboardInterrupt:
         print(f"{program}: interrupted before everything was measured.", file=sys.stderr)
         return 1
+
+
+def run_child(module: str, name: str, config: TrainConfig) -> str:
+    """Have a benchmark do one thing in a process of its own; returns the last line it printed.
+
+    Args:
+        module: in this package; it finds `name` in CHILD_VARIABLE.
+
+    Raises:
+        ChildProcessError: it failed; the message is the last line that it wrote.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{module}", *config.as_flags()],
+        cwd=ROOT,
+        env=os.environ | {CHILD_VARIABLE: name},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise ChildProcessError(f"{name}: {done.stderr.strip().splitlines()[-1]}")
+    return done.stdout.splitlines()[-1]

@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from benchmarks.command import run_benchmark
+from benchmarks.command import ROOT, run_benchmark
 from shared.command_line import parse_flags
 from shared.config import (
     CLASSES,
@@ -33,7 +32,6 @@ from shared.results import Floor
 if TYPE_CHECKING:
     import torch
 
-ROOT = Path(__file__).resolve().parent.parent
 REPEATS = 7
 # A GPU's speeds are measured on matrices and copies of such sizes, and this often in a row.
 SIDE, COPIED, IN_A_ROW = 8192, 2**28, 10

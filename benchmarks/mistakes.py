@@ -5,7 +5,6 @@ in a process of its own, and prints what became of it; `--picture PATH` draws th
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,14 +13,11 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.command import run_benchmark
+from benchmarks.command import CHILD_VARIABLE, run_benchmark, run_child
 from shared.clock import Clock
 from shared.config import CLASSES, TrainConfig, UsageError, prepare_environment
 from shared.environment import describe_environment
-from shared.jobs import ROOT
 
-# Names the training that a child process is to do.
-CHILD_VARIABLE = "BENCHMARK_CHILD"
 # Curves show means over so many steps.
 STEPS_A_POINT = 50
 COLUMNS = 3
@@ -259,16 +255,7 @@ def make_mistakes(request: Request) -> int:
     print(f"{'first':>9} {'last':>9} {'test':>9} {'accuracy':>9}")
     outcomes = {}
     for name in chosen:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.mistakes", *config.as_flags()],
-            cwd=ROOT,
-            env=os.environ | {CHILD_VARIABLE: name},
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise ChildProcessError(f"{name}: {done.stderr.strip().splitlines()[-1]}")
-        outcome = msgspec.json.decode(done.stdout.splitlines()[-1], type=Outcome)
+        outcome = msgspec.json.decode(run_child("mistakes", name, config), type=Outcome)
         print(describe(outcome), name, flush=True)
         outcomes[name] = outcome
     if request.picture:

@@ -8,7 +8,6 @@ all. docs/PERFORMANCE.md explains the ways. `--only WORDS` does those whose name
 
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,17 +17,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from benchmarks.command import run_benchmark
+from benchmarks.command import CHILD_VARIABLE, run_benchmark, run_child
 from shared.clock import Clock
 from shared.config import TrainConfig, UsageError, prepare_environment
 from shared.environment import describe_environment
-from shared.jobs import ROOT
 
 if TYPE_CHECKING:
     import numpy as np
-
-# Names the way that a child process is to try.
-CHILD_VARIABLE = "BENCHMARK_CHILD"
 
 # Of the ways that differ from `build` in this.
 KEPT = "denormal numbers kept"
@@ -295,24 +290,6 @@ def train_in(name: str, config: TrainConfig) -> int:
     return 0
 
 
-def try_way(name: str, config: TrainConfig) -> list[float]:
-    """Seconds of each epoch in one way, from a process of its own.
-
-    Raises:
-        ChildProcessError: it failed; the message is the last line that it wrote.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.tried", *config.as_flags()],
-        cwd=ROOT,
-        env=os.environ | {CHILD_VARIABLE: name},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise ChildProcessError(done.stderr.strip().splitlines()[-1])
-    return msgspec.json.decode(done.stdout.splitlines()[-1], type=list[float])
-
-
 def describe(name: str, repeats: Sequence[Sequence[float]]) -> str:
     """A line of the table: medians over the repeats, and the range of the epochs' medians.
 
@@ -352,7 +329,8 @@ def try_all(request: Request) -> int:
         for name in chosen if repeat % 2 == 0 else reversed(chosen):
             print(f"repeat {repeat + 1} of {request.repeats}: {name}", file=sys.stderr)
             try:
-                done[name].append(try_way(name, config))
+                line = run_child("tried", name, config)
+                done[name].append(msgspec.json.decode(line, type=list[float]))
             except ChildProcessError as error:
                 failed[name] = str(error)
     print(
@@ -361,7 +339,7 @@ def try_all(request: Request) -> int:
     )
     print(f"{'median epoch':>12}  {'range':>16}  {'first, beyond it':>16}")
     for name in chosen:
-        print(describe(name, done[name]) if name not in failed else f"{name}: {failed[name]}")
+        print(describe(name, done[name]) if name not in failed else failed[name])
     return int(bool(failed))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import baselines, floor, mistakes, null, profiled, slowed, tried, tuning
+from benchmarks.command import run_child
 from shared.clock import Clock
 from shared.config import IMPLEMENTATIONS, TrainConfig, UsageError
 from shared.results import Floor, MeanInterval, Pair, RatioInterval, RunResult
@@ -285,6 +286,11 @@ def test_a_way_is_tried_in_a_process_of_its_own(tmp_path):
     assert 0 < float(lowest) <= float(epoch) <= float(highest)
 
 
+def test_a_child_that_fails_says_at_what():
+    with pytest.raises(ChildProcessError, match="^no such way: StopIteration$"):
+        run_child("tried", "no such way", TrainConfig(dataset="digits"))
+
+
 def test_what_was_tried_is_summed_up_over_the_repeats():
     line = tried.describe("a way", [[9.0, 1.0, 1.5, 2.0], [8.0, 3.0], [5.0, 2.0, 2.0]])
     assert line.split() == ["2.000", "1.500", "to", "3.000", "5.0", "a", "way"]
@@ -293,7 +299,6 @@ def test_what_was_tried_is_summed_up_over_the_repeats():
 
 def test_denormal_numbers_are_kept_in_all_threads(tmp_path):
     script = """
-import numpy as np
 from benchmarks import tried
 from shared.config import TrainConfig, prepare_environment
 prepare_environment(2)
