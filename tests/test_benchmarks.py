@@ -287,7 +287,7 @@ def test_a_way_is_tried_in_a_process_of_its_own(tmp_path):
 
 
 def test_a_child_that_fails_says_at_what():
-    with pytest.raises(ChildProcessError, match="^no such way: StopIteration$"):
+    with pytest.raises(ChildProcessError, match=r"^no such way: StopIteration$"):
         run_child("tried", "no such way", TrainConfig(dataset="digits"))
 
 
