@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from tyro.conf import Positional
 
 from benchmarks.command import run_benchmark
-from shared.config import UsageError
+from shared.errors import UsageError
 from shared.results import load_results
 
 

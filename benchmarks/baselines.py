@@ -18,20 +18,20 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-import compare
 from benchmarks.command import run_benchmark
-from benchmarks.floor import lowest, measure_floor, pool
-from shared import report
+from comparison import plan
+from comparison.floor import lowest, measure_floor, pool
+from comparison.jobs import run_job
+from report import sentences, terminal
+from report.intervals import ratio_interval
+from report.progress import RunProgress
 from shared.clock import Clock
-from shared.command_line import Flag, Repeatable, RunNames
 from shared.config import TrainConfig, physical_cores, prepare_environment
 from shared.datasets import FILES
 from shared.environment import describe_environment
-from shared.jobs import run_job
-from shared.progress import RunProgress
-from shared.results import Floor, RunResult
-from shared.single_run import load, prepare
-from shared.statistics import group_by_run, ratio_interval
+from shared.flags import Flag, Repeatable, RunNames
+from shared.results import Floor, RunResult, group_by_run
+from shared.sampling import load, prepare
 
 SCRIPTS = Path(__file__).parent / "tutorials"
 # What one would otherwise type, by the implementation that is set against it.
@@ -157,8 +157,8 @@ def measure(request: Request) -> int:
         epochs=request.epochs,
         threads=request.threads,
     )
-    runs, interpreters = compare.plan_runs(
-        compare.Request(config, request.run, repeats=request.repeats, python=request.python)
+    runs, interpreters = plan.plan_runs(
+        plan.Request(config, request.run, repeats=request.repeats, python=request.python)
     )
     environment = describe_environment()
     config, _ = prepare(config)
@@ -166,7 +166,7 @@ def measure(request: Request) -> int:
     train_size = len(dataset.train_labels)
     # The tutorials' scripts take their threads from here.
     prepare_environment(config.threads)
-    console = report.make_console()
+    console = terminal.make_console()
     names = [*TUTORIALS, *runs]
     results: list[RunResult] = []
     with (
@@ -186,7 +186,7 @@ def measure(request: Request) -> int:
                         TUTORIALS[name], interpreters[name], data_of[name], seeded
                     )
                 else:
-                    (job,) = compare.plan_jobs([name], interpreters, [seeded], repeats=1)
+                    (job,) = plan.plan_jobs([name], interpreters, [seeded], repeats=1)
                     result = run_job(job, folder, [], progress)
                 progress.end(result)
                 results.append(result)
@@ -198,14 +198,14 @@ def measure(request: Request) -> int:
         table.add_row(*row)
     console.print(table)
     failed = [run for run in results if run.status != "completed"]
-    report.say(
+    terminal.say(
         console,
         *(f"{run.run} {run.status}: {run.error}" for run in failed),
         describe_floors(floors),
         f"n = {request.repeats} interleaved repeats of {config.epochs} epochs of {train_size:,} "
         f"images in batches of {config.batch_size}, threads: {config.threads}; ratios with their "
         "95 % intervals.",
-        report.describe_machine(environment),
+        sentences.describe_machine(environment),
     )
     return 1 if failed else 0
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from shared.command_line import interrupt_on_terminate, parse_flags
-from shared.config import TrainConfig, UsageError
+from shared.config import TrainConfig
+from shared.errors import UsageError
+from shared.flags import interrupt_on_terminate, parse_flags
 
 ROOT = Path(__file__).resolve().parent.parent
 # Names what a child process is to do.

@@ -11,10 +11,11 @@ from itertools import cycle, islice, product
 from tyro.conf import Positional
 
 from benchmarks.command import run_benchmark
+from comparison.verification import verify
 from shared.clock import Clock
-from shared.config import TrainConfig, UsageError
-from shared.single_run import load, prepare
-from verification import verify
+from shared.config import TrainConfig
+from shared.errors import UsageError
+from shared.sampling import load, prepare
 
 RUNS = ("pytorch/eager", "tensorflow/graph", "tensorflow/fit")
 BATCH_SIZES = (1, 7, 64, 1000)

@@ -28,22 +28,18 @@ import numpy as np
 from safetensors.numpy import save
 
 from benchmarks.command import run_benchmark
+from commands.single_run import drain
+from commands.twin import native_chatter_held_back
+from report.sentences import describe_machine
 from shared import checkpoints
 from shared.batches import batch_sizes
 from shared.checkpoints import Checkpoints, Origin, open_checkpoints
 from shared.clock import Clock
-from shared.config import (
-    ALL_RUNS,
-    IMPLEMENTATIONS,
-    TrainConfig,
-    UsageError,
-    prepare_environment,
-)
+from shared.config import ALL_RUNS, IMPLEMENTATIONS, TrainConfig, prepare_environment
 from shared.environment import describe_environment
-from shared.report import describe_machine
+from shared.errors import UsageError
 from shared.results import EpochResult
 from shared.sampling import load_configured
-from shared.single_run import drain, native_chatter_held_back
 
 # What changes the folder, and where its name is looked up.
 OPERATIONS = (

@@ -15,8 +15,9 @@ import msgspec
 
 from benchmarks.command import CHILD_VARIABLE, run_benchmark, run_child
 from shared.clock import Clock
-from shared.config import CLASSES, TrainConfig, UsageError, prepare_environment
+from shared.config import CLASSES, TrainConfig, prepare_environment
 from shared.environment import describe_environment
+from shared.errors import UsageError
 
 # Curves show means over so many steps.
 STEPS_A_POINT = 50
@@ -42,7 +43,7 @@ class PyTorch:
         from torch.nn import functional
 
         from pytorch_impl import evaluate, loss, run, train
-        from shared.single_run import load
+        from shared.sampling import load
 
         self.torch, self.functional = torch, functional
         self.dataset = load(config, Clock())
@@ -116,7 +117,7 @@ class TensorFlow:
         import keras
         import tensorflow as tf
 
-        from shared.single_run import load
+        from shared.sampling import load
         from tensorflow_impl import evaluate, loss, run, train
 
         self.tf, self.keras = tf, keras
@@ -245,8 +246,8 @@ def make_mistakes(request: Request) -> int:
     if not chosen:
         expected = "; ".join(names)
         raise UsageError(f"--only {request.only}: expected a part of one of these: {expected}.")
-    from shared.report import describe_machine
-    from shared.single_run import prepare
+    from report.sentences import describe_machine
+    from shared.sampling import prepare
 
     config, _ = prepare(request.config)
     print(describe_machine(describe_environment()))

@@ -14,17 +14,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-import compare
 from benchmarks.command import run_benchmark
+from comparison import plan as plan_module
+from comparison.jobs import Job, run_jobs
+from report.intervals import compare_runs, detectable
+from report.progress import RunProgress
+from report.sentences import describe_job, describe_machine
 from shared.clock import Clock
-from shared.config import SEEDS, TrainConfig, UsageError
+from shared.config import SEEDS, TrainConfig
 from shared.environment import describe_environment
-from shared.jobs import Job, run_jobs
-from shared.progress import RunProgress
-from shared.report import describe_job, describe_machine
+from shared.errors import UsageError
 from shared.results import Pair
-from shared.single_run import load, prepare
-from shared.statistics import compare_runs, detectable
+from shared.sampling import load, prepare
 
 SIDES = ("pytorch/eager", "pytorch/eager#2")
 
@@ -78,7 +79,7 @@ def plan(request: Request) -> list[list[Job]]:
     for number in range(request.nulls):
         config = replace(request.config, seed=request.config.seed + number * request.repeats)
         interpreters = {"pytorch": sys.executable}
-        jobs = compare.plan_jobs(SIDES, interpreters, [config], request.repeats)
+        jobs = plan_module.plan_jobs(SIDES, interpreters, [config], request.repeats)
         if request.slowdown:
             jobs = [
                 SlowedJob(**vars(job), percent=request.slowdown) if job.run == SIDES[1] else job

@@ -49,7 +49,7 @@ def profile(config: TrainConfig) -> dict[str, dict[str, float]]:
     from pytorch_impl import compiled, run, train
     from shared.batches import epoch_order
     from shared.clock import Clock
-    from shared.single_run import load
+    from shared.sampling import load
 
     torch._inductor.config.cpp.enable_kernel_profile = True
     dataset = load(config, Clock())
@@ -80,8 +80,9 @@ def measure(request: Request) -> int:
     """Profile and print; returns the exit status."""
     environment = describe_environment()
     prepare_environment(request.config.threads)
-    from shared.report import describe_machine, make_console
-    from shared.single_run import prepare
+    from report.sentences import describe_machine
+    from report.terminal import make_console
+    from shared.sampling import prepare
 
     config, _ = prepare(request.config)
     measured = profile(config)

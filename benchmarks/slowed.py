@@ -7,8 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+from commands.entry import main
 from shared.clock import Batch, Clock
-from shared.command_line import main
 
 Steps = Callable[[Clock, Iterable[Batch]], Iterator[Batch]]
 

@@ -19,8 +19,9 @@ import msgspec
 
 from benchmarks.command import CHILD_VARIABLE, run_benchmark, run_child
 from shared.clock import Clock
-from shared.config import TrainConfig, UsageError, prepare_environment
+from shared.config import TrainConfig, prepare_environment
 from shared.environment import describe_environment
+from shared.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,7 @@ class PyTorch:
         import torch
 
         from pytorch_impl import compiled, loss, run, train
-        from shared.single_run import load
+        from shared.sampling import load
 
         self.torch, self.compiled, self.train = torch, compiled, train
         self.whole_step = partial(compiled.whole_step, compute_loss=loss.compute_loss)
@@ -176,7 +177,7 @@ class TensorFlow:
         import keras
         import tensorflow as tf
 
-        from shared.single_run import load
+        from shared.sampling import load
         from tensorflow_impl import compiled, data, run, train
 
         self.tf, self.keras, self.compiled, self.data, self.train = tf, keras, compiled, data, train
@@ -318,8 +319,8 @@ def try_all(request: Request) -> int:
         raise UsageError(f"--only {request.only}: expected a part of one of these: {expected}.")
     if request.repeats < 1:
         raise UsageError(f"--repeats {request.repeats}: expected 1 or more.")
-    from shared.report import describe_machine
-    from shared.single_run import prepare
+    from report.sentences import describe_machine
+    from shared.sampling import prepare
 
     print(describe_machine(describe_environment()))
     config, _ = prepare(request.config)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.command import run_benchmark
 from shared.clock import Clock
-from shared.config import TrainConfig, UsageError, prepare_environment
+from shared.config import TrainConfig, prepare_environment
 from shared.environment import describe_environment
+from shared.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -171,8 +172,9 @@ def measure(request: Request) -> int:
     from rich import box
     from rich.table import Table
 
-    from shared.report import describe_machine, make_console
-    from shared.single_run import load, prepare
+    from report.sentences import describe_machine
+    from report.terminal import make_console
+    from shared.sampling import load, prepare
 
     config, _ = prepare(request.config)
     asked = {name: trials for name, trials in questions().items() if request.only in name}

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from shared.config import DeviceName, FloatType, UsageError
+from shared.config import DeviceName, FloatType
+from shared.errors import UsageError
 
 
 def choose_device(name: DeviceName, float_type: FloatType) -> str:

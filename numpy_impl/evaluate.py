@@ -2,15 +2,15 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.commands import run_command
+    from commands.entry import run_command
 
     raise SystemExit(run_command("numpy", "evaluate"))
 
 import numpy as np
 
 from shared.config import DeviceName
-from shared.evaluating import Evaluated
 from shared.initial_weights import Weights
+from shared.trained import Evaluated
 from shared.weights_file import float_type, has_batch_norm, hidden_units
 
 from .data import make_batches, to_tensors

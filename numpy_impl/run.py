@@ -12,9 +12,9 @@ from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.initial_weights import initial_weights
-from shared.lessons import loss_options, make_preparation, to_pixels
+from shared.preparation import loss_options, make_preparation, to_pixels
 from shared.results import EpochResult
-from shared.single_run import Trained, measure_inference
+from shared.trained import Trained, measure_inference
 
 from .data import make_batches, to_tensors
 from .device import choose_device, describe_device, peak_device_memory, synchronize

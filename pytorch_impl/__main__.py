@@ -2,7 +2,7 @@
 
 import sys
 
-from shared.command_line import main
+from commands.entry import main
 
 if __name__ == "__main__":
     sys.exit(main("pytorch"))

@@ -12,7 +12,7 @@ from torch.func import functional_call, grad_and_value
 
 from shared.batches import split_rows
 from shared.clock import Clock
-from shared.config import UsageError
+from shared.errors import UsageError
 
 from .loss import compute_loss, count_correct
 from .train import Tensors

@@ -2,7 +2,8 @@
 
 import torch
 
-from shared.config import DeviceName, FloatType, UsageError
+from shared.config import DeviceName, FloatType
+from shared.errors import UsageError
 
 
 def choose_device(name: DeviceName, float_type: FloatType) -> torch.device:

@@ -2,7 +2,7 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.commands import run_command
+    from commands.entry import run_command
 
     raise SystemExit(run_command("pytorch", "export"))
 
@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from shared.config import IMAGE_SIZE
-from shared.exporting import Exporter, Predict
 from shared.onnx_graph import OnnxModel
+from shared.trained import Exporter, Predict
 
 from .evaluate import predict
 

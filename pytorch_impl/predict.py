@@ -2,7 +2,7 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.commands import run_command
+    from commands.entry import run_command
 
     raise SystemExit(run_command("pytorch", "predict"))
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from shared.config import DeviceName
 from shared.initial_weights import Weights
-from shared.predicting import Predicted
+from shared.trained import Predicted
 
 from .device import describe_device
 from .evaluate import predict, restore

@@ -2,7 +2,7 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.commands import run_command
+    from commands.entry import run_command
 
     raise SystemExit(run_command("pytorch", "profile"))
 
@@ -14,7 +14,7 @@ import torch._inductor.config
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
-from shared.profiling import Operator
+from shared.trained import Operator
 
 from .run import build, make_loop
 

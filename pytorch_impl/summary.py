@@ -2,7 +2,7 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.commands import run_command
+    from commands.entry import run_command
 
     raise SystemExit(run_command("pytorch", "summary"))
 
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from shared.config import IMAGE_SIZE
-from shared.summarizing import Layer
+from shared.trained import Layer
 
 
 @torch.inference_mode()  # DIFF-23

@@ -15,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from shared.batches import batch_sizes
-from shared.config import TrainConfig, UsageError, flag
+from shared.config import TrainConfig, flag
 from shared.datasets import Dataset
+from shared.errors import UsageError
 from shared.results import EpochResult
 
 Arrays = dict[str, np.ndarray]

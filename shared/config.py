@@ -11,32 +11,54 @@ from typing import Any, Literal, get_args
 import psutil
 import tyro
 
+from shared.errors import UsageError
+
 DatasetName = Literal["auto", "mnist", "fashion-mnist", "digits"]
+
 FloatType = Literal["float32", "float64"]
+
 Alignment = Literal["defaults", "matched", "exact"]
+
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
 Preset = Literal["digit-classifier", "torch-quickstart", "keras-quickstart", "two-layer"]
+
 Pixels = Literal["standardized", "unit"]
+
 OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop", "adagrad"]
+
 Schedule = Literal["constant", "step", "cosine", "plateau"]
+
 Labels = Literal["integer", "one-hot"]
+
 ClassWeights = Literal["none", "balanced"]
+
 Sampling = Literal["all", "balanced"]
+
 Precision = Literal["full", "bfloat16", "float16"]
+
 Pipeline = Literal["arrays", "per-sample"]
 
 IMAGE_SIZE = 28 * 28
+
 CLASSES = 10
+
 # NumPy, torch and Keras all take seeds below this.
 SEEDS = 2**32
+
 # PyTorch's defaults, which are the reference for both.
 ADAM_EPSILON = 1e-8
+
 RMSPROP_RHO, RMSPROP_EPSILON = 0.99, 1e-8
+
 ADAGRAD_EPSILON = 1e-10
+
 # How much of batch normalization's running statistics is kept; PyTorch says 0.1, what is replaced.
 BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON = 0.9, 1e-5
+
 # What float16's gradients are scaled by at first.
 INITIAL_SCALE = 2.0**16
+
 # AdamW's, in PyTorch.
 WEIGHT_DECAY = 0.01
 
@@ -49,6 +71,7 @@ THREAD_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
+
 # Says whether torch.compile does without what it compiled in earlier processes.
 NO_CACHE_VARIABLE = "TORCHINDUCTOR_FORCE_DISABLE_CACHES"
 
@@ -78,10 +101,6 @@ ALL_RUNS = tuple(
     for name, implementation in IMPLEMENTATIONS.items()
     for variant in implementation.variants
 )
-
-
-class UsageError(Exception):
-    """The request itself was wrong; the message is one sentence for the user (exit status 2)."""
 
 
 def physical_cores() -> int:
@@ -297,9 +316,13 @@ CHOICES = {
 
 # What a value other than None has to be, in words and as a test.
 AT_LEAST_ONE = ("1 or more", lambda value: value >= 1)
+
 NOT_NEGATIVE = ("a finite number, 0 or more", lambda value: value >= 0 and math.isfinite(value))
+
 POSITIVE = ("a finite number above 0", lambda value: value > 0 and math.isfinite(value))
+
 BELOW_ONE = ("from 0 to below 1", lambda value: 0 <= value < 1)
+
 RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "epochs": AT_LEAST_ONE,
     "batch_size": AT_LEAST_ONE,

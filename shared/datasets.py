@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.config import UsageError
+from shared.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import psutil
 
-from shared.machine import on_battery
-
 PACKAGES = ("torch", "torchvision", "tensorflow", "keras", "numpy", "scipy", "matplotlib")
 
 
@@ -71,3 +69,9 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def on_battery() -> bool:
+    """Whether the machine is known to run on its battery, which lowers most processors' speed."""
+    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    return battery is not None and battery.power_plugged is False

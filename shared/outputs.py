@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from shared.config import UsageError
+from shared.errors import UsageError
 
 
 def claim_output_dir(requested: Path | None, command: str) -> Path:

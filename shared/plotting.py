@@ -4,7 +4,6 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,17 +14,17 @@ from PIL import Image
 
 from shared.clock import PHASES
 from shared.datasets import Dataset
-from shared.results import ComparisonResult, write_atomically
-from shared.statistics import group_by_run
-
-if TYPE_CHECKING:
-    from attribution import Attribution
+from shared.results import ComparisonResult, group_by_run, write_atomically
 
 # Okabe and Ito's palette, told apart with every kind of colour vision.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
 PHASE_COLORS = ("#999999", "#56B4E9", "#009E73", "#E69F00", "#0072B2", "#CC79A7", "#DDDDDD")
+
 RIGHT, WRONG, DISAGREE = "#00704f", "#b34700", "#f3c300"
+
 GRID_COLUMNS, GRID_ROWS = 8, 4
+
 MOST_PICTURES = 100
 
 
@@ -205,59 +204,6 @@ def plot_throughput(result: ComparisonResult, path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    save(figure, path)
-
-
-def plot_attribution(attribution: "Attribution", path: Path) -> None:
-    """Effect of each default: on the final test accuracy, and on the training loss by epoch."""
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
-    accuracy_axes, loss_axes = figure.subplots(1, 2)
-    for row, (effect, color) in enumerate(zip(attribution.effects, COLORS * 9, strict=False)):
-        low, middle, high = (
-            100 * (effect.test_accuracy.mean if limit is None else limit)
-            for limit in (
-                effect.test_accuracy.low,
-                effect.test_accuracy.mean,
-                effect.test_accuracy.high,
-            )
-        )
-        accuracy_axes.errorbar(
-            middle, row, xerr=[[middle - low], [high - middle]], fmt="o", color=color, capsize=4
-        )
-        epochs = range(1, len(effect.train_losses) + 1)
-        loss_axes.plot(
-            epochs,
-            [interval.mean for interval in effect.train_losses],
-            "o-",
-            color=color,
-            label=effect.name,
-        )
-        if all(interval.low is not None for interval in effect.train_losses):
-            loss_axes.fill_between(
-                epochs,
-                [interval.low for interval in effect.train_losses],
-                [interval.high for interval in effect.train_losses],
-                color=color,
-                alpha=0.15,
-                lw=0,
-            )
-    names = [effect.name for effect in attribution.effects]
-    accuracy_axes.set_yticks(range(len(names)), names)
-    accuracy_axes.invert_yaxis()
-    accuracy_axes.set(title="Final test accuracy", xlabel="Change, percentage points")
-    loss_axes.set(title="Training loss", xlabel="Epoch")
-    set_epoch_ticks(loss_axes, max(len(effect.train_losses) for effect in attribution.effects))
-    loss_axes.legend(frameon=False, fontsize=8)
-    accuracy_axes.axvline(0, color="black", lw=0.8)
-    loss_axes.axhline(0, color="black", lw=0.8)
-    for axes in (accuracy_axes, loss_axes):
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(
-        f"Switching one default from PyTorch's to Keras's on "
-        f"{DATASET_TITLES[attribution.dataset]}: mean over {attribution.repeats} paired seeds "
-        "with 95 % intervals"
-    )
     save(figure, path)
 
 

@@ -1,6 +1,7 @@
 """What a run and a comparison leave behind, and its form as JSON (`results.json`)."""
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -265,3 +266,11 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(content.encode() if isinstance(content, str) else content)
     partial.replace(path)
+
+
+def group_by_run(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
+    """The repeats of each run, in the order in which the runs were first named."""
+    groups: dict[str, list[RunResult]] = {}
+    for run in runs:
+        groups.setdefault(run.run, []).append(run)
+    return groups

@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from shared.batches import IMBALANCE_STREAM, ORDER_STREAM, SPLIT_STREAM, batch_sizes
-from shared.config import CLASSES, TrainConfig, UsageError
-from shared.datasets import Dataset, load_dataset
+from shared.clock import Clock
+from shared.config import CLASSES, TrainConfig
+from shared.datasets import Dataset, load_dataset, prepare_dataset
+from shared.errors import UsageError
 
 # Classes from here on become rare with --imbalance.
 FIRST_RARE_CLASS = 5
@@ -111,3 +113,24 @@ def class_weights(labels: np.ndarray) -> np.ndarray:
     counts = np.bincount(labels, minlength=CLASSES)
     present = counts > 0
     return np.where(present, len(labels) / (present.sum() * np.maximum(counts, 1)), 0.0)
+
+
+def prepare(config: TrainConfig) -> tuple[TrainConfig, str | None]:
+    """Make sure that the dataset is there, downloading it if need be.
+
+    Returns:
+        The configuration with the dataset's name settled, and what the user has to be told if it
+        is not the one that was meant.
+
+    Raises:
+        UsageError: the dataset can't be had.
+    """
+    wanted = None if config.dataset == "auto" else config.dataset
+    chosen, notice = prepare_dataset(wanted, config.data_dir, offline=config.offline)
+    return replace(config, dataset=chosen), notice
+
+
+def load(config: TrainConfig, clock: Clock) -> Dataset:
+    """Read the dataset that is already there, booked to the phase `data`."""
+    with clock.phase("data"):
+        return load_configured(config)

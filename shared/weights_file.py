@@ -10,7 +10,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from shared.config import BATCH_NORM_EPSILON, DatasetName, Pixels, TrainConfig, UsageError
+from shared.config import BATCH_NORM_EPSILON, DatasetName, Pixels, TrainConfig
+from shared.errors import UsageError
 from shared.initial_weights import Weights, initial_weights
 
 # The metadata's only key: with several, the library would write them in random order.

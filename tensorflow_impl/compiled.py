@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from shared.batches import split_rows
 from shared.clock import Clock
-from shared.config import UsageError
+from shared.errors import UsageError
 
 from .loss import compute_loss
 from .train import Tensors, train_step

@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from shared.config import DeviceName, FloatType, UsageError
+from shared.config import DeviceName, FloatType
+from shared.errors import UsageError
 
 
 def choose_device(name: DeviceName, float_type: FloatType) -> tf.config.PhysicalDevice:

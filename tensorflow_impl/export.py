@@ -2,7 +2,7 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.commands import run_command
+    from commands.entry import run_command
 
     raise SystemExit(run_command("tensorflow", "export"))
 
@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from shared.config import IMAGE_SIZE, physical_cores
-from shared.exporting import Exporter, Predict
 from shared.onnx_graph import OnnxModel, name_ends
+from shared.trained import Exporter, Predict
 
 from .evaluate import predict
 

@@ -2,7 +2,7 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.commands import run_command
+    from commands.entry import run_command
 
     raise SystemExit(run_command("tensorflow", "profile"))
 
@@ -15,7 +15,8 @@ from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
-from shared.profiling import Operator, Span, own_times, write_chrome_trace
+from shared.trace_events import own_times, write_chrome_trace
+from shared.trained import Operator, Span
 
 from .run import build, make_loop
 

@@ -10,12 +10,13 @@ import tensorflow as tf
 from shared.batches import batch_sizes
 from shared.checkpoints import Checkpoints
 from shared.clock import Clock
-from shared.config import TrainConfig, UsageError
+from shared.config import TrainConfig
 from shared.datasets import Dataset
+from shared.errors import UsageError
 from shared.initial_weights import initial_weights
-from shared.lessons import loss_options, make_preparation, to_pixels
+from shared.preparation import loss_options, make_preparation, to_pixels
 from shared.results import EpochResult
-from shared.single_run import Trained, measure_inference
+from shared.trained import Trained, measure_inference
 
 from . import compiled
 from .data import make_batches, to_tensors

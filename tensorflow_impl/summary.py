@@ -2,7 +2,7 @@
 
 # Above the imports, because these bring the framework, which reads its settings only once.
 if __name__ == "__main__":
-    from shared.commands import run_command
+    from commands.entry import run_command
 
     raise SystemExit(run_command("tensorflow", "summary"))
 
@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from shared.config import IMAGE_SIZE
-from shared.summarizing import Layer
+from shared.trained import Layer
 
 
 def summarize(model: keras.Sequential) -> list[Layer]:

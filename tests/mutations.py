@@ -1,8 +1,9 @@
 """Faults to be planted in an implementation, one at a time, to see whether verification finds them.
 
 `python -m tests.mutations IMPLEMENTATION FAULT,FAULT FLAGS` sends the traces of the faulty
-implementation, as `python -m shared.tracing` does those of the sound one. The faults that need the
-framework are below, in `pytorch_faults` and `tensorflow_faults`; the others are the same in both.
+implementation, as `python -m comparison.tracing` does those of the sound one. The faults that need
+the framework are below, in `pytorch_faults` and `tensorflow_faults`; the others are the same in
+both.
 """
 
 import contextlib
@@ -15,7 +16,8 @@ from unittest import mock
 
 import numpy as np
 
-from shared import batches, tracing
+from comparison import tracing
+from shared import batches
 
 # What verification has to say of each fault.
 FINDINGS = {

@@ -88,9 +88,9 @@ def main() -> int:
     import numpy as np
     from safetensors.numpy import save
 
+    from comparison.tracing import Frame, write_frame
     from shared.clock import Clock
     from shared.sampling import load_configured
-    from shared.tracing import Frame, write_frame
 
     run = importlib.import_module(f"{name}_impl.run")
     trace = importlib.import_module(f"{name}_impl.trace").trace

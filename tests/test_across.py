@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
+from commands.evaluate import Evaluation
 from numpy_impl.evaluate import evaluate_trained
 from shared.datasets import load_dataset
-from shared.evaluating import Evaluation
 from shared.weights_file import load_network
 
 OTHER = {"pytorch": "tensorflow", "tensorflow": "pytorch"}
@@ -33,13 +33,14 @@ TRAIN = """
 import sys
 from pathlib import Path
 from shared.clock import Clock
-from shared.command_line import parse_flags
+from shared.flags import parse_flags
 from shared.config import IMPLEMENTATIONS, TrainConfig, prepare_environment
 
 name = sys.argv.pop(1)
 config = parse_flags(TrainConfig, "train")
 prepare_environment(config.threads)
-from shared.single_run import load, train_and_save
+from commands.single_run import train_and_save
+from shared.sampling import load
 variant, clock = IMPLEMENTATIONS[name].variants[0], Clock()
 dataset = load(config, clock)
 result = train_and_save(name, variant, config, dataset, clock, Path(), name, lambda epoch: None)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-import attribution
+from comparison import attribution
 from shared.config import TrainConfig
 from shared.datasets import load_dataset
 from tests.commands import compare

@@ -127,7 +127,7 @@ def test_without_the_libraries_one_sentence_says_how_to_install_them(command, tm
 def test_help_and_bad_flags_of_the_commands_import_no_framework(tmp_path):
     script = """
 import sys
-from shared.commands import COMMANDS, run_command
+from commands.entry import COMMANDS, run_command
 
 for command in COMMANDS:
     sys.argv[1:] = ["--help"]

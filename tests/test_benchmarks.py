@@ -10,10 +10,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from benchmarks import baselines, floor, mistakes, null, profiled, slowed, tried, tuning
+from benchmarks import baselines, mistakes, null, profiled, slowed, tried, tuning
+from benchmarks import floor as printed
 from benchmarks.command import run_child
+from comparison import floor
 from shared.clock import Clock
-from shared.config import IMPLEMENTATIONS, TrainConfig, UsageError
+from shared.config import IMPLEMENTATIONS, TrainConfig
+from shared.errors import UsageError
 from shared.results import Floor, MeanInterval, Pair, RatioInterval, RunResult
 from tests.commands import ROOT, fake_interpreter, run_command
 
@@ -88,7 +91,7 @@ def test_a_floor_is_measured_in_a_process_of_its_own():
     assert (measured.library, measured.batch_size) == ("numpy", 64)
     assert len(measured.epoch_seconds) == 3
     assert all(seconds > 0 for seconds in measured.epoch_seconds)
-    words = floor.describe_floor(measured, 10**9)
+    words = printed.describe_floor(measured, 10**9)
     assert words.startswith("numpy: ")
     assert f"{1 / statistics.median(measured.epoch_seconds):,.1f} GFLOP/s" in words
 
@@ -104,7 +107,7 @@ def test_a_library_that_is_not_installed_is_left_out(tmp_path):
 
 
 def test_a_floor_that_fails_says_why(tmp_path):
-    script = "echo 'python -m benchmarks.floor: no such device.' >&2; exit 2"
+    script = "echo 'python -m comparison.floor: no such device.' >&2; exit 2"
     refusing = fake_interpreter(tmp_path / "python", script)
     with pytest.raises(UsageError, match=r"^no such device\.$"):
         floor.measure_floor(TrainConfig(), 64, {"pytorch": refusing})

@@ -9,7 +9,7 @@ import sys
 import pytest
 from safetensors.numpy import load_file
 
-from compare import plan_jobs
+from comparison.plan import plan_jobs
 from shared.config import TrainConfig
 from shared.results import load_results
 from tests.commands import ROOT, compare, fake_interpreter, run_command

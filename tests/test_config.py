@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import shared
-from shared import config as module
-from shared.command_line import parse_flags
+from shared import config as config_module
 from shared.config import (
     ALL_RUNS,
     CHOICES,
@@ -24,11 +23,12 @@ from shared.config import (
     PRESETS,
     THREAD_VARIABLES,
     TrainConfig,
-    UsageError,
     flag,
     physical_cores,
     prepare_environment,
 )
+from shared.errors import UsageError
+from shared.flags import parse_flags
 from shared.initial_weights import initial_weights, learned
 
 # The same examples every time, however slow the machine.
@@ -322,7 +322,7 @@ def test_physical_cores_that_may_be_used(physical, allowed, expected, monkeypatc
 
 def test_environment_of_the_frameworks(monkeypatch):
     environment = {"OMP_NUM_THREADS": "64", "TF_CPP_MIN_LOG_LEVEL": "0", "KERAS_BACKEND": "jax"}
-    monkeypatch.setattr(module.os, "environ", environment)
+    monkeypatch.setattr(config_module.os, "environ", environment)
     prepare_environment(3)
     assert {environment[variable] for variable in THREAD_VARIABLES} == {"3"}
     # Who wants to see TensorFlow's messages is not overruled.

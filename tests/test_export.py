@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from commands.export import Measured, export_one, show
 from numpy_impl.evaluate import predict, restore
-from shared.config import UsageError
-from shared.exporting import Exporter, Measured, export_one, show
+from shared.errors import UsageError
 from shared.initial_weights import initial_weights
 from shared.results import InferenceResult
+from shared.trained import Exporter
 from tests.folders import make_dataset
 
 HIDDEN = (24, 12, 8)
@@ -26,7 +27,8 @@ FILES = {
 EXPORT = """
 import json, sys
 from pathlib import Path
-from shared.commands import import_twin, run_command
+from commands.entry import run_command
+from commands.twin import import_twin
 from shared.weights_file import load_network
 
 name, weights, folder = sys.argv[1:]

@@ -16,10 +16,14 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from shared import html_charts, html_predictions, html_report, svg
+from report import __main__ as report_main
+from report import merge, read
+from report.page import charts as charts_module
+from report.page import page as page_module
+from report.page import predictions as predictions_module
+from report.page import svg
 from shared.datasets import Dataset
-from shared.results import ComparisonResult, save_results
-from shared.statistics import group_by_run
+from shared.results import ComparisonResult, group_by_run, save_results
 from tests.commands import run_command
 from tests.folders import HOSTILE, make_dataset, make_folder, make_whole
 from tests.test_report import (
@@ -65,7 +69,7 @@ class Page(HTMLParser):
 
 
 def draw(result: ComparisonResult, dataset: Dataset | None, folder: Path) -> Page:
-    return Page(html_report.write_page(result, dataset, folder).read_text(encoding="utf-8"))
+    return Page(page_module.write_page(result, dataset, folder).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +90,7 @@ def test_the_sections_come_in_the_order_in_which_one_reads(whole, dataset):
 
 
 def test_the_page_needs_nothing_but_itself(whole, dataset):
-    path = html_report.write_page(whole[0], dataset, whole[1])
+    path = page_module.write_page(whole[0], dataset, whole[1])
     content = path.read_text(encoding="utf-8")
     page = Page(content)
     addresses = [
@@ -107,9 +111,9 @@ def test_the_page_needs_nothing_but_itself(whole, dataset):
 
 def test_a_page_drawn_again_is_the_same(whole, dataset):
     result, folder = whole
-    first = html_report.write_page(result, dataset, folder).read_bytes()
-    again = html_report.load_results(folder / "results.json")
-    assert html_report.write_page(again, dataset, folder).read_bytes() == first
+    first = page_module.write_page(result, dataset, folder).read_bytes()
+    again = page_module.load_results(folder / "results.json")
+    assert page_module.write_page(again, dataset, folder).read_bytes() == first
     assert not list(folder.glob("*.partial"))
 
 
@@ -145,7 +149,7 @@ def test_every_kind_of_result_has_a_page(runs, pictures, dataset, tmp_path):
 
 
 def test_the_charts_are_well_formed(whole, dataset):
-    content = html_report.write_page(whole[0], dataset, whole[1]).read_text(encoding="utf-8")
+    content = page_module.write_page(whole[0], dataset, whole[1]).read_text(encoding="utf-8")
     charts = re.findall(r"<svg [^>]*role=.*?</svg>", content, re.DOTALL)
     assert len(charts) >= 7
     for chart in charts:
@@ -198,8 +202,8 @@ VERDICTS = {
 @pytest.mark.parametrize(("runs", "words"), VERDICTS.values(), ids=VERDICTS)
 def test_the_verdict_comes_first(runs, words, dataset):
     result = make_result(dataset, *runs)
-    assert html_report.verdict(result).startswith(words)
-    page = Page(html_report.render([(result, Path("nowhere"))], dataset))
+    assert page_module.verdict(result).startswith(words)
+    page = Page(page_module.render([(result, Path("nowhere"))], dataset))
     assert page.text.index(words) < page.text.index("Side by side")
 
 
@@ -227,17 +231,17 @@ def test_the_verification_line(count, heading, dataset):
         make_run("pytorch/eager"),
         verification=replace(verification, runs=verification.runs * count),
     )
-    page = Page(html_report.render([(result, Path("nowhere"))], None))
+    page = Page(page_module.render([(result, Path("nowhere"))], None))
     assert f"{heading} the same thing" in page.text
 
 
 def test_other_batch_sizes_are_shown_in_the_sweep_only(whole, dataset):
     result, folder = whole
-    first = html_report.first_size(result)
+    first = page_module.first_size(result)
     assert {run.batch_size for run in first.runs} == {64}
     assert [floor.batch_size for floor in first.floor] == [64]
-    shown = html_charts.throughput(result)
-    assert html_charts.throughput(first) is None
+    shown = charts_module.throughput(result)
+    assert charts_module.throughput(first) is None
     assert shown.figure.table.header == [
         *("batch size", "pytorch/eager", "tensorflow/fit", "matrix products alone, NumPy")
     ]
@@ -251,8 +255,8 @@ def test_other_batch_sizes_are_shown_in_the_sweep_only(whole, dataset):
 
 
 def test_where_the_time_went(whole):
-    first = html_report.first_size(whole[0])
-    phases, epochs = html_charts.times(first, group_by_run(first.runs))
+    first = page_module.first_size(whole[0])
+    phases, epochs = charts_module.times(first, group_by_run(first.runs))
     rows = {name: cells for name, *cells in phases.table.rows}
     assert rows["import"] == ["250 ms", "250 ms"]
     assert rows["sum"] == ["7.00 s", "7.00 s"]
@@ -270,12 +274,12 @@ def test_curves_are_means_with_the_range_as_band():
     first, second = make_run("pytorch/eager", 0), make_run("pytorch/eager", 1)
     second.epochs = [replace(epoch, test_loss=epoch.test_loss + 1) for epoch in first.epochs]
     cut = make_unfinished("pytorch/eager", "interrupted", "Stopped.", epochs=1, seed=2)
-    loss, accuracy = html_charts.curves({"pytorch/eager": [first, second, cut]})
+    loss, accuracy = charts_module.curves({"pytorch/eager": [first, second, cut]})
     assert loss.table.header == ["epoch", "pytorch/eager, training", "pytorch/eager, test"]
     assert loss.table.rows == [["1", "1", "1.6"], ["2", "0.5", "1.05"], ["3", "0.333", "0.867"]]
     assert accuracy.table.rows[0] == ["1", "81 %", "91 %"]
     assert loss.chart.count("<polygon") == 2
-    (alone, _) = html_charts.curves({"pytorch/eager": [first]})
+    (alone, _) = charts_module.curves({"pytorch/eager": [first]})
     assert "<polygon" not in alone.chart
 
 
@@ -289,8 +293,8 @@ def test_disputed_images_come_before_shared_mistakes(dataset, tmp_path):
     other[20], other[30] = 2 * np.roll(truth[20], 1), 9 * np.roll(truth[30], 1)
     for run, logits in zip(runs, (base, other), strict=True):
         save_file({"logits": logits}, tmp_path / run.predictions)
-    first = html_report._with_whole_paths(result, tmp_path)
-    predictions, missing = html_predictions.predictions_of(first, dataset)
+    first = merge._with_whole_paths(result, tmp_path)
+    predictions, missing = predictions_module.predictions_of(first, dataset)
     assert missing == []
     assert [card.number for card in predictions.disputed] == [30, 20]
     assert [card.number for card in predictions.wrong] == [7, 3]
@@ -310,8 +314,8 @@ def test_disputed_images_come_before_shared_mistakes(dataset, tmp_path):
 def test_the_difference_of_confusion_matrices(dataset, tmp_path):
     runs = [make_run("pytorch/eager"), make_run("tensorflow/fit")]
     result = make_folder(tmp_path, dataset, *runs)
-    predictions, _ = html_predictions.predictions_of(
-        html_report._with_whole_paths(result, tmp_path), dataset
+    predictions, _ = predictions_module.predictions_of(
+        merge._with_whole_paths(result, tmp_path), dataset
     )
     first, second, difference = predictions.matrices
     assert [matrix.difference for matrix in predictions.matrices] == [False, False, True]
@@ -327,8 +331,8 @@ def test_repeats_are_compared_at_a_seed_that_all_completed(dataset, tmp_path):
     failed = make_unfinished("tensorflow/fit", "failed", "It broke.", seed=0)
     runs = [make_run("a/a", 0), failed, make_run("a/a", 1), make_run("tensorflow/fit", 1)]
     result = make_folder(tmp_path, dataset, *runs)
-    predictions, _ = html_predictions.predictions_of(
-        html_report._with_whole_paths(result, tmp_path), dataset
+    predictions, _ = predictions_module.predictions_of(
+        merge._with_whole_paths(result, tmp_path), dataset
     )
     assert predictions.seeds == " of seed 1"
 
@@ -354,8 +358,8 @@ def test_weights_are_tiles_from_orange_over_white_to_blue(dataset, tmp_path):
     kernel = np.zeros((784, 20), np.float32)
     kernel[:, 17], kernel[0, 3] = 2, -2
     save_file({"dense_1/kernel": kernel}, tmp_path / run.weights)
-    groups = group_by_run(html_report._with_whole_paths(result, tmp_path).runs)
-    (layer,) = html_predictions.first_layers(groups)
+    groups = group_by_run(merge._with_whole_paths(result, tmp_path).runs)
+    (layer,) = predictions_module.first_layers(groups)
     assert (layer.units, layer.limit) == (20, 2)
     content = base64.b64decode(layer.source.partition(",")[2])
     picture = np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
@@ -391,7 +395,7 @@ def test_logarithmic_ticks():
     ],
 )
 def test_seconds(seconds, text):
-    assert html_charts.show_seconds(seconds) == text
+    assert charts_module.show_seconds(seconds) == text
 
 
 # Several folders on one page
@@ -419,8 +423,8 @@ def two_machines(tmp_path: Path, dataset: Dataset, other: str) -> list[Path]:
 )
 def test_folders_are_merged_by_machine(other, labels, dataset, tmp_path):
     folders = two_machines(tmp_path, dataset, other)
-    parts = [(html_report.read_folder(folder), folder) for folder in folders]
-    page = Page(html_report.render(parts, dataset))
+    parts = [(read.read_folder(folder), folder) for folder in folders]
+    page = Page(page_module.render(parts, dataset))
     columns = page.text.partition("Side by side")[2].partition("Status")[0]
     runs = [f"{label}: {run}" for label in labels for run in ("pytorch/eager", "tensorflow/fit")]
     assert [run for run in runs if run in columns] == runs
@@ -432,7 +436,7 @@ def test_folders_are_merged_by_machine(other, labels, dataset, tmp_path):
 
 
 def redraw(*arguments: object, cwd: Path):
-    return run_command("-m", "shared.report", *map(str, arguments), cwd=cwd)
+    return run_command("-m", "report", *map(str, arguments), cwd=cwd)
 
 
 def test_the_command_draws_a_page_again(dataset, tmp_path):
@@ -443,7 +447,7 @@ def test_the_command_draws_a_page_again(dataset, tmp_path):
     # The real digits have 360 test images, the predictions here are of 50.
     page = Page((tmp_path / "one" / "report.html").read_text(encoding="utf-8"))
     assert "The predictions of pytorch/eager are missing" in page.text
-    assert html_report.verdict(result) in page.text
+    assert page_module.verdict(result) in page.text
 
 
 def test_the_command_merges_and_opens(dataset, tmp_path):
@@ -451,7 +455,7 @@ def test_the_command_merges_and_opens(dataset, tmp_path):
     browser = tmp_path / "browser"
     browser.write_text('#!/bin/sh\necho "$1" > "$0.opened"\n')
     browser.chmod(0o755)
-    flags = ("-m", "shared.report", "here", "there", "--open")
+    flags = ("-m", "report", "here", "there", "--open")
     done = run_command(*flags, cwd=tmp_path, BROWSER=str(browser))
     assert (done.returncode, done.stderr) == (0, "")
     page = tmp_path / "merged-report.html"
@@ -518,7 +522,7 @@ def test_an_unknown_flag_is_refused(tmp_path):
 def test_bad_input_gets_one_sentence(arguments, names, shelf, monkeypatch, capsys):
     monkeypatch.chdir(shelf)
     monkeypatch.setattr("sys.argv", ["report.py", *arguments])
-    assert html_report.main() == 2
+    assert report_main.main() == 2
     told = capsys.readouterr().err.strip()
     assert names in told
     assert len(told.splitlines()) == 1, told

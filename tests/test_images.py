@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from shared.config import UsageError
+from commands.pictures import prepare, read_picture
 from shared.datasets import load_dataset, standardize
-from shared.images import prepare, read_picture
+from shared.errors import UsageError
 from tests.commands import real_data_dir
 
 REPEATABLE = settings(derandomize=True, deadline=None, max_examples=20)

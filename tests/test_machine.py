@@ -8,8 +8,9 @@ from collections import namedtuple
 import psutil
 import pytest
 
-from shared import machine
-from shared.machine import CpuReading, energy_joules, probe_seconds
+from comparison import probes
+from comparison.probes import CpuReading, energy_joules, probe_seconds
+from shared import environment
 
 Times = namedtuple("Times", "user system idle iowait steal guest guest_nice")
 
@@ -57,7 +58,7 @@ def test_hidden_energy_is_unknown(tmp_path):
 
 def test_the_probe_is_the_median_of_its_rounds(monkeypatch):
     moments = iter([0, 9, 10, 11, 20, 23, 30, 32, 40, 45])
-    monkeypatch.setattr(machine.time, "perf_counter", lambda: next(moments))
+    monkeypatch.setattr(probes.time, "perf_counter", lambda: next(moments))
     assert probe_seconds(1) == 3
 
 
@@ -65,4 +66,4 @@ def test_a_desktop_is_not_on_battery(monkeypatch):
     battery = namedtuple("Battery", "power_plugged")
     for state, expected in ((None, False), (battery(True), False), (battery(False), True)):
         monkeypatch.setattr(psutil, "sensors_battery", lambda state=state: state, raising=False)
-        assert machine.on_battery() is expected
+        assert environment.on_battery() is expected

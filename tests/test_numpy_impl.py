@@ -17,7 +17,8 @@ from numpy_impl.optimizer import make_optimizer
 from numpy_impl.optimizers import Adam
 from numpy_impl.train import train, train_epoch, train_step
 from shared.clock import Clock
-from shared.config import CLASSES, IMAGE_SIZE, TrainConfig, UsageError
+from shared.config import CLASSES, IMAGE_SIZE, TrainConfig
+from shared.errors import UsageError
 from shared.initial_weights import initial_weights
 from tests.test_mirror import outline
 

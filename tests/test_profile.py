@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from commands.profile import print_operators
 from shared.config import IMPLEMENTATIONS
-from shared.profiling import Operator, Span, own_times, print_operators, write_chrome_trace
+from shared.trace_events import own_times, write_chrome_trace
+from shared.trained import Operator, Span
 
 STEPS = 5
 # What must appear STEPS times at least: the matrix products of a step.

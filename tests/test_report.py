@@ -11,10 +11,12 @@ from matplotlib.image import imread
 from rich.console import Console
 from safetensors.numpy import save_file
 
-from shared import outputs, plotting, report
+from report import markdown, sentences, table, terminal, write
+from shared import outputs, plotting
 from shared.clock import PHASES
-from shared.config import CHOICES, TrainConfig, UsageError
+from shared.config import CHOICES, TrainConfig
 from shared.datasets import Dataset
+from shared.errors import UsageError
 from shared.outputs import claim_output_dir, current_command
 from shared.results import (
     ComparisonResult,
@@ -88,12 +90,12 @@ def make_result(dataset: Dataset, *runs: RunResult, **others) -> ComparisonResul
     """What the commands assemble from these runs."""
     config = TrainConfig(dataset="digits", threads=2)
     command, notice = "python compare.py --epochs 3", others.pop("notice", None)
-    return report.assemble(command, config, dataset, notice, ENVIRONMENT, list(runs), **others)
+    return write.assemble(command, config, dataset, notice, ENVIRONMENT, list(runs), **others)
 
 
 def rows_of(result: ComparisonResult) -> dict[str, list[str]]:
     """The table by the names of its rows."""
-    return {name: cells for name, *cells in report.table(result)}
+    return {name: cells for name, *cells in table.table(result)}
 
 
 def test_assembled_facts(dataset):
@@ -149,12 +151,12 @@ def test_table_has_no_figures_of_what_was_not_completed(status, dataset):
 
 
 def test_words_of_one_run_are_none(dataset):
-    assert report.in_words(make_result(dataset, make_run("numpy/reference"))) == []
+    assert sentences.in_words(make_result(dataset, make_run("numpy/reference"))) == []
 
 
 def test_words_compare_each_with_the_first(dataset):
     runs = [make_run(name) for name in ("pytorch/eager", "tensorflow/fit", "numpy/reference")]
-    words = report.in_words(make_result(dataset, *runs))
+    words = sentences.in_words(make_result(dataset, *runs))
     assert [line.partition(" needs")[0] for line in words] == ["tensorflow/fit", "numpy/reference"]
     assert all("of pytorch/eager" in line for line in words)
 
@@ -166,7 +168,7 @@ def test_words_about_what_went_wrong_come_before_the_figures(dataset):
         make_run("numpy/reference"),
         make_unfinished("tensorflow/graph", "diverged", "The loss was lost.", seed=7),
     ]
-    words = report.in_words(make_result(dataset, *runs, notice="Digits are used."))
+    words = sentences.in_words(make_result(dataset, *runs, notice="Digits are used."))
     assert words[:3] == [
         "NOTICE: Digits are used.",
         "tensorflow/fit (seed 0) failed: It broke.",
@@ -177,20 +179,20 @@ def test_words_about_what_went_wrong_come_before_the_figures(dataset):
 
 def test_different_devices_are_a_loud_warning(dataset):
     runs = [make_run("pytorch/eager"), make_run("tensorflow/fit")]
-    assert not any("WARNING" in line for line in report.in_words(make_result(dataset, *runs)))
+    assert not any("WARNING" in line for line in sentences.in_words(make_result(dataset, *runs)))
     runs[0].device = "cuda (NVIDIA H200)"
     result = make_result(dataset, *runs)
     warning = (
         "WARNING: the runs used different devices (pytorch/eager on cuda (NVIDIA H200), "
         "tensorflow/fit on cpu). Their timings compare devices, not frameworks."
     )
-    assert report.in_words(result)[0] == warning
-    assert warning in report.markdown(result, {})
+    assert sentences.in_words(result)[0] == warning
+    assert warning in markdown.markdown(result, {})
 
 
 def test_a_run_that_never_had_a_device_is_no_other_device(dataset):
     runs = [make_run("pytorch/eager"), make_unfinished("tensorflow/fit", "failed", "It broke.")]
-    assert not any("WARNING" in line for line in report.in_words(make_result(dataset, *runs)))
+    assert not any("WARNING" in line for line in sentences.in_words(make_result(dataset, *runs)))
 
 
 def make_verification(passed: bool) -> Verification:
@@ -203,19 +205,19 @@ def make_verification(passed: bool) -> Verification:
 )
 def test_the_summary_tells_what_was_verified(passed, verdict, dataset):
     verification = make_verification(passed)
-    first, second = report.describe_verification(verification, {"alignment": "matched"})
+    first, second = sentences.describe_verification(verification, {"alignment": "matched"})
     assert first.startswith(verdict)
     assert "(20 steps, 1.2 s)." in first
     assert "only Adam's epsilon" in first
-    assert report.describe_verification(verification, {"alignment": "exact"})[0].endswith(
+    assert sentences.describe_verification(verification, {"alignment": "exact"})[0].endswith(
         "(20 steps, 1.2 s)."
     )
     config = TrainConfig(alignment="exact", dropout=0.2, precision="bfloat16").as_json()
-    without = report.describe_verification(verification, config)[0]
+    without = sentences.describe_verification(verification, config)[0]
     assert without.endswith(" Not verified is --dropout, --precision: it has no equal.")
     assert second == "  pytorch/eager says this"
     result = make_result(dataset, make_run("pytorch/eager"), verification=verification)
-    lines = report.markdown(result, {}).splitlines()
+    lines = markdown.markdown(result, {}).splitlines()
     assert first in lines
     assert "- pytorch/eager says this" in lines
 
@@ -223,7 +225,7 @@ def test_the_summary_tells_what_was_verified(passed, verdict, dataset):
 def test_words_begin_with_a_verification_only_if_it_failed(dataset):
     runs = [make_run("pytorch/eager"), make_run("numpy/reference")]
     words = [
-        report.in_words(make_result(dataset, *runs, verification=verification))
+        sentences.in_words(make_result(dataset, *runs, verification=verification))
         for verification in (None, make_verification(True), make_verification(False))
     ]
     assert words[1] == words[0]
@@ -235,13 +237,13 @@ def test_markdown(dataset):
     broken = make_unfinished("tensorflow/fit", "failed", "It broke.")
     broken.error_output = ["Traceback", "  ValueError: [bad]"]
     result = make_result(dataset, make_run("pytorch/eager"), broken)
-    lines = report.markdown(result, {"time.png": "Where the time went"}).splitlines()
+    lines = markdown.markdown(result, {"time.png": "Where the time went"}).splitlines()
     assert lines[0] == "# pytorch/eager, tensorflow/fit on scikit-learn's embedded digits"
     assert f"`python compare.py --epochs 3` ({result.created})" in lines
     rows = [line for line in lines if line.startswith("|")]
     assert rows[1] == "|---|---:|---:|"
     assert "| test accuracy | 93.00 % | - |" in rows
-    assert len(rows) == len(report.table(result)) + 1
+    assert len(rows) == len(table.table(result)) + 1
     assert {row.count("|") for row in rows} == {4}
     # A blank line is what separates a table from the text around it.
     start = lines.index(rows[0])
@@ -253,7 +255,7 @@ def test_markdown(dataset):
 
 
 def test_machine():
-    assert report.describe_machine(ENVIRONMENT) == (
+    assert sentences.describe_machine(ENVIRONMENT) == (
         "Processor 9000, 2 cores, 8 GiB; Linux; Python 3.12.1, torch 2.15.0, numpy 2.4.6; "
         "load average at the start 0.25"
     )
@@ -264,9 +266,9 @@ def test_printed_report(dataset):
     broken.error_output = ["ValueError: [bold]"]
     result = make_result(dataset, make_run("pytorch/eager"), broken)
     printed = io.StringIO()
-    report.print_report(result, Console(file=printed, width=200))
+    terminal.print_report(result, Console(file=printed, width=200))
     lines = printed.getvalue().splitlines()
-    for row in report.table(result):
+    for row in table.table(result):
         assert any(line.split() == " ".join(row).split() for line in lines), row
     # Square brackets would be taken for colours.
     assert "tensorflow/fit (seed 0) failed: It [red]broke[/red]." in lines
@@ -281,12 +283,12 @@ def test_printed_report(dataset):
     ],
 )
 def test_duration(seconds, text):
-    assert report.format_duration(seconds) == text
+    assert terminal.format_duration(seconds) == text
 
 
 def test_line_of_an_epoch(dataset):
     epochs = make_run("numpy/reference", epochs=2).epochs
-    line = report.epoch_line("numpy/reference", epochs, TrainConfig(epochs=6), dataset)
+    line = terminal.epoch_line("numpy/reference", epochs, TrainConfig(epochs=6), dataset)
     assert line == (
         "numpy/reference  epoch 2/6  train loss 0.5000 accuracy 82.00 %"
         "  test loss 0.5500 accuracy 92.00 %  1,437 images/s  0:06 left"
@@ -295,18 +297,18 @@ def test_line_of_an_epoch(dataset):
 
 def test_description_of_the_job(dataset):
     config = TrainConfig(dataset="digits", threads=2, seed=4, hidden=(32, 16))
-    text = report.describe_job(config, dataset, None)
+    text = sentences.describe_job(config, dataset, None)
     assert text == (
         "scikit-learn's embedded digits: 1,437 training and 50 test images. "
         "Network 784-32-16-10, Adam 0.001, batches of 64, epochs: 5, seed 4, float32, threads: 2."
     )
-    assert report.describe_job(config, dataset, "Beware.") == f"NOTICE: Beware.\n{text}"
+    assert sentences.describe_job(config, dataset, "Beware.") == f"NOTICE: Beware.\n{text}"
     config = TrainConfig(dataset="digits", optimizer="sgd", learning_rate=0.1)
-    assert ", SGD 0.1, " in report.describe_job(config, dataset, None)
+    assert ", SGD 0.1, " in sentences.describe_job(config, dataset, None)
 
 
 def test_every_optimizer_has_a_title():
-    assert set(report.OPTIMIZER_TITLES) == set(CHOICES["optimizer"])
+    assert set(sentences.OPTIMIZER_TITLES) == set(CHOICES["optimizer"])
 
 
 def save_predictions(dataset: Dataset, run: RunResult, folder: Path, wrong: int) -> None:
@@ -347,7 +349,7 @@ def test_report_files(runs, pictures, dataset, tmp_path, monkeypatch):
             save_predictions(dataset, run, tmp_path, wrong=3 * number)
     predictions = {run.predictions for run in runs if run.predictions}
     result = make_result(dataset, *runs)
-    report.write_report(result, dataset, tmp_path)
+    write.write_report(result, dataset, tmp_path)
     written = {path.name for path in tmp_path.iterdir()} - predictions
     assert written == {"results.json", "summary.md", "report.html"} | pictures
     assert load_results(tmp_path / "results.json") == result
@@ -360,7 +362,7 @@ def test_report_files(runs, pictures, dataset, tmp_path, monkeypatch):
         assert len(np.unique(pixels[..., :3].reshape(-1, 3), axis=0)) > 2
     for name in ALL_PICTURES:
         assert (f"({name})" in summary) == (name in pictures)
-    listed = report.describe_files(tmp_path)
+    listed = terminal.describe_files(tmp_path)
     others = f", and {len(predictions)} files of weights, predictions and logs"
     assert (
         listed == f"Written to {tmp_path}: {', '.join(sorted(written))}{others * bool(predictions)}"
@@ -373,7 +375,7 @@ def test_figures_are_saved_before_a_picture_can_fail(dataset, tmp_path, monkeypa
 
     monkeypatch.setattr(plotting, "plot_time", fail)
     with pytest.raises(RuntimeError):
-        report.write_report(make_result(dataset, *UNFINISHED), dataset, tmp_path)
+        write.write_report(make_result(dataset, *UNFINISHED), dataset, tmp_path)
     assert load_results(tmp_path / "results.json").runs == list(UNFINISHED)
 
 
@@ -524,9 +526,9 @@ def test_command_as_typed(arguments, command, monkeypatch):
 
 def test_a_busy_machine_is_a_warning(dataset):
     result = make_result(dataset, make_run("pytorch/eager"))
-    assert not any("busy" in line for line in report.in_words(result))
+    assert not any("busy" in line for line in sentences.in_words(result))
     result.environment = {**ENVIRONMENT, "physical_cores": 2, "load_average": [1.5, 0, 0]}
-    assert any("WARNING: the machine was busy" in line for line in report.in_words(result))
+    assert any("WARNING: the machine was busy" in line for line in sentences.in_words(result))
 
 
 def test_the_table_shows_how_far_from_the_oracle(dataset):
@@ -540,7 +542,7 @@ def test_the_table_shows_how_far_from_the_oracle(dataset):
 
 
 def doubts_of(dataset: Dataset, *runs: RunResult, **others) -> list[str]:
-    return report.doubts(make_result(dataset, *runs, **others))
+    return sentences.doubts(make_result(dataset, *runs, **others))
 
 
 def test_a_quiet_machine_raises_no_doubts(dataset):
@@ -587,21 +589,21 @@ def compiled_pair(start: float, epoch: float) -> list[RunResult]:
     ],
 )
 def test_when_compiling_has_paid(start, epoch, words, dataset):
-    (sentence,) = report.paid_off(make_result(dataset, *compiled_pair(start, epoch)))
+    (sentence,) = sentences.paid_off(make_result(dataset, *compiled_pair(start, epoch)))
     assert words in sentence
 
 
 def test_nothing_is_said_of_compiling_without_a_plain_run_of_the_framework(dataset):
     names = ("pytorch/compiled", "pytorch/compiled#2", "tensorflow/fit")
     runs = [make_run(name) for name in names]
-    assert report.paid_off(make_result(dataset, *runs)) == []
+    assert sentences.paid_off(make_result(dataset, *runs)) == []
 
 
 def test_runs_are_shown_as_multiples_of_the_lowest_floor(dataset):
     floor = [Floor("slow", 64, [0.5]), Floor("fast", 64, [0.2, 0.25, 0.4]), Floor("x", 16, [0.1])]
     result = make_result(dataset, make_run("numpy/reference", speed=0.5), floor=floor)
     assert rows_of(result)["training time in multiples of the floor"] == ["2.00"]
-    assert any("0.250 s with fast" in sentence for sentence in report.in_words(result))
+    assert any("0.250 s with fast" in sentence for sentence in sentences.in_words(result))
 
 
 def test_on_a_merged_page_each_run_has_the_floor_of_its_machine(dataset):
@@ -622,13 +624,13 @@ def test_a_sweep_has_a_table_and_a_picture_of_its_own(figures, dataset, tmp_path
     runs[1].batch_size = 256
     floor = [Floor("slow", 64, [0.5]), Floor("fast", 64, [0.25]), Floor("fast", 256, [0.125])]
     result = make_result(dataset, *runs, floor=floor)
-    assert report.sweep_table(result) == [
+    assert table.sweep_table(result) == [
         ["batch size", "pytorch/eager, images/s"],
         ["64", "1,437"],
         ["256", "2,874"],
     ]
     assert rows_of(result)["training time per epoch"] == ["1.000 s"]
-    assert "| 256 | 2,874 |" in report.markdown(result, {})
+    assert "| 256 | 2,874 |" in markdown.markdown(result, {})
     plotting.plot_throughput(result, tmp_path / "throughput.png")
     (axes,) = figures[0].axes
     assert list(axes.lines[0].get_xdata()) == [64, 256]

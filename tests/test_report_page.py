@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import html_report
+from report.page import page as page_module
 from tests.browser import WIDTHS, Visit, Visitor
 from tests.folders import HOSTILE, make_dataset, make_folder, make_whole
 from tests.test_report import make_run, make_unfinished
@@ -28,8 +28,8 @@ def pages(tmp_path_factory) -> dict[str, Path]:
         run.run += HOSTILE
     strange = replace(strange, command=HOSTILE + "y" * 300)
     return {
-        "whole": html_report.write_page(result, dataset, whole),
-        "many": html_report.write_page(strange, dataset, many),
+        "whole": page_module.write_page(result, dataset, whole),
+        "many": page_module.write_page(strange, dataset, many),
     }
 
 

@@ -5,14 +5,15 @@ import tomllib
 
 import pytest
 
-from shared import side_by_side, twins
-from shared.alignment import Names, align, kinds_of
-from shared.config import UsageError
-from shared.side_by_side_page import colour, markdown, render_page
-from shared.twins import SIDES, TWINS, definitions, merge, read_chapters, read_ledger, text_at
+from shared.errors import UsageError
+from study import __main__ as study_main
+from study import twins
+from study.page import colour, markdown, render_page
+from study.pairing import Names, align, kinds_of
+from study.twins import SIDES, TWINS, definitions, merge, read_chapters, read_ledger, text_at
 from tests.commands import ROOT, run_command
 
-COMMAND = ("-m", "shared.side_by_side")
+COMMAND = ("-m", "study")
 
 
 @pytest.fixture(scope="module")
@@ -26,17 +27,17 @@ def page(chapters):
 
 
 def test_the_committed_page_is_what_the_code_makes_of_it(page):
-    assert side_by_side.check_page(side_by_side.PAGE, page) == 0, (
-        f"run {side_by_side.PROGRAM}, and say in {twins.NOTES.name} what is new"
+    assert study_main.check_page(study_main.PAGE, page) == 0, (
+        f"run {study_main.PROGRAM}, and say in {twins.NOTES.name} what is new"
     )
 
 
 def test_a_stale_page_is_told_in_one_sentence(tmp_path, capsys):
     (tmp_path / "page.html").write_text("old")
-    assert side_by_side.check_page(tmp_path / "page.html", "new") == 1
-    assert side_by_side.check_page(tmp_path / "none.html", "new") == 1
+    assert study_main.check_page(tmp_path / "page.html", "new") == 1
+    assert study_main.check_page(tmp_path / "none.html", "new") == 1
     first, second = capsys.readouterr().err.splitlines()
-    assert "page.html" in first and first.endswith(f"run {side_by_side.PROGRAM}.")
+    assert "page.html" in first and first.endswith(f"run {study_main.PROGRAM}.")
     assert "none.html" in second
 
 
@@ -280,7 +281,7 @@ def test_page_is_written_where_asked(tmp_path, page):
     done = run_command(*COMMAND, "--check", "--output", "page.html", cwd=tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert side_by_side.check_page(tmp_path / "page.html", page + " ") == 0
+    assert study_main.check_page(tmp_path / "page.html", page + " ") == 0
 
 
 BAD_REQUESTS = {

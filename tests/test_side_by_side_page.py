@@ -2,9 +2,9 @@
 
 import pytest
 
-from shared.side_by_side import PAGE
-from shared.side_by_side_page import render_page
-from shared.twins import read_chapters
+from study.__main__ import PAGE
+from study.page import render_page
+from study.twins import read_chapters
 from tests.browser import WIDTHS
 
 

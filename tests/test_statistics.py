@@ -9,15 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from shared.results import MeanInterval, RatioInterval, RunResult
-from shared.statistics import (
+from report.intervals import (
     compare_runs,
     describe_pair,
     detectable,
-    group_by_run,
     paired_interval,
     ratio_interval,
 )
+from shared.results import MeanInterval, RatioInterval, RunResult, group_by_run
 
 # The same examples every time, however slow the machine.
 REPEATABLE = settings(derandomize=True, deadline=None)

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
+from commands.single_run import kept_epoch
+from comparison.tracing import read_frames
+from comparison.verification import Reference, judge
 from numpy_impl import optimizers
 from numpy_impl.layers import BatchNorm, Dropout
 from numpy_impl.model import Dense, get_weights
@@ -35,12 +38,9 @@ from shared.config import (
 )
 from shared.results import EpochResult, RunVerification
 from shared.sampling import balanced_order, class_weights, imbalanced_rows, load_configured
-from shared.single_run import kept_epoch
-from shared.tracing import read_frames
 from tests.commands import ROOT
 from tests.techniques import BASE, EQUAL, UNEQUAL
 from tests.test_numpy_impl import largest_error
-from verification import Reference, judge
 
 # --- Together, in each framework ---
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from commands.tensorboard import SCALARS, Request, log_names, main, write_logs
 from shared.results import load_results
-from shared.tensorboard import SCALARS, Request, log_names, main, write_logs
 from tests.commands import run_command
 from tests.folders import make_dataset, make_folder
 from tests.test_bad_input import assert_one_sentence
@@ -132,7 +132,7 @@ def test_the_command_imports_no_framework_and_says_what_it_leaves_out(results):
     (results / "pytorch-eager-0.safetensors").write_bytes(b"damaged")
     script = """
 import json, sys
-from shared.tensorboard import main
+from commands.tensorboard import main
 sys.argv[1:] = ["results-1"]
 status = main()
 frameworks = {"torch", "tensorflow", "keras"}
@@ -142,7 +142,7 @@ print(json.dumps([status, sorted(frameworks & set(sys.modules))]))
     assert json.loads(done.stdout.splitlines()[-1]) == [0, []]
     assert "tensorboard --logdir results-1/tensorboard" in done.stdout.splitlines()[0]
     assert done.stderr.splitlines() == [
-        "python -m shared.tensorboard: pytorch-eager has no histograms: "
+        "python -m commands.tensorboard: pytorch-eager has no histograms: "
         "pytorch-eager-0.safetensors can't be read."
     ]
 
@@ -157,7 +157,7 @@ BAD = {
 @pytest.mark.parametrize(("words", "names"), BAD.values(), ids=BAD)
 def test_bad_requests_are_refused(words, names, warm, results):
     before = sorted(results.parent.rglob("*"))
-    done = warm("numpy").run("-m", "shared.tensorboard", *words, cwd=results.parent)
+    done = warm("numpy").run("-m", "commands.tensorboard", *words, cwd=results.parent)
     assert_one_sentence(done, names, results.parent)
     assert sorted(results.parent.rglob("*")) == before
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import verification
+from comparison import verification
 from shared.config import ALL_RUNS, TrainConfig
 from shared.results import RunVerification, load_results
 from tests.commands import ROOT, compare, fake_interpreter

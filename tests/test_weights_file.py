@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from shared.config import BATCH_NORM_EPSILON, TrainConfig, UsageError
+from shared.config import BATCH_NORM_EPSILON, TrainConfig
+from shared.errors import UsageError
 from shared.initial_weights import initial_weights
 from shared.weights_file import (
     METADATA,

@@ -1,6 +1,6 @@
 """Mixed precision: matrix products in 16 bits, weights and loss in float32."""
 
-from shared.config import UsageError
+from shared.errors import UsageError
 
 from ..model import Sequential
 

@@ -5,13 +5,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from shared.config import (
-    BATCH_NORM_EPSILON,
-    BATCH_NORM_MOMENTUM,
-    CLASSES,
-    IMAGE_SIZE,
-    Alignment,
-)
+from shared.config import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, CLASSES, IMAGE_SIZE, Alignment
 
 from ..aligned import AlignedBatchNormalization
 

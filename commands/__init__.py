@@ -1,0 +1,1 @@
+"""What one implementation does for a person: train, evaluate, predict, export, summary, profile."""

@@ -1,0 +1,182 @@
+"""Measuring trained weights for a person: figures, classes, confusion, and the files of them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from safetensors.numpy import save
+
+from commands.requests import EvaluateRequest, MeasureRequest
+from commands.twin import import_twin
+from report.terminal import make_console, say
+from shared.config import CLASSES, IMAGE_SIZE, IMPLEMENTATIONS
+from shared.datasets import Dataset, load_dataset, prepare_dataset
+from shared.metrics import ClassFigures, class_figures, confusion
+from shared.outputs import claim_output_dir, current_command
+from shared.plotting import DATASET_TITLES, plot_confusion
+from shared.results import write_atomically
+from shared.weights_file import (
+    TrainedNetwork,
+    float_type,
+    has_batch_norm,
+    hidden_units,
+    load_network,
+)
+
+FRAMEWORK_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The content of one `evaluation.json`; accuracy, precision and recall are fractions.
+
+    `confusion` counts images by label (row) and prediction (column); `predictions` names the file
+    of the logits, [images, 10] in the order of the dataset's files.
+    """
+
+    created: str
+    command: str
+    framework: str
+    framework_version: str
+    device: str
+    float_type: str
+    weights: str
+    hidden: list[int]
+    batch_norm: bool
+    parameters: int
+    dataset: str
+    pixels: str
+    split: str
+    images: int
+    notice: str | None
+    loss: float
+    accuracy: float
+    classes: list[ClassFigures]
+    confusion: list[list[int]]
+    predictions: str
+    schema: Literal["framework-evaluation/1"] = "framework-evaluation/1"
+
+
+def load_images(
+    network: TrainedNetwork, request: MeasureRequest, float_type: str
+) -> tuple[Dataset, str | None]:
+    """The dataset to measure on, prepared as for the training, and a notice for the user, or None.
+
+    Raises:
+        UsageError: the dataset can't be had.
+    """
+    asked = (request.dataset, network.training.dataset)
+    wanted = next((name for name in asked if name != "auto"), None)
+    chosen, notice = prepare_dataset(wanted, request.data_dir, offline=request.offline)
+    prepared = {"float_type": float_type, "pixels": network.training.pixels}
+    return load_dataset(chosen, request.data_dir, **prepared), notice
+
+
+def evaluate(name: str, request: EvaluateRequest) -> None:
+    """Measure, print, and write the files if a folder for them was named.
+
+    Args:
+        name: a key of IMPLEMENTATIONS.
+
+    Raises:
+        UsageError: weights, dataset, device or folder can't be used.
+    """
+    network = load_network(request.weights)
+    weights = network.weights
+    dataset, notice = load_images(network, request, float_type(weights))
+    images = getattr(dataset, f"{request.split}_images")
+    labels = getattr(dataset, f"{request.split}_labels")
+    measured = import_twin(name, "evaluate").evaluate_trained(
+        weights, images, labels, request.device
+    )
+    evaluation = Evaluation(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=current_command(),
+        framework=IMPLEMENTATIONS[name].framework,
+        framework_version=measured.framework_version,
+        device=measured.device,
+        float_type=float_type(weights),
+        weights=str(request.weights),
+        hidden=list(hidden_units(weights)),
+        batch_norm=has_batch_norm(weights),
+        parameters=sum(array.size for array in weights.values()),
+        dataset=dataset.name,
+        pixels=network.training.pixels,
+        split=request.split,
+        images=len(labels),
+        notice=notice,
+        loss=measured.loss,
+        accuracy=measured.accuracy,
+        classes=class_figures(measured.logits, labels, dataset.class_names),
+        confusion=confusion(measured.logits, labels).tolist(),
+        predictions=f"{request.weights.stem}.predictions.safetensors",
+    )
+    if folder := request.output_dir:
+        claim_output_dir(folder, evaluation.command)
+        write_files(evaluation, measured.logits, folder)
+    print_evaluation(evaluation, FRAMEWORK_NAMES[name], make_console())
+    if folder:
+        print(f"Written to {folder}: confusion.png, evaluation.json, {evaluation.predictions}")
+
+
+def print_evaluation(evaluation: Evaluation, framework: str, console: Console) -> None:
+    """Say what was measured on what, then loss and accuracy, each class, and the confusion."""
+    sizes = "-".join(map(str, (IMAGE_SIZE, *evaluation.hidden, CLASSES)))
+    norm = " with batch normalization" if evaluation.batch_norm else ""
+    right = round(evaluation.accuracy * evaluation.images)
+    if evaluation.notice:
+        say(console, f"NOTICE: {evaluation.notice}")
+    say(
+        console,
+        f"{evaluation.weights}: network {sizes}{norm}, computed by {framework} "
+        f"{evaluation.framework_version} on {evaluation.device} in {evaluation.float_type}.",
+        f"{DATASET_TITLES[evaluation.dataset]}, {evaluation.images:,} {evaluation.split} images: "
+        f"loss {evaluation.loss:.4f}, accuracy {100 * evaluation.accuracy:.2f} % "
+        f"({right:,} of n = {evaluation.images:,}).",
+    )
+    console.print(_class_table(evaluation.classes))
+    console.print(_confusion_table(evaluation))
+
+
+def _class_table(classes: list[ClassFigures]) -> Table:
+    table = Table("class", box=box.SIMPLE_HEAD)
+    for heading in ("precision", "recall", "F1", "support"):
+        table.add_column(heading, justify="right")
+    for row in classes:
+        fractions = (row.precision, row.recall, row.f1)
+        shown = ("-" if value is None else f"{100 * value:.2f} %" for value in fractions)
+        table.add_row(row.name, *shown, f"{row.support:,}")
+    return table
+
+
+def _confusion_table(evaluation: Evaluation) -> Table:
+    title = "Images by label (row) and prediction (column)"
+    table = Table("", box=box.SIMPLE_HEAD, title=title, title_style="", title_justify="left")
+    names = [row.name for row in evaluation.classes]
+    # Numbers head the columns, because ten names side by side are wider than most terminals.
+    headings = [str(number) for number in range(CLASSES)]
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for place, (heading, name, counts) in enumerate(
+        zip(headings, names, evaluation.confusion, strict=True)
+    ):
+        cells = [f"{count:,}" if count else "." for count in counts]
+        cells[place] = f"[bold]{cells[place]}[/bold]"
+        table.add_row(name if name == heading else f"{heading} {name}", *cells)
+    return table
+
+
+def write_files(evaluation: Evaluation, logits: np.ndarray, folder: Path) -> None:
+    """Write `confusion.png`, the logits, and at last `evaluation.json`."""
+    names = [row.name for row in evaluation.classes]
+    title = f"{DATASET_TITLES[evaluation.dataset]}, {evaluation.images:,} {evaluation.split} images"
+    plot_confusion(np.array(evaluation.confusion), names, title, folder / "confusion.png")
+    write_atomically(folder / evaluation.predictions, save({"logits": logits}))
+    content = msgspec.json.format(msgspec.json.encode(evaluation), indent=2)
+    write_atomically(folder / "evaluation.json", content)

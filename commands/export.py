@@ -1,0 +1,157 @@
+"""Exporting a trained network: checks and the table. How a format is written, the twins say.
+
+Each file is read back and predicts the whole test set, so what is reported is about the file.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from commands.evaluate import load_images
+from commands.requests import ExportRequest
+from commands.twin import import_twin, native_chatter_held_back
+from report.terminal import make_console, say
+from shared.datasets import Dataset
+from shared.errors import UsageError
+from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.results import InferenceResult, write_atomically
+from shared.trained import Exporter, Predict, measure_inference
+from shared.weights_file import load_network
+
+# How far a file's logits may be from those of the network that it was made of, in parts of the
+# largest logit. Rounding to int8 is coarse; what is further off than this is broken.
+TOLERANCE = {"native": 0.0, "onnx": 1e-5, "program": 1e-5, "int8": 0.25}
+
+COLUMNS = (
+    *("bytes", "batch of 1, median", "99th percentile"),
+    *("accuracy", "predictions changed", "largest difference"),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One file, what it predicts, and how fast it predicts a single image."""
+
+    file: str
+    size: int
+    logits: np.ndarray
+    latency: InferenceResult
+
+
+def export(name: str, request: ExportRequest) -> int:
+    """Write what was asked for, check it, print the table; returns the exit status.
+
+    Args:
+        name: a key of IMPLEMENTATIONS.
+
+    Raises:
+        UsageError: weights, dataset or folder can't be used, or a package is missing.
+    """
+    network = load_network(request.weights)
+    # In float32, which is what programs that read such files feed.
+    weights = {key: each.astype(np.float32) for key, each in network.weights.items()}
+    dataset, notice = load_images(network, request, "float32")
+    folder = claim_output_dir(request.output_dir, current_command())
+    try:
+        exporters, evaluate = import_twin(name, "export").EXPORTERS, import_twin(name, "evaluate")
+        _, model = evaluate.restore(weights, "cpu")
+        original = measure(request.weights, partial(evaluate.predict, model), dataset)
+        files = {
+            kind: export_one(kind, exporters[kind], model, dataset, folder)
+            for kind in dict.fromkeys(request.format)
+        }
+    except BaseException:
+        abandon_output_dir(folder)
+        raise
+    if notice:
+        print(f"NOTICE: {notice}")
+    status = show(original, files, dataset)
+    print(f"Written to {folder}: {', '.join(measured.file for measured in files.values())}")
+    return status
+
+
+def export_one(
+    kind: str, exporter: Exporter, model: Any, dataset: Dataset, folder: Path
+) -> Measured:
+    """Write one file, complete or not at all, and measure it.
+
+    Raises:
+        UsageError: a package that this format needs is not installed.
+    """
+    with tempfile.TemporaryDirectory() as elsewhere:
+        path = Path(elsewhere, exporter.file)
+        try:
+            with native_chatter_held_back():
+                measured = measure(path, exporter.write(model, path), dataset)
+        except ImportError as error:
+            raise UsageError(
+                f"--format {kind} needs a package that is not installed ({missing(error)}): "
+                "pip install '.[export]' brings it; or name other formats."
+            ) from error
+        write_atomically(folder / exporter.file, path.read_bytes())
+    return measured
+
+
+def measure(path: Path, predict: Predict, dataset: Dataset) -> Measured:
+    """Predict the test set, and time the prediction of a single image."""
+    logits = predict(dataset.test_images)
+    (latency,) = measure_inference(predict, dataset.test_images, batch_sizes=(1,))
+    return Measured(path.name, path.stat().st_size, logits, latency)
+
+
+def show(original: Measured, files: dict[str, Measured], dataset: Dataset) -> int:
+    """Print the table and what is wrong; returns the exit status."""
+    console = make_console()
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column(f"{dataset.name}, {len(dataset.test_labels):,} test images")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    table.add_row(*figures(original, dataset), "-", "-")
+    largest = np.abs(original.logits).max()
+    complaints = []
+    for kind, measured in files.items():
+        difference = np.abs(measured.logits - original.logits).max() / largest
+        changed = np.mean(measured.logits.argmax(axis=1) != original.logits.argmax(axis=1))
+        table.add_row(*figures(measured, dataset), percent(changed), f"{difference:.1e}")
+        # Put so that it complains of what is not a number, too.
+        if not difference <= TOLERANCE[kind]:
+            complaints.append(
+                f"{measured.file} is not to be trusted: its logits are off by {difference:.1e} of "
+                f"the largest logit, where at most {TOLERANCE[kind]:g} is rounding."
+            )
+    console.print(table)
+    say(
+        console,
+        f"Differences are from the logits of {original.file}, in parts of its largest logit, "
+        f"{largest:.1f}.",
+        *complaints,
+    )
+    return 1 if complaints else 0
+
+
+def figures(measured: Measured, dataset: Dataset) -> tuple[str, ...]:
+    """The cells about one file by itself."""
+    accuracy = np.mean(measured.logits.argmax(axis=1) == dataset.test_labels)
+    return (
+        measured.file,
+        f"{measured.size:,}",
+        f"{1e3 * measured.latency.median_seconds:.3f} ms",
+        f"{1e3 * measured.latency.p99_seconds:.3f} ms",
+        percent(accuracy),
+    )
+
+
+def percent(fraction: float) -> str:
+    """A fraction as a percentage with two digits."""
+    return f"{100 * fraction:.2f} %"
+
+
+def missing(error: ImportError) -> str:
+    """The package's name, or what Keras says instead of it."""
+    return error.name or str(error).partition("\n")[0].rstrip(".")

@@ -1,0 +1,172 @@
+"""Pictures of one's own, made into what a network was trained on: 28x28 pixels, light on dark."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from shared.datasets import enlarge_digits
+from shared.errors import UsageError
+
+SIDE = 28
+
+# Larger pictures are first made about this small; the network sees 28 pixels of them.
+LARGEST_SIDE = 1000
+
+# Contrast, a fraction of that between black and white, below which there is nothing on a picture.
+LEAST_CONTRAST = 0.08
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a dataset's makers prepared its images."""
+
+    canvas: int
+    """Pixels on a side."""
+    box: int
+    """What is on the picture is scaled to fit into a square of so many pixels."""
+    by_mass: bool
+    """Whether its centre of mass is put into the middle, or its bounding box."""
+    faintest: float
+    """Fraction of the strongest pixel below which a pixel is not counted into the bounding box."""
+
+
+# LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998), section III.A;
+# Xiao et al., "Fashion-MNIST" (2017), section 2; the digits of scikit-learn are 8x8, enlarged.
+STYLES = {
+    "mnist": Style(canvas=SIDE, box=20, by_mass=True, faintest=0.2),
+    "fashion-mnist": Style(canvas=SIDE, box=SIDE, by_mass=False, faintest=0.1),
+    "digits": Style(canvas=8, box=8, by_mass=False, faintest=0.2),
+}
+
+
+def read_picture(path: Path) -> Image.Image:
+    """A PNG or JPEG, upright and without transparency, as RGB or (16-bit grey) as floats 0 to 255.
+
+    Raises:
+        UsageError: it can't be read, or has more pixels than is safe to unpack.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG", "JPEG")) as picture:
+                # Unpacks it here, where what is wrong with the file can be said of it.
+                upright = ImageOps.exif_transpose(picture)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UsageError(
+            f"{path} has more than {Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels, which is not "
+            "safe to unpack: make it smaller first."
+        ) from None
+    # Pillow tells of damage in several ways.
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or "it is damaged or of another kind"
+        raise UsageError(
+            f"{path} cannot be read as a picture ({reason}): expected a PNG or JPEG file."
+        ) from None
+    return _shrink(_flatten(upright))
+
+
+def prepare(picture: Image.Image, dataset: str, name: str | Path = "the picture") -> np.ndarray:
+    """Prepare a picture as the images of a dataset were.
+
+    Args:
+        picture: as `read_picture` gives it.
+        dataset: a key of STYLES.
+        name: of the picture, for the complaint about it.
+
+    Returns:
+        [28, 28] uint8, light on dark.
+
+    Raises:
+        UsageError: there is nothing on it.
+    """
+    style = STYLES[dataset]
+    ink = find_ink(np.asarray(picture, np.float32) / 255)
+    if ink.max(initial=0) < LEAST_CONTRAST:
+        raise UsageError(
+            f"{name} is blank: expected something on it that is darker or lighter than its border."
+        )
+    ink /= ink.max()
+    small = fit(ink, style.box, style.faintest)
+    pixels = place(small, style.canvas, style.by_mass)
+    pixels = np.rint(255 * pixels / pixels.max()).astype(np.uint8)
+    if dataset == "digits":
+        return enlarge_digits(pixels[np.newaxis] / 255)[0]
+    return pixels
+
+
+def find_ink(picture: np.ndarray) -> np.ndarray:
+    """How much each pixel differs from the background, which is what most of the border shows.
+
+    Args:
+        picture: [height, width] or [height, width, 3], from 0 to 1.
+
+    Returns:
+        [height, width] from 0 to 1: the strongest difference of any colour channel.
+    """
+    height, width = picture.shape[:2]
+    channels = picture.reshape(height, width, -1)
+    edges = (channels[0], channels[-1], channels[:, 0], channels[:, -1])
+    border = np.concatenate(edges)
+    top, bottom, left, right = (np.median(edge, axis=0) for edge in edges)
+    slopes = np.array([bottom - top, right - left])
+    # Uneven light makes opposite edges a little different, something that covers an edge much.
+    slopes[np.abs(slopes) > np.ptp(channels, axis=(0, 1)) / 2] = 0
+    down, across = np.linspace(-0.5, 0.5, height), np.linspace(-0.5, 0.5, width)
+    light = down[:, None, None] * slopes[0] + across[:, None] * slopes[1]
+    difference = channels - (np.median(border, axis=0) + light)
+    # To the other side lies no ink but the halo of a sharpened or strongly compressed picture.
+    difference *= np.where(difference.mean(axis=(0, 1)) < 0, -1, 1)
+    # Grain of paper, noise of a camera: six times what neighbours differ by. None if it is clean.
+    noise = 6 * np.median(np.abs(np.diff(border, axis=0)), axis=0)
+    return np.clip(difference - noise, 0, 1).max(axis=2)
+
+
+def fit(ink: np.ndarray, side: int, faintest: float) -> np.ndarray:
+    """Cut to the bounding box and scale, smoothed, until the longer side is `side` pixels."""
+    rows, columns = (np.flatnonzero((ink >= faintest).any(axis=axis)) for axis in (1, 0))
+    cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = side / max(cut.shape)
+    height, width = (max(1, round(scale * length)) for length in cut.shape)
+    # A small picture would be all squares.
+    smoothing = Image.Resampling.BOX if scale <= 1 else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(cut).resize((width, height), smoothing))
+
+
+def place(small: np.ndarray, side: int, by_mass: bool) -> np.ndarray:
+    """Put it on an empty square, its centre of mass or its bounding box in the middle."""
+    corners = []
+    for axis, length in enumerate(small.shape):
+        middle = length / 2
+        if by_mass:
+            middle = np.average(np.arange(length), weights=small.sum(axis=1 - axis))
+        # Not beyond the edge, which only a mass that lies far off the middle would come to.
+        corners.append(min(max(0, math.floor(side / 2 - middle + 0.5)), side - length))
+    square = np.zeros((side, side), np.float32)
+    top, left = corners
+    square[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return square
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    """The picture in RGB, or in floats if it has 16 bits, on a ground that it stands out from."""
+    if picture.mode.startswith("I"):
+        return Image.fromarray(np.asarray(picture, np.float32) / 257)
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    picture = picture.convert("RGBA")
+    grey, opaque = (
+        np.asarray(each, np.float32) for each in (picture.convert("L"), picture.getchannel("A"))
+    )
+    dark = np.average(grey, weights=opaque + 1e-6) < 128
+    ground = Image.new("RGBA", picture.size, "white" if dark else "black")
+    return Image.alpha_composite(ground, picture).convert("RGB")
+
+
+def _shrink(picture: Image.Image) -> Image.Image:
+    """The picture with at most LARGEST_SIDE pixels a side, each the mean of those it stands for."""
+    factor = math.ceil(max(picture.size) / LARGEST_SIDE)
+    return picture.reduce(factor) if factor > 1 else picture

@@ -1,0 +1,110 @@
+"""Telling a person what is on pictures: a table, and on request a drawing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from commands.evaluate import FRAMEWORK_NAMES
+from commands.pictures import prepare, read_picture
+from commands.requests import PredictRequest
+from commands.twin import import_twin
+from report.terminal import make_console, say
+from shared.config import Pixels
+from shared.datasets import DIGIT_NAMES, FASHION_NAMES, STANDARDIZATION, load_dataset, standardize
+from shared.errors import UsageError
+from shared.plotting import DATASET_TITLES, percent, plot_pictures
+from shared.weights_file import float_type, load_network
+
+
+def predict(name: str, request: PredictRequest) -> None:
+    """Read the pictures, let the network see them, print, and draw if a file for it was named.
+
+    Args:
+        name: a key of IMPLEMENTATIONS.
+
+    Raises:
+        UsageError: weights, a picture, the device or the file to draw can't be used.
+    """
+    network = load_network(request.weights)
+    weights, training = network.weights, network.training
+    asked = (request.dataset, training.dataset)
+    dataset = next((each for each in asked if each != "auto"), "mnist")
+    pictures = [read_picture(path) for path in request.images]
+    prepared = np.array(
+        [
+            prepare(picture, dataset, path)
+            for path, picture in zip(request.images, pictures, strict=True)
+        ]
+    )
+    images = standardize(prepared, *standardization(dataset, training.pixels), float_type(weights))
+    predicted = import_twin(name, "predict").predict_trained(weights, images, request.device)
+    class_names = FASHION_NAMES if dataset == "fashion-mnist" else DIGIT_NAMES
+    console = make_console()
+    say(
+        console,
+        f"{request.weights}: computed by {FRAMEWORK_NAMES[name]} {predicted.framework_version} on "
+        f"{predicted.device} in {float_type(weights)}, as for {DATASET_TITLES[dataset]}.",
+    )
+    print_predictions(request.images, predicted.probabilities, class_names, request.top, console)
+    if request.draw:
+        draw(request, pictures, prepared, predicted.probabilities, class_names)
+        print(f"Written to {request.draw}")
+
+
+def standardization(dataset: str, pixels: Pixels) -> tuple[float, float]:
+    """What is subtracted from pixels in [0, 1], and what they are then divided by."""
+    if pixels == "unit":
+        return 0.0, 1.0
+    if dataset in STANDARDIZATION:
+        return STANDARDIZATION[dataset]
+    embedded = load_dataset(dataset, Path())
+    return embedded.mean, embedded.deviation
+
+
+def print_predictions(
+    paths: Sequence[Path],
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    top: int,
+    console: Console,
+) -> None:
+    """One row a picture: the likeliest class and its probability, then the next ones."""
+    table = Table("image", "prediction", box=box.SIMPLE_HEAD)
+    table.add_column("probability", justify="right")
+    if top > 1:
+        table.add_column("runners-up")
+    for path, row in zip(paths, probabilities, strict=True):
+        best, *others = np.argsort(-row, kind="stable")[:top]
+        cells = [str(path), class_names[best], percent(row[best])]
+        if others:
+            cells.append(", ".join(f"{class_names[each]} {percent(row[each])}" for each in others))
+        # As texts, or a name with brackets would be read as markup.
+        table.add_row(*map(Text, cells))
+    console.print(table)
+
+
+def draw(
+    request: PredictRequest,
+    pictures: Sequence[Image.Image],
+    prepared: np.ndarray,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+) -> None:
+    """Draw each picture, what the network sees of it, and its probabilities.
+
+    Raises:
+        UsageError: the file can't be written.
+    """
+    names = [path.name for path in request.images]
+    try:
+        plot_pictures(names, pictures, prepared, probabilities, class_names, request.draw)
+    except OSError as error:
+        raise UsageError(
+            f"--draw {request.draw}: cannot be written ({error.strerror}); choose another place."
+        ) from None

@@ -1,0 +1,113 @@
+"""Profiles of training steps: own times, Chrome trace, table. The twins run the profiler."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from commands.requests import PROFILED_STEPS, ProfileRequest
+from commands.twin import import_twin, native_chatter_held_back
+from report.terminal import make_console, say
+from shared.clock import Clock
+from shared.config import IMPLEMENTATIONS, TrainConfig
+from shared.datasets import Dataset
+from shared.errors import UsageError
+from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.sampling import load, prepare, with_training_rows
+from shared.trace_events import TRACE
+from shared.trained import Operator
+
+SHOWN, WIDEST = 15, 60
+
+
+def profile(name: str, request: ProfileRequest) -> None:
+    """Warm up, watch, write trace.json, print the operators that took longest.
+
+    Args:
+        name: a key of IMPLEMENTATIONS.
+
+    Raises:
+        UsageError: variant, number of steps, dataset, device or folder can't be used.
+    """
+    variants = IMPLEMENTATIONS[name].variants
+    variant = request.variant or variants[0]
+    if variant not in variants:
+        raise UsageError(f"--variant {variant}: expected one of {', '.join(variants)}.")
+    config, notice = prepare(request.config)
+    dataset = load(config, Clock())
+    steps = len(dataset.train_labels) // config.batch_size
+    if request.steps > steps:
+        raise UsageError(
+            f"--steps {request.steps}: {dataset.name} has only {len(dataset.train_labels):,} "
+            f"training images, enough for {steps} steps."
+        )
+    folder = claim_output_dir(request.output_dir, current_command())
+    try:
+        operators = watch(name, variant, config, dataset, request.steps, folder)
+    except BaseException:
+        abandon_output_dir(folder)
+        raise
+    if notice:
+        print(f"NOTICE: {notice}")
+    print_operators(operators, f"{name}/{variant}, {request.steps} steps")
+    print(f"Written to {folder}: {TRACE}, to be opened in ui.perfetto.dev or chrome://tracing")
+
+
+def profile_more(
+    name: str, variant: str, config: TrainConfig, dataset: Dataset, folder: Path
+) -> None:
+    """After a training, watch the usual number of steps, or as many as there are images for."""
+    steps = max(1, min(PROFILED_STEPS, len(dataset.train_labels) // config.batch_size))
+    operators = watch(name, variant, config, dataset, steps, folder)
+    print_operators(operators, f"{name}/{variant}, {steps} steps")
+
+
+def watch(
+    name: str, variant: str, config: TrainConfig, dataset: Dataset, steps: int, folder: Path
+) -> list[Operator]:
+    """Train anew with the first images, watch the last of three epochs, write trace.json.
+
+    Args:
+        steps: batches in such an epoch; there must be enough images for them.
+    """
+    config = replace(config, epochs=3)
+    dataset = with_training_rows(
+        dataset, np.arange(len(dataset.train_labels))[: steps * config.batch_size]
+    )
+    twin = import_twin(name, "profile")
+    with native_chatter_held_back():
+        # One test image, because it is not testing that is watched.
+        return twin.profile_epoch(config, variant, dataset.with_test_images(1), folder / TRACE)
+
+
+def print_operators(operators: Sequence[Operator], title: str) -> None:
+    """The table of those that took longest, and what its figures are."""
+    total = sum(operator.seconds for operator in operators)
+    ranked = sorted(operators, key=lambda operator: -operator.seconds)
+    console = make_console()
+    table = Table(box=box.SIMPLE_HEAD)
+    # Compilers give their kernels names of a hundred letters and more.
+    table.add_column(title, max_width=WIDEST, no_wrap=True, overflow="ellipsis")
+    for heading in ("calls", "total ms", "share"):
+        table.add_column(heading, justify="right")
+    rest = ranked[SHOWN:]
+    if rest:
+        calls, seconds = sum(each.calls for each in rest), sum(each.seconds for each in rest)
+        ranked[SHOWN:] = [Operator(f"{len(rest)} others", calls, seconds)]
+    for operator in ranked:
+        share = operator.seconds / total
+        table.add_row(
+            operator.name,
+            f"{operator.calls:,}",
+            f"{1e3 * operator.seconds:.2f}",
+            f"{100 * share:.1f} %",
+        )
+    console.print(table)
+    say(
+        console,
+        f"Own time, without what an operator calls, of all threads together: {1e3 * total:.1f} ms. "
+        "Watching makes everything slower, short operators most.",
+    )

@@ -1,0 +1,161 @@
+"""One run of one implementation: train, test, save, and tell whoever asked."""
+
+import importlib
+import math
+import os
+import sys
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+from safetensors.numpy import save
+
+from commands.twin import native_chatter_held_back
+from shared.checkpoints import open_checkpoints
+from shared.clock import Clock
+from shared.config import IMPLEMENTATIONS, TrainConfig
+from shared.datasets import Dataset
+from shared.environment import peak_memory_bytes
+from shared.initial_weights import learned
+from shared.results import EpochResult, Event, RunResult, write_atomically
+from shared.sampling import load
+from shared.trained import Trained
+from shared.weights_file import dump_weights
+
+
+def kept_epoch(epochs: Sequence[EpochResult], config: TrainConfig) -> EpochResult:
+    """The epoch whose weights are kept: the last, or with early stopping the best."""
+    if config.patience is None:
+        return epochs[-1]
+    best = epochs[0]
+    for epoch in epochs:
+        if epoch.validation_loss < best.validation_loss - config.min_delta:
+            best = epoch
+    return best
+
+
+class Diverged(Exception):
+    """The loss is no longer a finite number."""
+
+
+def train_and_save(
+    name: str,
+    variant: str,
+    config: TrainConfig,
+    dataset: Dataset,
+    clock: Clock,
+    folder: Path,
+    slug: str,
+    listen: Callable[[EpochResult], None],
+) -> RunResult:
+    """Run `name/variant`; write `slug.safetensors` and `slug.predictions.safetensors`.
+
+    Args:
+        listen: told of each epoch when it ends.
+
+    Returns:
+        The result, whether the run completed, diverged, was interrupted or could not start
+        because its framework is not installed.
+
+    Raises:
+        UsageError: the device asked for is not there, or checkpoints stand in the way.
+    """
+    implementation = IMPLEMENTATIONS[name]
+    result = RunResult(
+        f"{name}/{variant}",
+        implementation.framework,
+        variant,
+        config.seed,
+        config.threads,
+        config.batch_size,
+    )
+
+    checkpoints, begun = open_checkpoints(config, result.run, slug, dataset), None
+    if checkpoints:
+        begun = len(checkpoints.epochs) + 1 if checkpoints.steps_in_epoch else None
+        result.notices, result.epochs = checkpoints.notices, list(checkpoints.epochs)
+        result.resumed_from_step = checkpoints.steps or None
+        for notice in result.notices:
+            print(notice, file=sys.stderr)
+
+    def record(epoch: EpochResult) -> None:
+        if not math.isfinite(epoch.train_loss + epoch.test_loss):
+            raise Diverged(
+                f"the loss was no longer a finite number in epoch {epoch.epoch}; "
+                f"try a smaller --learning-rate than {config.learning_rate:g}"
+            )
+        result.epochs.append(epoch)
+        reached = epoch.test_accuracy >= config.target_accuracy
+        whole = result.resumed_from_step is None
+        if reached and whole and result.time_to_target_seconds is None:
+            result.time_to_target_seconds = clock.read()
+        listen(epoch)
+
+    try:
+        with clock.phase("import"), native_chatter_held_back():
+            package = importlib.import_module(f"{implementation.package}.run")
+        trained = drain(package.run(config, variant, dataset, clock, checkpoints), record)
+    except ModuleNotFoundError as error:
+        if error.name not in (implementation.framework, "keras"):
+            raise
+        result.status = "unavailable"
+        result.error = (
+            f"{error.name} is not installed for {sys.executable}; "
+            f"install it there, or name another interpreter with --python {name}=PATH"
+        )
+    except Diverged as error:
+        result.status, result.error = "diverged", str(error)
+    except KeyboardInterrupt:
+        result.status = "interrupted"
+        result.error = f"ended after epoch {len(result.epochs)} of {config.epochs}"
+    else:
+        result.status = "completed"
+        result.framework_version, result.device = trained.framework_version, trained.device
+        result.parameters = sum(trained.weights[name].size for name in learned(trained.weights))
+        kept = kept_epoch(result.epochs, config)
+        result.test_loss, result.test_accuracy = kept.test_loss, kept.test_accuracy
+        result.inference = trained.inference
+        result.peak_device_memory_bytes = trained.peak_device_memory_bytes
+        result.weights = f"{slug}.safetensors"
+        result.predictions = f"{slug}.predictions.safetensors"
+        write_atomically(folder / result.weights, dump_weights(trained.weights, name, config))
+        write_atomically(folder / result.predictions, save({"logits": trained.test_logits}))
+    result.set_speed(len(dataset.train_labels), clock.seconds["first_step"], begun)
+    result.peak_memory_bytes = peak_memory_bytes()
+    clock.switch("other")
+    result.phases, result.wall_seconds = dict(clock.seconds), clock.wall_seconds()
+    result.time_to_first_step_seconds = clock.time_to_first_step
+    return result
+
+
+def run_as_child(
+    name: str, variant: str, config: TrainConfig, folder: Path, slug: str, clock: Clock
+) -> NoReturn:
+    """Run for a comparison, one Event in JSON a line on standard output; then end the process."""
+    # What frameworks print belongs in the log, not between the events.
+    events, sys.stdout = sys.stdout, sys.stderr
+
+    def send(event: Event) -> None:
+        print(msgspec.json.encode(event).decode(), file=events, flush=True)
+
+    dataset = load(config, clock)
+    result = train_and_save(
+        name, variant, config, dataset, clock, folder, slug, lambda epoch: send(Event(epoch=epoch))
+    )
+    send(Event(run=result))
+    sys.stderr.flush()
+    # All is said and saved; the frameworks would take up to a second to clean up behind them.
+    os._exit(0 if result.status == "completed" else 1)
+
+
+def drain(
+    epochs: Generator[EpochResult, None, Trained], record: Callable[[EpochResult], None]
+) -> Trained:
+    """Pass each epoch's figures to `record`; return what the generator returns."""
+    while True:
+        try:
+            epoch = next(epochs)
+        except StopIteration as stop:
+            return stop.value
+        record(epoch)

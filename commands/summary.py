@@ -1,0 +1,49 @@
+"""Printing the layers of a network; what they are, the twins ask their own objects."""
+
+from rich import box
+from rich.table import Table
+
+from commands.requests import SummaryRequest
+from commands.tensorboard import require_tensorboard, write_graph
+from commands.twin import import_twin
+from report.terminal import make_console
+from shared.config import IMAGE_SIZE
+from shared.outputs import claim_output_dir, current_command
+from shared.trained import KINDS
+
+
+def summarize(name: str, request: SummaryRequest) -> None:
+    """Build the network and print its layers, the same text whichever framework built it.
+
+    Args:
+        name: a key of IMPLEMENTATIONS.
+
+    Raises:
+        UsageError: the graph is asked for but can't be written.
+    """
+    config = request.config()
+    if request.output_dir:
+        require_tensorboard()
+        claim_output_dir(request.output_dir, current_command())
+    import_twin(name, "device").choose_device("cpu", config.float_type)
+    options = config.dropout, config.batch_norm, config.alignment
+    model = import_twin(name, "techniques.layers").build_network(config.hidden, *options)
+    layers = import_twin(name, "summary").summarize(model)
+    table = Table("layer", box=box.SIMPLE_HEAD, show_footer=True)
+    table.columns[0].footer = "total"
+    table.add_column("output", justify="right")
+    total = f"{sum(layer.parameters for layer in layers):,}"
+    table.add_column("parameters", total, justify="right")
+    table.add_row("images", f"\\[batch, {IMAGE_SIZE}]", "")
+    seen: list[str] = []
+    for layer in layers:
+        kind = KINDS.get(layer.kind, layer.kind)
+        seen.append(kind)
+        shape = ", ".join(map(str, ("batch", *layer.output_shape)))
+        parameters = f"{layer.parameters:,}"
+        # Escaped, because rich reads what stands in brackets.
+        table.add_row(f"{kind}_{seen.count(kind)}", f"\\[{shape}]", parameters)
+    make_console().print(table)
+    if folder := request.output_dir:
+        write_graph(import_twin(name, "summary").trace_graph(model), folder)
+        print(f"Written to {folder}; to look at it: tensorboard --logdir {folder}")

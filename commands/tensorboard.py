@@ -1,0 +1,221 @@
+"""`python -m commands.tensorboard results/NAME`: what a comparison measured, for TensorBoard.
+
+Written with TensorBoard's own package, and from the results alone: nothing is trained again.
+"""
+
+import importlib.util
+import io
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from report.read import read_folder
+from report.sentences import describe_machine
+from shared.errors import UsageError
+from shared.flags import parse_flags
+from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.results import ComparisonResult, EpochResult, RunResult, write_atomically
+
+PROGRAM = "python -m commands.tensorboard"
+
+# TensorBoard draws what has the same first part together.
+SCALARS = {
+    "loss/train": "train_loss",
+    "loss/test": "test_loss",
+    "loss/validation": "validation_loss",
+    "accuracy/train": "train_accuracy",
+    "accuracy/test": "test_accuracy",
+    "accuracy/validation": "validation_accuracy",
+    "learning_rate": "learning_rate",
+    "seconds/train": "train_seconds",
+    "seconds/evaluate": "evaluate_seconds",
+}
+
+# Names that TensorBoard looks for.
+LOG = "events.out.tfevents.0"
+
+FILE_VERSION = "brain.Event:2"
+
+# What is no property of the training, but of where it ran.
+NOT_HYPERPARAMETERS = {"data_dir", "offline"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """Write the results of a comparison as logs for TensorBoard, a folder for each run."""
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """Folder of results, with a results.json."""
+    output_dir: Path | None = None
+    """Folder for the logs, new or empty; by default FOLDER/tensorboard."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One thing to show: TensorBoard's protocol buffer, and the epoch that it is about."""
+
+    proto: object
+    step: int
+    wall_time: float
+
+
+def require_tensorboard() -> None:
+    """Raise UsageError if TensorBoard is not installed."""
+    if importlib.util.find_spec("tensorboard") is None:
+        raise UsageError(
+            f"tensorboard is not installed for {sys.executable}: pip install '.[export]' brings it."
+        )
+
+
+def write_logs(request: Request) -> tuple[Path, list[str]]:
+    """Write one log a run; returns the folder, and what had to be left out.
+
+    Raises:
+        UsageError: there are no results, the folder can't be used, or TensorBoard is missing.
+    """
+    require_tensorboard()
+    result = read_folder(request.folder)
+    folder = request.output_dir or request.folder / "tensorboard"
+    claim_output_dir(folder, current_command())
+    left_out = []
+    try:
+        for run, name in zip(result.runs, log_names(result.runs), strict=True):
+            weights = load_weights(request.folder / run.weights) if run.weights else {}
+            if run.weights and not weights:
+                left_out.append(f"{name} has no histograms: {run.weights} can't be read.")
+            summaries = summarize(run, name, result, weights)
+            log = folder / name / LOG
+            log.parent.mkdir()
+            write_atomically(log, encode(summaries, started(result)))
+    except BaseException:
+        abandon_output_dir(folder)
+        raise
+    return folder, left_out
+
+
+def log_names(runs: list[RunResult]) -> list[str]:
+    """A folder's name for each run, with batch size and seed where these differ."""
+    several = {
+        part: len({getattr(run, field) for run in runs}) > 1
+        for part, field in (("batch", "batch_size"), ("seed", "seed"))
+    }
+    names = []
+    for run in runs:
+        words = [run.run, f"batch {run.batch_size}" * several["batch"]]
+        words.append(f"seed {run.seed}" * several["seed"])
+        names.append("-".join(re.findall(r"\w+", " ".join(words))))
+    return names
+
+
+def started(result: ComparisonResult) -> float:
+    """When the comparison began, in seconds since 1970."""
+    return datetime.fromisoformat(result.created).timestamp()
+
+
+def load_weights(path: Path) -> dict[str, np.ndarray]:
+    """A run's weights by name; none if the file is not there or damaged."""
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError):
+        return {}
+
+
+def summarize(
+    run: RunResult, name: str, result: ComparisonResult, weights: dict[str, np.ndarray]
+) -> Iterator[Summary]:
+    """Hyper-parameters and a text, each epoch's scalars, and the trained weights' histograms."""
+    from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+    from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+    from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+    from tensorboard.plugins.text.summary_v2 import text_pb
+
+    # As if all runs had begun together, so that the relative time is that of the training.
+    time = started(result)
+    yield Summary(hparams_pb(hyperparameters(run, result), name, time), 0, time)
+    yield Summary(text_pb("run", describe(run, result)), 0, time)
+    for epoch in run.epochs:
+        time += epoch.train_seconds + epoch.evaluate_seconds
+        for tag, value in scalars(epoch).items():
+            yield Summary(scalar_pb(tag, value), epoch.epoch, time)
+    last = run.epochs[-1].epoch if run.epochs else 0
+    for tag, array in weights.items():
+        yield Summary(histogram_pb(tag, array), last, time)
+
+
+def scalars(epoch: EpochResult) -> dict[str, float]:
+    """The figures of an epoch that are known, by their tags."""
+    figures = {tag: getattr(epoch, field) for tag, field in SCALARS.items()}
+    return {tag: value for tag, value in figures.items() if value is not None}
+
+
+def hyperparameters(run: RunResult, result: ComparisonResult) -> dict[str, bool | float | str]:
+    """The configuration as that run had it."""
+    known = result.config | {"run": run.run, "seed": run.seed, "batch_size": run.batch_size}
+    return {
+        name: value if isinstance(value, bool | int | float) else str(value)
+        for name, value in known.items()
+        if value is not None and name not in NOT_HYPERPARAMETERS
+    }
+
+
+def describe(run: RunResult, result: ComparisonResult) -> str:
+    """What a run was and how it ended, in Markdown."""
+    lines = {
+        "command": f"`{result.command}`",
+        "status": f"{run.status}{f': {run.error}' if run.error else ''}",
+        "framework": f"{run.framework} {run.framework_version or ''}, {run.device or 'no device'}",
+        "machine": describe_machine(result.environment),
+    }
+    return "\n".join(f"- {name}: {text}" for name, text in lines.items())
+
+
+def encode(summaries: Iterator[Summary], created: float) -> bytes:
+    """The content of an event file."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    content = io.BytesIO()
+    writer = RecordWriter(content)
+    writer.write(Event(wall_time=created, file_version=FILE_VERSION).SerializeToString())
+    for each in summaries:
+        event = Event(wall_time=each.wall_time, step=each.step, summary=each.proto)
+        writer.write(event.SerializeToString())
+    return content.getvalue()
+
+
+def write_graph(graph: bytes, folder: Path) -> None:
+    """Write a log with nothing but a network's graph, a serialized GraphDef."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    content = io.BytesIO()
+    writer = RecordWriter(content)
+    for event in (Event(file_version=FILE_VERSION), Event(graph_def=graph)):
+        writer.write(event.SerializeToString())
+    write_atomically(folder / LOG, content.getvalue())
+
+
+def main() -> int:
+    """The command; returns the exit status."""
+    try:
+        folder, left_out = write_logs(parse_flags(Request, PROGRAM))
+    except UsageError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 2
+    for line in left_out:
+        print(f"{PROGRAM}: {line}", file=sys.stderr)
+    print(f"Written to {folder}; to look at it: tensorboard --logdir {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""`python -m pytorch_impl` and its twins: one implementation, run for a person."""
+
+from pathlib import Path
+
+from commands.single_run import train_and_save
+from report import sentences, terminal, write
+from shared.clock import Clock
+from shared.config import TrainConfig
+from shared.environment import describe_environment
+from shared.errors import UsageError
+from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.results import EpochResult
+from shared.sampling import load, prepare
+
+
+def run_alone(
+    name: str,
+    variant: str,
+    config: TrainConfig,
+    output_dir: Path | None,
+    clock: Clock,
+    profile: bool = False,
+) -> int:
+    """Run for a person: one line an epoch, pictures at the end; returns the exit status.
+
+    Args:
+        profile: train a few steps more, anew, and watch them.
+    """
+    with clock.phase("data"):
+        config, notice = prepare(config)
+    dataset = load(config, clock)
+    command = current_command()
+    folder = claim_output_dir(output_dir, command)
+    environment = describe_environment()
+    print(sentences.describe_job(config, dataset, notice))
+    shown: list[EpochResult] = []
+
+    def show(epoch: EpochResult) -> None:
+        shown.append(epoch)
+        print(terminal.epoch_line(f"{name}/{variant}", shown, config, dataset), flush=True)
+
+    slug = f"{name}-{variant}"
+    try:
+        result = train_and_save(name, variant, config, dataset, clock, folder, slug, show)
+    except UsageError:
+        abandon_output_dir(folder)
+        raise
+    comparison = write.assemble(command, config, dataset, notice, environment, [result])
+    write.write_report(comparison, dataset, folder)
+    terminal.print_report(comparison, terminal.make_console())
+    if profile and result.status == "completed":
+        from commands.profile import profile_more
+
+        profile_more(name, variant, config, dataset, folder)
+    print(terminal.describe_files(folder))
+    return 0 if result.status == "completed" else 1

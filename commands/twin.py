@@ -1,0 +1,56 @@
+"""Importing a file of an implementation, and with it its framework."""
+
+import contextlib
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from types import ModuleType
+
+from shared.config import IMPLEMENTATIONS
+from shared.errors import UsageError
+
+
+def import_twin(name: str, module: str) -> ModuleType:
+    """Import a file of an implementation, and with it the framework.
+
+    Raises:
+        UsageError: the framework is not installed.
+    """
+    from commands.twin import native_chatter_held_back
+
+    implementation = IMPLEMENTATIONS[name]
+    try:
+        with native_chatter_held_back():
+            return importlib.import_module(f"{implementation.package}.{module}")
+    except ModuleNotFoundError as error:
+        if error.name not in (implementation.framework, "keras"):
+            raise
+        raise UsageError(
+            f"{error.name} is not installed for {sys.executable}; install it there."
+        ) from None
+
+
+@contextlib.contextmanager
+def native_chatter_held_back() -> Iterator[None]:
+    """Keep what native libraries write to standard error, and show it only if the block fails.
+
+    TensorFlow's announce themselves on import, before any setting reaches them. Whoever sets
+    TF_CPP_MIN_LOG_LEVEL to 0 or 1 sees everything.
+    """
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("0", "1"):
+        yield
+        return
+    standard_error = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            chatter.seek(0)
+            os.write(standard_error, chatter.read())
+            raise
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)

@@ -1,0 +1,1 @@
+"""The instrument: planning, proving, measuring and timing runs side by side."""

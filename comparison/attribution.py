@@ -1,0 +1,339 @@
+"""Why do results in PyTorch and Keras differ? One default at a time, switched and measured.
+
+Starting from PyTorch's defaults, each rung of the ladder switches one thing to Keras's choice and
+trains again from the same seeds, in the NumPy oracle, which verification shows to compute what the
+frameworks compute. The last rungs are all of Keras's defaults at once and, as the measure of what
+is nothing, the same training with only the rounding changed.
+"""
+
+import statistics
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from matplotlib.figure import Figure
+from rich import box, progress
+from rich.console import Console
+from rich.table import Table
+from threadpoolctl import threadpool_limits
+
+from comparison import attribution as attribution_module
+from numpy_impl.model import Sequential, build_model, set_weights
+from numpy_impl.optimizers import Adam
+from numpy_impl.train import Tensors, train, train_epoch, train_step
+from report import sentences, terminal
+from report.intervals import detectable, paired_interval
+from shared import plotting
+from shared.clock import Clock
+from shared.config import ADAM_EPSILON, TrainConfig
+from shared.datasets import Dataset
+from shared.environment import describe_environment
+from shared.initial_weights import initial_weights
+from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.plotting import COLORS, DATASET_TITLES, save, set_epoch_ticks
+from shared.results import EpochResult, MeanInterval, write_atomically
+from shared.sampling import load
+
+# Far from every seed that a repeat may have.
+OTHER_ORDER = 1_000_000
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way to train; the defaults are PyTorch's."""
+
+    name: str
+    weights: str = "pytorch"
+    """Scheme of the initial weights."""
+    epsilon: float = ADAM_EPSILON
+    epsilon_hat: bool = False
+    """Whether Adam's epsilon stands outside the bias correction."""
+    order: int = 0
+    """Added to the seed of the batch order."""
+    permuted: bool = False
+    """Whether the rows inside each batch are permuted."""
+
+
+BASE = Rung("PyTorch's defaults")
+
+KERAS_ADAM = {"epsilon": 1e-7, "epsilon_hat": True}
+
+LADDER = (
+    Rung("initial weights", weights="keras"),
+    Rung("Adam's epsilon and its place", **KERAS_ADAM),
+    Rung("order of the images", order=OTHER_ORDER),
+    Rung("all three: Keras's defaults", weights="keras", order=OTHER_ORDER, **KERAS_ADAM),
+    Rung("nothing but rounding", permuted=True),
+)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a rung changes against the base, over the paired seeds.
+
+    `train_losses` holds one interval per epoch.
+    """
+
+    name: str
+    test_accuracy: MeanInterval
+    test_loss: MeanInterval
+    train_losses: list[MeanInterval]
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """The content of `attribution.json`."""
+
+    command: str
+    config: dict[str, object]
+    environment: dict[str, object]
+    dataset: str
+    repeats: int
+    base: dict[str, float]
+    """Mean figures of the base: test_accuracy, test_loss."""
+    effects: list[Effect]
+
+
+def permuted_step(
+    model: Sequential, optimizer: Adam, images: np.ndarray, labels: np.ndarray
+) -> Tensors:
+    """Learn from one batch with its rows in another order: the same but for rounding."""
+    rows = np.random.default_rng(len(labels)).permutation(len(labels))
+    return train_step(model, optimizer, images[rows], labels[rows])
+
+
+def train_rung(config: TrainConfig, dataset: Dataset, rung: Rung) -> list[EpochResult]:
+    """Train once as the rung says, with one thread; returns the figures of each epoch."""
+    with threadpool_limits(1):
+        model = build_model(config.hidden)
+        weights = initial_weights(config.hidden, config.seed, config.float_type, rung.weights)
+        set_weights(model, weights)
+        optimizer = Adam(
+            model.parameters(),
+            config.learning_rate,
+            epsilon=rung.epsilon,
+            epsilon_hat=rung.epsilon_hat,
+        )
+        ordered = replace(config, seed=config.seed + rung.order)
+        return list(
+            train(
+                model,
+                optimizer,
+                (dataset.train_images, dataset.train_labels),
+                (dataset.test_images, dataset.test_labels),
+                ordered,
+                Clock(),
+                partial(train_epoch, step=permuted_step if rung.permuted else train_step),
+            )
+        )
+
+
+# Of a worker process: read once, not once a job.
+_loaded: dict[str, Dataset] = {}
+
+
+def _load_once(config: TrainConfig) -> None:
+    _loaded[config.dataset] = load(config, Clock())
+
+
+def _train_job(job: tuple[TrainConfig, Rung]) -> list[EpochResult]:
+    config, rung = job
+    return train_rung(config, _loaded[config.dataset], rung)
+
+
+def measure(
+    config: TrainConfig, repeats: int, console: Console
+) -> dict[str, list[list[EpochResult]]]:
+    """Train every rung with every seed, as many at once as there are threads."""
+    rungs = (BASE, *LADDER)
+    jobs = [
+        (replace(config, seed=config.seed + repeat), rung)
+        for repeat in range(repeats)
+        for rung in rungs
+    ]
+    results: dict[str, list[list[EpochResult]]] = {rung.name: [] for rung in rungs}
+    with ProcessPoolExecutor(config.threads, initializer=_load_once, initargs=(config,)) as pool:
+        trained = progress.track(pool.map(_train_job, jobs), "Training", len(jobs), console=console)
+        for (_, rung), epochs in zip(jobs, trained, strict=True):
+            results[rung.name].append(epochs)
+    return results
+
+
+def compare_rungs(results: dict[str, list[list[EpochResult]]]) -> list[Effect]:
+    """Set every rung against the base, seed by seed."""
+
+    def difference(name: str, figure: str, epoch: int) -> MeanInterval:
+        return paired_interval(
+            [
+                getattr(other[epoch], figure) - getattr(base[epoch], figure)
+                for base, other in zip(results[BASE.name], results[name], strict=True)
+            ]
+        )
+
+    epochs = range(len(results[BASE.name][0]))
+    return [
+        Effect(
+            rung.name,
+            difference(rung.name, "test_accuracy", -1),
+            difference(rung.name, "test_loss", -1),
+            [difference(rung.name, "train_loss", epoch) for epoch in epochs],
+        )
+        for rung in LADDER
+    ]
+
+
+def describe_effect(effect: Effect) -> tuple[str, str, str, str]:
+    """A row of the table: name, change of accuracy and of both losses, each with its interval."""
+    accuracy, last = effect.test_accuracy, effect.train_losses[-1]
+    return (
+        effect.name,
+        _show(accuracy, 100, "+z.2f"),
+        _show(effect.test_loss, 1, "+z.4f"),
+        _show(last, 1, "+z.4f"),
+    )
+
+
+def _show(interval: MeanInterval, scale: float, form: str) -> str:
+    """`+0.12 (+0.03 to +0.21) *`, with the star where the interval excludes zero."""
+    text = format(scale * interval.mean, form)
+    if interval.low is None or interval.high is None:
+        return text
+    low, high = format(scale * interval.low, form), format(scale * interval.high, form)
+    # Nor does a star stand where all that is shown is zero.
+    star = detectable(interval, 0) and float(low) * float(high) > 0
+    return f"{text} ({low} to {high})" + (" *" if star else "")
+
+
+HEADER = ("switched", "test accuracy, points", "test loss", "training loss, last epoch")
+
+EXPLANATION = (
+    "Differences from PyTorch's defaults, mean over paired seeds with 95 % interval; "
+    "* where the interval excludes zero."
+)
+
+
+def attribute(
+    config: TrainConfig, notice: str | None, repeats: int, output_dir: Path | None
+) -> int:
+    """Measure the ladder, print it and write `attribution.json`, `.md` and `.png`; returns 0."""
+    console = terminal.make_console()
+    command = current_command()
+    dataset = load(config, Clock())
+    folder = claim_output_dir(output_dir, command)
+    environment = describe_environment()
+    terminal.say(console, sentences.describe_job(config, dataset, notice))
+    try:
+        results = measure(config, repeats, console)
+    except KeyboardInterrupt:
+        abandon_output_dir(folder)
+        raise
+    final = [epochs[-1] for epochs in results[BASE.name]]
+    base = {
+        figure: statistics.fmean(getattr(epoch, figure) for epoch in final)
+        for figure in ("test_accuracy", "test_loss", "train_loss")
+    }
+    effects = compare_rungs(results)
+    attribution = Attribution(
+        command, config.as_json(), environment, config.dataset, repeats, base, effects
+    )
+    encoded = msgspec.json.format(msgspec.json.encode(attribution), indent=2)
+    write_atomically(folder / "attribution.json", encoded)
+    attribution_module.plot_attribution(attribution, folder / "attribution.png")
+    write_atomically(folder / "attribution.md", markdown(attribution))
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in HEADER:
+        table.add_column(column)
+    for effect in effects:
+        table.add_row(*describe_effect(effect))
+    console.print(table)
+    terminal.say(console, describe_base(attribution), EXPLANATION, terminal.describe_files(folder))
+    return 0
+
+
+def describe_base(attribution: Attribution) -> str:
+    """The figures that the differences are measured from."""
+    base = attribution.base
+    return (
+        f"PyTorch's defaults, epochs: {attribution.config['epochs']}, seeds: "
+        f"{attribution.repeats}: test accuracy {100 * base['test_accuracy']:.2f} %, test loss "
+        f"{base['test_loss']:.4f}, training loss {base['train_loss']:.4f}."
+    )
+
+
+def markdown(attribution: Attribution) -> str:
+    """The content of `attribution.md`."""
+    rows = [HEADER, ("---",) * len(HEADER), *map(describe_effect, attribution.effects)]
+    return "\n".join(
+        [
+            f"# Which default matters on {plotting.DATASET_TITLES[attribution.dataset]}",
+            "",
+            f"`{attribution.command}`",
+            "",
+            *("| " + " | ".join(row) + " |" for row in rows),
+            "",
+            describe_base(attribution),
+            EXPLANATION,
+            "",
+            sentences.describe_machine(attribution.environment),
+            "",
+            "![Effect of each default](attribution.png)",
+            "",
+        ]
+    )
+
+
+def plot_attribution(attribution: "Attribution", path: Path) -> None:
+    """Effect of each default: on the final test accuracy, and on the training loss by epoch."""
+    figure = Figure(figsize=(11, 3.8), layout="constrained")
+    accuracy_axes, loss_axes = figure.subplots(1, 2)
+    for row, (effect, color) in enumerate(zip(attribution.effects, COLORS * 9, strict=False)):
+        low, middle, high = (
+            100 * (effect.test_accuracy.mean if limit is None else limit)
+            for limit in (
+                effect.test_accuracy.low,
+                effect.test_accuracy.mean,
+                effect.test_accuracy.high,
+            )
+        )
+        accuracy_axes.errorbar(
+            middle, row, xerr=[[middle - low], [high - middle]], fmt="o", color=color, capsize=4
+        )
+        epochs = range(1, len(effect.train_losses) + 1)
+        loss_axes.plot(
+            epochs,
+            [interval.mean for interval in effect.train_losses],
+            "o-",
+            color=color,
+            label=effect.name,
+        )
+        if all(interval.low is not None for interval in effect.train_losses):
+            loss_axes.fill_between(
+                epochs,
+                [interval.low for interval in effect.train_losses],
+                [interval.high for interval in effect.train_losses],
+                color=color,
+                alpha=0.15,
+                lw=0,
+            )
+    names = [effect.name for effect in attribution.effects]
+    accuracy_axes.set_yticks(range(len(names)), names)
+    accuracy_axes.invert_yaxis()
+    accuracy_axes.set(title="Final test accuracy", xlabel="Change, percentage points")
+    loss_axes.set(title="Training loss", xlabel="Epoch")
+    set_epoch_ticks(loss_axes, max(len(effect.train_losses) for effect in attribution.effects))
+    loss_axes.legend(frameon=False, fontsize=8)
+    accuracy_axes.axvline(0, color="black", lw=0.8)
+    loss_axes.axhline(0, color="black", lw=0.8)
+    for axes in (accuracy_axes, loss_axes):
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(
+        f"Switching one default from PyTorch's to Keras's on "
+        f"{DATASET_TITLES[attribution.dataset]}: mean over {attribution.repeats} paired seeds "
+        "with 95 % intervals"
+    )
+    save(figure, path)

@@ -1,0 +1,277 @@
+"""How fast could an epoch be? The matrix products of its training steps alone, as a lower limit.
+
+`python -m comparison.floor` times the eight matrix products of a training step, batch by batch as
+in an epoch, with the BLAS of NumPy and with that of PyTorch, in the threads that every run gets.
+Whatever else an implementation does (biases, ReLU, loss, Adam, Python) comes on top. A GPU works
+off so small products faster than they can be handed to it; its floor is what its arithmetic and
+its memory allow.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from shared.config import CLASSES, IMAGE_SIZE, IMPLEMENTATIONS, TrainConfig, prepare_environment
+from shared.errors import UsageError
+from shared.flags import parse_flags
+from shared.results import Floor
+
+if TYPE_CHECKING:
+    import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+REPEATS = 7
+
+# A GPU's speeds are measured on matrices and copies of such sizes, and this often in a row.
+SIDE, COPIED, IN_A_ROW = 8192, 2**28, 10
+
+
+class Product(NamedTuple):
+    """[rows, inner] @ [inner, columns]; a transposed operand lies in memory the other way round."""
+
+    rows: int
+    inner: int
+    columns: int
+    transposed: str = ""
+
+    def flops(self) -> int:
+        """Multiplications and additions."""
+        return 2 * self.rows * self.inner * self.columns
+
+    def elements(self) -> int:
+        """Numbers read or written if each is touched once."""
+        return self.rows * self.inner + self.inner * self.columns + self.rows * self.columns
+
+    def operands(self, matrix: Callable[[int, int], Any]) -> tuple[Any, Any, Any]:
+        """Left and right operand and a place for the outcome, each made by `matrix`."""
+        left = (self.rows, self.inner)
+        right = (self.inner, self.columns)
+        return (
+            matrix(*reversed(left)).T if self.transposed == "left" else matrix(*left),
+            matrix(*reversed(right)).T if self.transposed == "right" else matrix(*right),
+            matrix(self.rows, self.columns),
+        )
+
+
+def products(rows: int, hidden: tuple[int, int]) -> list[Product]:
+    """The eight matrix products of a training step on a batch of `rows` images.
+
+    With kernels [in, out], as the oracle has them.
+    """
+    listed = []
+    for fan_in, fan_out in pairwise((IMAGE_SIZE, *hidden, CLASSES)):
+        listed.append(Product(rows, fan_in, fan_out))  # outputs = inputs @ kernel
+        listed.append(Product(fan_in, rows, fan_out, "left"))  # inputs.T @ gradient
+        listed.append(Product(rows, fan_out, fan_in, "right"))  # gradient @ kernel.T
+    # Nobody asks for the gradient of the images.
+    del listed[2]
+    return listed
+
+
+def epoch_flops(train_size: int, hidden: tuple[int, int]) -> int:
+    """Operations of an epoch's products; they don't depend on how it is cut into batches."""
+    return sum(product.flops() for product in products(train_size, hidden))
+
+
+def measure_floor(
+    config: TrainConfig,
+    train_size: int,
+    interpreters: Mapping[str, str],
+    repeats: int = REPEATS,
+) -> list[Floor]:
+    """Time an epoch's matrix products, each library in a process of its own.
+
+    Args:
+        train_size: training images per epoch.
+        interpreters: of `numpy` and `pytorch`, those that are to be measured; a library that is
+            not installed there is left out.
+        repeats: epochs to measure, after one to warm up.
+
+    Raises:
+        UsageError: the device is not there.
+        ChildProcessError: a process crashed; the message holds the last line that it wrote.
+    """
+    candidates = ("numpy", "pytorch") if config.device in ("auto", "cpu") else ("pytorch",)
+    floors = []
+    for name in candidates:
+        if name not in interpreters:
+            continue
+        child = subprocess.run(
+            [
+                *(interpreters[name], "-m", "comparison.floor", name),
+                *(str(train_size), str(repeats), *config.as_flags()),
+            ],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        if child.returncode:
+            *_, last = child.stderr.strip().splitlines() or [f"exit status {child.returncode}"]
+            if child.returncode == 2:
+                raise UsageError(last.partition(": ")[2])
+            raise ChildProcessError(f"the floor of {name} could not be measured: {last}")
+        floor = msgspec.json.decode(child.stdout.splitlines()[-1], type=Floor | None)
+        if floor:
+            floors.append(floor)
+    return floors
+
+
+def pool(floors: Iterable[Floor]) -> list[Floor]:
+    """All epochs of each library and batch size as one Floor, in the order of measurement."""
+    epochs: dict[tuple[str, int], list[float]] = {}
+    for floor in floors:
+        epochs.setdefault((floor.library, floor.batch_size), []).extend(floor.epoch_seconds)
+    return [Floor(*key, seconds) for key, seconds in epochs.items()]
+
+
+def lowest(floors: Iterable[Floor]) -> Floor:
+    """The one with the shortest median epoch."""
+    return min(floors, key=lambda floor: floor.median_seconds)
+
+
+def time_epochs(
+    multiply: Callable[..., Any],
+    matrix: Callable[[int, int], Any],
+    sizes: Sequence[int],
+    hidden: tuple[int, int],
+    repeats: int,
+) -> list[float]:
+    """Seconds that `multiply(left, right, out=...)` needs for an epoch's products, per repeat.
+
+    Args:
+        matrix: makes one of the given numbers of rows and columns.
+        sizes: rows of each batch of the epoch.
+    """
+    steps = {
+        rows: [product.operands(matrix) for product in products(rows, hidden)]
+        for rows in set(sizes)
+    }
+    seconds = []
+    for _ in range(repeats + 1):
+        started = time.perf_counter()
+        for rows in sizes:
+            for left, right, outcome in steps[rows]:
+                multiply(left, right, out=outcome)
+        seconds.append(time.perf_counter() - started)
+    # The first epoch warms up.
+    return seconds[1:]
+
+
+def time_numpy(config: TrainConfig, sizes: Sequence[int], repeats: int) -> tuple[str, list[float]]:
+    """The library's name, and seconds an epoch with NumPy's BLAS."""
+    import numpy as np
+
+    random = np.random.default_rng(config.seed)
+
+    def matrix(rows: int, columns: int) -> np.ndarray:
+        return random.standard_normal((rows, columns), dtype=config.float_type)
+
+    return "numpy", time_epochs(np.matmul, matrix, sizes, config.hidden, repeats)
+
+
+def time_pytorch(
+    config: TrainConfig, sizes: Sequence[int], repeats: int
+) -> tuple[str, list[float]]:
+    """The library's name, and seconds an epoch with PyTorch's BLAS, or what a GPU allows.
+
+    Raises:
+        UsageError: the device is not there.
+    """
+    import torch
+
+    from pytorch_impl.device import choose_device, describe_device
+
+    device = choose_device(config.device, config.float_type)
+    with torch.inference_mode():
+        if device.type == "cpu":
+            return "torch", time_epochs(torch.mm, torch.randn, sizes, config.hidden, repeats)
+        # The first measurement warms up.
+        speeds = [device_speeds(device) for _ in range(repeats + 1)][1:]
+    seconds = [roofline(sizes, config.hidden, *measured) for measured in speeds]
+    return f"torch, {describe_device(device)}", seconds
+
+
+def device_speeds(device: "torch.device") -> tuple[float, float]:
+    """What large matrix products and large copies reach on `device`.
+
+    Returns:
+        Operations per second, and elements read or written per second.
+    """
+    import torch
+
+    from pytorch_impl.device import synchronize
+
+    def seconds_of(work: Callable[[], object]) -> float:
+        work()
+        synchronize(device)
+        started = time.perf_counter()
+        for _ in range(IN_A_ROW):
+            work()
+        synchronize(device)
+        return (time.perf_counter() - started) / IN_A_ROW
+
+    product = Product(SIDE, SIDE, SIDE)
+    left, right, outcome = product.operands(partial(torch.randn, device=device))
+    source = torch.zeros(COPIED, device=device)
+    target = torch.empty_like(source)
+    return (
+        product.flops() / seconds_of(lambda: torch.mm(left, right, out=outcome)),
+        # What is copied is read and written.
+        2 * COPIED / seconds_of(lambda: target.copy_(source)),
+    )
+
+
+def roofline(
+    sizes: Sequence[int],
+    hidden: tuple[int, int],
+    flops_per_second: float,
+    elements_per_second: float,
+) -> float:
+    """Seconds an epoch if each step took the longer of its arithmetic and its memory traffic.
+
+    The roofline model of Williams, Waterman and Patterson, Communications of the ACM 52 (2009).
+    """
+    steps = [products(rows, hidden) for rows in sizes]
+    return sum(
+        max(
+            sum(product.flops() for product in step) / flops_per_second,
+            sum(product.elements() for product in step) / elements_per_second,
+        )
+        for step in steps
+    )
+
+
+def main_child(name: str, train_size: str, repeats: str, *flags: str) -> int:
+    """Measure with one library and print the Floor as JSON, or null where it is not installed."""
+    program = "python -m comparison.floor"
+    try:
+        config = parse_flags(TrainConfig, program, list(flags))
+        prepare_environment(config.threads)
+        # Only now, because NumPy reads the number of threads when it is imported.
+        from shared.batches import batch_sizes
+
+        sizes = batch_sizes(int(train_size), config.batch_size).tolist()
+        measure = {"numpy": time_numpy, "pytorch": time_pytorch}[name]
+        library, seconds = measure(config, sizes, int(repeats))
+        floor = Floor(library, config.batch_size, seconds)
+    except ModuleNotFoundError as error:
+        if error.name != IMPLEMENTATIONS[name].framework:
+            raise
+        floor = None
+    except UsageError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 2
+    print(msgspec.json.encode(floor).decode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main_child(*sys.argv[1:]))

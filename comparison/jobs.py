@@ -1,0 +1,177 @@
+"""The child processes of a comparison: starting them, listening, and what became of them."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from comparison.probes import CpuReading, energy_joules, probe_seconds
+from report.progress import RunProgress
+from shared.config import IMPLEMENTATIONS, TrainConfig
+from shared.flags import CHILD_VARIABLE
+from shared.results import EpochResult, Event, Floor, RunResult
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Job:
+    """One child process to be: one run with one seed."""
+
+    run: str
+    """As in the report: `pytorch/eager`, and the second of two equal ones `pytorch/eager#2`."""
+    interpreter: str
+    config: TrainConfig
+    slug: str
+    """The start of its files' names."""
+    title: str
+    """As in the progress display."""
+
+    @property
+    def implementation(self) -> str:
+        return self.run.partition("/")[0]
+
+    @property
+    def variant(self) -> str:
+        return self.run.partition("/")[2].partition("#")[0]
+
+    def command(self, folder: Path) -> list[str]:
+        """What starts the child."""
+        return [
+            *(self.interpreter, "-m", IMPLEMENTATIONS[self.implementation].package),
+            *("--variant", self.variant),
+            *self.config.as_flags(),
+            *("--output-dir", str(folder.absolute())),
+        ]
+
+    def result(self, **known: object) -> RunResult:
+        """The result of a run that did not report one itself."""
+        framework = IMPLEMENTATIONS[self.implementation].framework
+        config = self.config
+        shared = (config.seed, config.threads, config.batch_size)
+        return RunResult(self.run, framework, self.variant, *shared, **known)
+
+
+def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProgress) -> RunResult:
+    """Run one child process to its end and return what it reports, or what became of it.
+
+    This process only waits meanwhile; from the end of the child's first epoch to that of its last
+    one it watches what other processes do.
+
+    Args:
+        epochs: filled while the child trains, so that they are known even if it never ends well.
+    """
+    result = None
+    readings: list[CpuReading] = []
+    energy = energy_joules()
+    log_path = folder / f"{job.slug}.log"
+    with log_path.open("wb") as log:
+        # A session of its own, so that Ctrl-C reaches this process only, which then ends the child.
+        child = subprocess.Popen(
+            job.command(folder),
+            cwd=ROOT,
+            env=os.environ | {CHILD_VARIABLE: job.slug},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        for line in child.stdout:
+            try:
+                event = msgspec.json.decode(line, type=Event)
+            except msgspec.DecodeError:
+                # Something else that was printed, which belongs with the complaints.
+                with log_path.open("ab") as log:
+                    log.write(line)
+                continue
+            if event.epoch:
+                epochs.append(event.epoch)
+                if reading := CpuReading.take(child.pid):
+                    readings.append(reading)
+                progress.epoch(epochs)
+            result = event.run or result
+        child.wait()
+    finally:
+        _end(child)
+        output = log_path.read_text(errors="replace").strip().splitlines()
+        if not output:
+            log_path.unlink()
+    if result:
+        result.run = job.run
+        if len(readings) > 1:
+            result.foreign_cpus = readings[0].foreign_cpus(readings[-1])
+        if energy is not None:
+            result.energy_joules = max(0.0, energy_joules() - energy)
+        return result
+    if child.returncode == 2 and output:
+        return job.result(status="unavailable", error=output[-1].partition(": ")[2])
+    error = _describe_death(child.returncode)
+    return job.result(status="failed", error=error, error_output=output[-10:], epochs=epochs)
+
+
+def _end(child: subprocess.Popen) -> None:
+    """End the child if it still runs, politely at first."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    child.stdout.close()
+
+
+def _describe_death(returncode: int) -> str:
+    if returncode >= 0:
+        return f"ended with exit status {returncode}"
+    name = signal.Signals(-returncode).name
+    hint = " (which systems also do to a process when memory runs out)" if name == "SIGKILL" else ""
+    return f"was ended by {name}{hint}"
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    folder: Path,
+    progress: RunProgress,
+    measure_floor: Callable[[TrainConfig], list[Floor]] = lambda config: [],
+) -> tuple[list[RunResult], list[float], list[Floor]]:
+    """Run all jobs, one after the other; after Ctrl-C the rest is reported as interrupted.
+
+    Args:
+        measure_floor: called before the jobs of each repeat and batch size, so that a drift of the
+            machine falls on the floor as it falls on the runs.
+
+    Returns:
+        The results, how many seconds the same small piece of work took before each job that was
+        started, and what `measure_floor` returned.
+    """
+    results: list[RunResult] = []
+    probes: list[float] = []
+    floors: list[Floor] = []
+    epochs: list[EpochResult] = []
+    config = None
+    try:
+        for job in jobs:
+            epochs = []
+            if job.config != config:
+                config = job.config
+                floors += measure_floor(config)
+            progress.start(job.title)
+            probes.append(probe_seconds(job.config.threads))
+            results.append(run_job(job, folder, epochs, progress))
+            progress.end(results[-1])
+    except KeyboardInterrupt:
+        # The report of what is finished takes a moment, which a second Ctrl-C must not cut short.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if len(probes) > len(results):
+            current = jobs[len(results)]
+            error = f"ended after epoch {len(epochs)} of {current.config.epochs}"
+            results.append(current.result(status="interrupted", error=error, epochs=epochs))
+        rest = jobs[len(results) :]
+        results += [job.result(status="interrupted", error="not started") for job in rest]
+    return results, probes, floors

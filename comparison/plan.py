@@ -1,0 +1,196 @@
+"""Which runs a comparison makes, with which settings, in which order."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.config import ALL_RUNS, IMPLEMENTATIONS, SEEDS, TrainConfig
+from shared.errors import UsageError
+from shared.flags import Flag, Repeatable, RunNames, SharedConfig
+
+if TYPE_CHECKING:
+    from comparison.jobs import Job
+
+DEFAULT_RUNS = ("pytorch/eager", "tensorflow/fit")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Train the same network in several frameworks and report them side by side."""
+
+    config: SharedConfig
+    run: RunNames = DEFAULT_RUNS
+    batch_size: tuple[int, ...] = (64,)
+    """Images per training step; several draw the throughput of each against them."""
+    repeats: int | None = None
+    """Paired repeats, with seed, seed + 1, ...; by default 1, and 8 with --attribute."""
+    python: Repeatable[tuple[str, ...]] = ()
+    """Interpreter for one implementation, as tensorflow=PATH."""
+    verify: bool = True
+    """First prove that the runs compute the same thing, against the NumPy oracle."""
+    verify_only: Flag = False
+    """Only prove it: train and time nothing."""
+    attribute: Flag = False
+    """Measure instead how much each default that differs between the frameworks matters."""
+    floor: Flag = False
+    """Also time the matrix products alone, the lower limit, and show each run as its multiple."""
+    output_dir: Path | None = None
+    """Folder for the results, new or empty; by default results/<UTC time>."""
+    open: Flag = False
+    """Open report.html in the browser at the end."""
+
+    def configs(self) -> list[TrainConfig]:
+        """The configuration for each batch size.
+
+        Raises:
+            UsageError: a batch size is not as expected.
+        """
+        if len(set(self.batch_size)) < max(1, len(self.batch_size)):
+            sizes = " ".join(map(str, self.batch_size))
+            raise UsageError(f"--batch-size {sizes}: expected one or more sizes, each once.")
+        return [replace(self.config, batch_size=size) for size in self.batch_size]
+
+
+def plan_runs(request: Request) -> tuple[list[str], dict[str, str]]:
+    """The runs by name, and the interpreter of each implementation.
+
+    The second of two equal runs is called `pytorch/eager#2`.
+
+    Raises:
+        UsageError: a run, the number of repeats or an interpreter is not as expected.
+    """
+    if request.repeats is not None and request.repeats < 1:
+        raise UsageError(f"--repeats {request.repeats}: expected 1 or more.")
+    if request.config.seed + (request.repeats or 1) > SEEDS:
+        raise UsageError(
+            f"--seed {request.config.seed} --repeats {request.repeats}: expected seeds that stay "
+            f"below {SEEDS}."
+        )
+    interpreters = dict.fromkeys(IMPLEMENTATIONS, sys.executable) | _interpreters(request.python)
+    seen: Counter[str] = Counter()
+    runs = []
+    for name in (name for word in request.run for name in _expand(word, interpreters)):
+        seen[name] += 1
+        runs.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return runs, interpreters
+
+
+def plan_jobs(
+    runs: Sequence[str],
+    interpreters: dict[str, str],
+    configs: Sequence[TrainConfig],
+    repeats: int,
+) -> list["Job"]:
+    """One job for each run, configuration and repeat, in the order in which they are to run.
+
+    Repeats are interleaved, every second one in reverse (A B, B A, ...), so that a drift of the
+    machine falls on all runs and batch sizes alike.
+    """
+    from comparison.jobs import Job
+
+    jobs = []
+    order = list(product(configs, runs))
+    for repeat in range(repeats):
+        for config, run in order if repeat % 2 == 0 else reversed(order):
+            seeded = replace(config, seed=config.seed + repeat)
+            slug = run.replace("/", "-").replace("#", "-")
+            title = run
+            if len(configs) > 1:
+                slug += f"-batch{config.batch_size}"
+                title += f", batch size {config.batch_size}"
+            if repeats > 1:
+                slug += f"-seed{seeded.seed}"
+                title += f", seed {seeded.seed}"
+            jobs.append(Job(run, interpreters[run.partition("/")[0]], seeded, slug, title))
+    return jobs
+
+
+def _expand(run: str, interpreters: dict[str, str]) -> Sequence[str]:
+    """The runs that one word of the command line stands for."""
+    if run == "all":
+        return [name for name in ALL_RUNS if _available(name.partition("/")[0], interpreters)]
+    if run not in ALL_RUNS:
+        raise UsageError(f"{run}: expected all or one of: {', '.join(ALL_RUNS)}.")
+    return [run]
+
+
+def _available(implementation: str, interpreters: dict[str, str]) -> bool:
+    """Whether the framework is installed; another interpreter was named because it is there."""
+    if interpreters[implementation] != sys.executable:
+        return True
+    return importlib.util.find_spec(IMPLEMENTATIONS[implementation].framework) is not None
+
+
+def _interpreters(choices: Sequence[str]) -> dict[str, str]:
+    """The interpreters given as `tensorflow=PATH`, by implementation."""
+    chosen = {}
+    for choice in choices:
+        implementation, _, path = choice.partition("=")
+        program = shutil.which(path)
+        if implementation not in IMPLEMENTATIONS or program is None or not _starts(program):
+            raise UsageError(
+                f"--python {choice}: expected IMPLEMENTATION=PATH with one of "
+                f"{', '.join(IMPLEMENTATIONS)} and the path of a Python interpreter."
+            )
+        # Not resolved: the link in a virtual environment is what makes it that environment.
+        chosen[implementation] = str(Path(program).absolute())
+    return chosen
+
+
+def _starts(program: str) -> bool:
+    """Whether the system can run this file at all."""
+    try:
+        subprocess.run([program, "--version"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return True
+
+
+def refuse_with_attribute(request: Request) -> None:
+    """Refuse what --attribute, which trains in NumPy, would have to ignore.
+
+    Raises:
+        UsageError: names the flag.
+    """
+    ignored = {
+        "RUN": request.run != DEFAULT_RUNS,
+        "--python": bool(request.python),
+        "--verify-only": request.verify_only,
+        "--open": request.open,
+        "--alignment": request.config.alignment != "matched",
+        "--device": request.config.device not in ("auto", "cpu"),
+        "--floor": request.floor,
+        "--checkpoint-dir": request.config.checkpoint_dir is not None,
+        "several --batch-size": len(request.batch_size) > 1,
+        request.config.techniques(): bool(request.config.techniques()),
+    }
+    _refuse_with("--attribute", ignored, "it trains in NumPy, from PyTorch's defaults to Keras's")
+
+
+def refuse_with_verify_only(request: Request) -> None:
+    """Refuse what --verify-only, which trains and times nothing, would have to ignore.
+
+    Raises:
+        UsageError: names the flag.
+    """
+    ignored = {
+        "--floor": request.floor,
+        "--open": request.open,
+        "--output-dir": request.output_dir is not None,
+        "--repeats": request.repeats is not None,
+    }
+    _refuse_with("--verify-only", ignored, "nothing is trained, timed or kept")
+
+
+def _refuse_with(flag: str, ignored: dict[str, bool], reason: str) -> None:
+    if given := [name for name, is_given in ignored.items() if is_given]:
+        raise UsageError(
+            f"{flag}: expected without {', '.join(given)}, because {reason}; leave that out."
+        )

@@ -1,0 +1,78 @@
+"""What the machine did meanwhile: other processes, energy, and a speed that changes by itself."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+POWERCAP = Path("/sys/class/powercap")
+
+PROBE_STEPS = 20
+
+
+@dataclass(frozen=True)
+class CpuReading:
+    """Seconds at one moment: of the clock, of all cores' work, of this process's and the child's.
+
+    Work of the host on a virtual machine's cores (steal) counts as work of others.
+    """
+
+    clock: float
+    all_cores: float
+    ours: float
+
+    @classmethod
+    def take(cls, child: int) -> Self | None:
+        """Read the counters; None if the child process is no more."""
+        system = psutil.cpu_times()
+        idle = system.idle + getattr(system, "iowait", 0)
+        # Linux counts the time of guests twice.
+        guests = getattr(system, "guest", 0) + getattr(system, "guest_nice", 0)
+        try:
+            ours = [psutil.Process(child).cpu_times(), psutil.Process().cpu_times()]
+        except psutil.NoSuchProcess:
+            return None
+        return cls(
+            time.perf_counter(),
+            sum(system) - idle - guests,
+            sum(times.user + times.system for times in ours),
+        )
+
+    def foreign_cpus(self, later: Self) -> float:
+        """How many cores, on average, others kept busy between this reading and a later one."""
+        foreign = (later.all_cores - self.all_cores) - (later.ours - self.ours)
+        return max(0.0, foreign / (later.clock - self.clock))
+
+
+def energy_joules(powercap: Path = POWERCAP) -> float | None:
+    """The processors' energy counters so far, summed; None where the platform hides or lacks them.
+
+    Linux's powercap interface to the running average power limit: one zone a processor package.
+    """
+    try:
+        zones = [int((zone / "energy_uj").read_text()) for zone in powercap.glob("intel-rapl:?")]
+    except OSError:
+        return None
+    return sum(zones) / 1e6 if zones else None
+
+
+def probe_seconds(threads: int, batch_size: int = 64) -> float:
+    """Time a fixed piece of work, in seconds: the largest product of a training step, repeated.
+
+    Many short pieces on several threads show what a long one would not: how fast the cores hear
+    from one another, which on a virtual machine may change from one second to the next.
+    """
+    import numpy as np
+    from threadpoolctl import threadpool_limits
+
+    images, kernel = np.ones((batch_size, 784), np.float32), np.ones((784, 128), np.float32)
+    durations = []
+    with threadpool_limits(threads):
+        for _ in range(5):
+            started = time.perf_counter()
+            for _ in range(PROBE_STEPS):
+                images.T @ (images @ kernel)
+            durations.append(time.perf_counter() - started)
+    return sorted(durations)[2]

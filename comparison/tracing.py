@@ -1,0 +1,107 @@
+"""Traces of what an implementation computes, sent from a child process to its parent.
+
+`python -m comparison.tracing IMPLEMENTATION VARIANT,VARIANT FLAGS` writes the traces of all
+variants, in float64 and then in float32, to standard output: each frame a length and a MessagePack
+message.
+"""
+
+import importlib
+import os
+import struct
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+import msgspec
+
+from shared.config import IMPLEMENTATIONS, NO_CACHE_VARIABLE, TrainConfig, prepare_environment
+from shared.errors import UsageError
+from shared.flags import parse_flags
+
+FLOAT_TYPES = ("float64", "float32")
+
+TEST_IMAGES = 1000
+
+LENGTH = struct.Struct("<Q")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One moment of a trace: `start`, `step`, `epoch`, or `end` behind the last one.
+
+    `arrays` is a safetensors file of the named arrays of that moment. A run that can't be had here
+    has the moment `unavailable` instead, with the reason.
+    """
+
+    kind: str
+    arrays: bytes = b""
+    reason: str = ""
+
+
+def write_frame(stream: BinaryIO, frame: Frame) -> None:
+    """Send one frame."""
+    message = msgspec.msgpack.encode(frame)
+    stream.write(LENGTH.pack(len(message)))
+    stream.write(message)
+
+
+def read_frames(stream: BinaryIO) -> Iterator[Frame]:
+    """Receive one trace, up to its end.
+
+    Raises:
+        EOFError: the sender stopped before the end.
+    """
+    while True:
+        header = stream.read(LENGTH.size)
+        if len(header) < LENGTH.size:
+            raise EOFError
+        message = stream.read(LENGTH.unpack(header)[0])
+        try:
+            frame = msgspec.msgpack.decode(message, type=Frame)
+        except msgspec.DecodeError:
+            raise EOFError from None
+        if frame.kind == "end":
+            return
+        yield frame
+
+
+def main() -> int:
+    """Write the traces that the command line asks for; returns the exit status."""
+    name, variants, *flags = sys.argv[1:]
+    # What frameworks print must not get between the frames.
+    stream, sys.stdout = sys.stdout.buffer, sys.stderr
+    try:
+        config = parse_flags(TrainConfig, "python -m comparison.tracing", flags)
+        # Nothing is timed here, so what was compiled before may be used again.
+        os.environ.setdefault(NO_CACHE_VARIABLE, "0")
+        prepare_environment(config.threads)
+        # Only now, because NumPy reads the number of threads when it is imported.
+        import numpy as np
+        from safetensors.numpy import save
+
+        from shared.sampling import load_configured
+
+        def emit(kind: str, arrays: dict[str, np.ndarray]) -> None:
+            arrays = {name: np.asarray(array) for name, array in arrays.items()}
+            write_frame(stream, Frame(kind, save(arrays)))
+
+        package = importlib.import_module(f"{IMPLEMENTATIONS[name].package}.trace")
+        for float_type in FLOAT_TYPES:
+            typed = replace(config, float_type=float_type)
+            dataset = load_configured(typed).with_test_images(TEST_IMAGES)
+            for variant in variants.split(","):
+                try:
+                    package.trace(typed, variant, dataset, emit)
+                except UsageError as error:
+                    write_frame(stream, Frame("unavailable", reason=str(error)))
+                write_frame(stream, Frame("end"))
+        stream.flush()
+    except UsageError as error:
+        print(f"python -m comparison.tracing: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""`python -m report results/NAME`: draw a comparison's page again, or several as one."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from report.page.page import PAGE, open_in_browser, render
+from report.read import read_folder
+from shared.config import TrainConfig
+from shared.datasets import DataError, load_dataset
+from shared.errors import UsageError
+from shared.flags import Flag, parse_flags
+from shared.results import write_atomically
+
+PROGRAM = "python -m report"
+
+
+@dataclass(frozen=True)
+class Request:
+    """Draw report.html again from results.json; several folders are merged into one page."""
+
+    folder: Positional[tuple[Path, ...]]
+    """Folders of results, each with a results.json."""
+    output: Path | None = None
+    """The page to write; by default FOLDER/report.html, for several merged-report.html."""
+    data_dir: Path = field(default_factory=lambda: TrainConfig().data_dir)
+    """Folder of the datasets, for the test images; also the environment variable DATA_DIR."""
+    open: Flag = False
+    """Open the page in the browser."""
+
+
+def redraw(request: Request) -> Path:
+    """Draw the page that was asked for; returns its path.
+
+    Raises:
+        UsageError: a folder holds no results, they don't fit together, or the page can't be
+            written.
+    """
+    if not request.folder:
+        raise UsageError("FOLDER: expected at least one folder of results, as results/NAME.")
+    parts = [(read_folder(folder), folder) for folder in request.folder]
+    names = list(dict.fromkeys(result.dataset.name for result, _ in parts))
+    if len(names) > 1:
+        raise UsageError(
+            f"The folders are about different datasets ({', '.join(names)}): expected one; "
+            "draw a page for each."
+        )
+    try:
+        dataset = load_dataset(names[0], request.data_dir, limit=1)
+    except DataError as error:
+        print(f"{PROGRAM}: without test images: {error}", file=sys.stderr)
+        dataset = None
+    several = len(parts) > 1
+    path = request.output or (Path("merged-report.html") if several else request.folder[0] / PAGE)
+    page = render(parts, dataset)
+    try:
+        write_atomically(path, page)
+    except OSError as error:
+        raise UsageError(
+            f"--output {path}: cannot be written ({error.strerror}); choose another file."
+        ) from None
+    return path
+
+
+def main() -> int:
+    """The command; returns the exit status."""
+    try:
+        request = parse_flags(Request, PROGRAM)
+        path = redraw(request)
+    except UsageError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 2
+    print(f"Written: {path}")
+    if request.open:
+        open_in_browser(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

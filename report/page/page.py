@@ -1,0 +1,229 @@
+"""`report.html`: one page that holds a whole comparison, or several from different machines.
+
+The page needs nothing but itself: style, script, charts and images are all inside, and its
+content security policy forbids every request.
+"""
+
+import statistics
+import sys
+import webbrowser
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from report import sentences, table
+from report.merge import _labelled, _merged, _text, _with_whole_paths, machine_labels, merge_notices
+from report.page import charts
+from report.page import predictions as predictions_module
+from report.page.charts import Table, show_percent, show_seconds
+from shared import plotting
+from shared.clock import PHASES
+from shared.datasets import Dataset
+from shared.results import ComparisonResult, DatasetFacts, RunResult, group_by_run, write_atomically
+
+PAGE = "report.html"
+
+TEMPLATES = Path(__file__).parent
+
+
+def write_page(result: ComparisonResult, dataset: Dataset | None, folder: Path) -> Path:
+    """Write `report.html` next to the `results.json` of a comparison; returns its path.
+
+    Args:
+        dataset: for its test images; None leaves out what depends on them and says so.
+        folder: where the files lie that the result names.
+    """
+    path = folder / PAGE
+    write_atomically(path, render([(result, folder)], dataset))
+    return path
+
+
+def render(parts: Sequence[tuple[ComparisonResult, Path]], dataset: Dataset | None) -> str:
+    """The page of one comparison, or of several merged into one across machines.
+
+    Args:
+        parts: each result and the folder of its files; all of the same dataset.
+        dataset: as in `write_page`.
+    """
+    results = [_with_whole_paths(result, folder) for result, folder in parts]
+    labels = [""]
+    if len(results) > 1:
+        labels = machine_labels(results, [folder for _, folder in parts])
+        results = [_labelled(each, label) for each, label in zip(results, labels, strict=True)]
+    whole = results[0] if len(results) == 1 else _merged(results)
+    firsts = [first_size(each) for each in results]
+    first = firsts[0] if len(results) == 1 else _merged(firsts)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["code"] = _code
+    groups = group_by_run(first.runs)
+    header, *rows = table.table(first)
+    predictions, missing = predictions_module.predictions_of(first, dataset)
+    page = environment.get_template("report.html.j2").render(
+        dataset_title=plotting.title(first),
+        runs=list(groups),
+        created=[_date(each.created) for each in results],
+        verdict=verdict(first),
+        details=[pair.verdict for pair in first.comparison.pairs] if len(groups) > 2 else [],
+        notices=[*merge_notices(firsts), *notices(firsts, labels)],
+        cards=list(_cards(groups)),
+        overview=Table("The runs side by side", ["", *header[1:]], rows),
+        repeats=max(map(len, groups.values())),
+        verifications=[_verification(each) for each in firsts],
+        labels=labels,
+        curves=charts.curves(groups),
+        times=charts.times(first, groups),
+        phases=PHASES,
+        throughput=charts.throughput(whole),
+        latency=charts.latency(groups),
+        predictions=predictions,
+        missing=missing,
+        classes=first.dataset.classes,
+        long_names=max(map(len, first.dataset.classes)) > 2,
+        weights=list(predictions_module.first_layers(groups)),
+        same_start=len(results) == 1 and first.config["alignment"] != "defaults",
+        environments=[_environment(each) for each in results],
+        settings=[_settings(each) for each in results],
+        commands=[each.command for each in results],
+        error_outputs=[
+            (f"{run.run}, seed {run.seed}", run.error_output)
+            for run in first.runs
+            if run.error_output
+        ],
+        colors=len(plotting.COLORS),
+    )
+    return page + "\n"
+
+
+def first_size(result: ComparisonResult) -> ComparisonResult:
+    """The part of a result that is about the first batch size: all but the sweep."""
+    size = result.config["batch_size"]
+    pairs = [pair for pair in result.comparison.pairs if pair.batch_size == size]
+    return replace(
+        result,
+        runs=[run for run in result.runs if run.batch_size == size],
+        comparison=replace(result.comparison, pairs=pairs),
+        floor=[floor for floor in result.floor if floor.batch_size == size],
+    )
+
+
+def verdict(result: ComparisonResult) -> str:
+    """What came out, in one or two sentences that claim no more than is known."""
+    completed = table.completed_by_run(result)
+    if not completed:
+        return "No run completed, so there is nothing to compare."
+    if len(completed) == 2 and len(result.comparison.pairs) == 1:
+        return result.comparison.pairs[0].verdict
+    means = {
+        run: statistics.fmean(each.epoch_seconds for each in repeats)
+        for run, repeats in completed.items()
+    }
+    accuracies = [
+        statistics.fmean(each.test_accuracy for each in repeats) for repeats in completed.values()
+    ]
+    if len(completed) == 1:
+        (run,) = completed
+        return (
+            f"{run} classifies {show_percent(accuracies[0])} of {plotting.title(result)}'s test "
+            f"images correctly, and needs {show_seconds(means[run])} of training time per epoch."
+        )
+    fastest, slowest = min(means, key=means.get), max(means, key=means.get)
+    low, high = show_percent(min(accuracies)), show_percent(max(accuracies))
+    spread = f"are all {low}" if low == high else f"lie between {low} and {high}"
+    return (
+        f"Of {len(completed)} runs, {fastest} needs the least training time per epoch "
+        f"({show_seconds(means[fastest])}) and {slowest} the most, "
+        f"{means[slowest] / means[fastest]:.3g} times as long. Their test accuracies {spread}."
+    )
+
+
+def notices(results: Sequence[ComparisonResult], labels: Sequence[str]) -> Iterable[str]:
+    """What the words of each result say besides the verdicts."""
+    for result, label in zip(results, labels, strict=True):
+        verdicts = {pair.verdict for pair in result.comparison.pairs}
+        for sentence in sentences.in_words(result):
+            if sentence not in verdicts:
+                named = label and label not in sentence
+                yield f"{label}: {sentence}" if named else sentence
+
+
+def _verification(result: ComparisonResult) -> tuple[str, list[str], bool]:
+    """A heading, the findings, and whether all is well."""
+    if result.verification is None:
+        return "Not verified", ["Whether the runs compute the same thing was not checked."], False
+    first, *others = sentences.describe_verification(result.verification, result.config)
+    if not result.verification.passed:
+        return "They do not all compute the same thing", [first, *others], False
+    count = len(result.verification.runs)
+    subject = {1: "It computes the same thing as the oracle", 2: "Both compute the same thing"}
+    heading = subject.get(count, f"All {count} compute the same thing")
+    return heading, [first, *others], True
+
+
+def _cards(groups: Mapping[str, Sequence[RunResult]]) -> Iterable[tuple[str, str, str, str]]:
+    """Of each run its name, status, accuracy and time per epoch."""
+    for name, repeats in groups.items():
+        done = [run for run in repeats if run.status == "completed"]
+        if done:
+            accuracy = show_percent(statistics.fmean(run.test_accuracy for run in done))
+            time = show_seconds(statistics.fmean(run.epoch_seconds for run in done))
+            yield name, "completed", accuracy, time
+        else:
+            yield name, repeats[0].status, "", ""
+
+
+def _code(text: str) -> Markup:
+    """What stands between backticks, set as code."""
+    return Markup("").join(
+        Markup("<code>{}</code>").format(each) if number % 2 else each
+        for number, each in enumerate(text.split("`"))
+    )
+
+
+def _date(created: str) -> str:
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
+
+
+def _environment(result: ComparisonResult) -> list[tuple[str, str]]:
+    """The facts of the machine by name, and what each run found on it."""
+    facts = []
+    for name, value in result.environment.items():
+        if name.endswith("_bytes"):
+            name, value = name.removesuffix("_bytes"), f"{value / 2**30:.0f} GiB"
+        facts.append((name.replace("_", " "), _text(value)))
+    threads = sorted({run.threads for run in result.runs})
+    return [*facts, ("threads of each run", _text(threads))]
+
+
+def _settings(result: ComparisonResult) -> list[tuple[str, str]]:
+    facts: DatasetFacts = result.dataset
+    settings = [
+        (name.replace("_", " "), _text(value))
+        for name, value in result.config.items()
+        if name not in ("data_dir", "offline")
+    ]
+    images = f"{facts.train_size:,} for training, {facts.test_size:,} for testing"
+    return [
+        *settings,
+        ("images", images),
+        *((f"SHA-256 of {k}", v) for k, v in facts.sha256.items()),
+    ]
+
+
+def open_in_browser(path: Path) -> None:
+    """Show a page, or say where it is if there is no browser."""
+    if not webbrowser.open(path.resolve().as_uri()):
+        print(f"No browser could be opened: the page is {path}.", file=sys.stderr)

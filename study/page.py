@@ -1,0 +1,86 @@
+"""The twins as one HTML page that needs no other file and no network."""
+
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup, escape
+from pygments import lex
+from pygments.lexers import PythonLexer
+from pygments.token import Comment, Keyword, Name, Number, Operator, String, _TokenType
+
+from study.pairing import DIFF_MARK, SIGNS
+from study.twins import SIDES, TWINS, Chapter, read_ledger, read_notes
+
+TEMPLATES = Path(__file__).resolve().parent
+
+# The style sheet's class for each kind of token; the first that fits is taken.
+CLASSES = {
+    String.Doc: "c",
+    Comment: "c",
+    String: "s",
+    Number: "m",
+    Keyword: "k",
+    Operator.Word: "k",
+    Name.Decorator: "d",
+    Name.Function: "f",
+    Name.Class: "f",
+}
+
+LABELS = {"names": "names differ", "differs": "differs", "alone": "this side only"}
+
+
+def render_page(chapters: list[Chapter]) -> str:
+    """The whole page."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["markdown"] = markdown
+    return environment.get_template("side_by_side.html.j2").render(
+        chapters=chapters,
+        code={
+            chapter.file: {s: colour(t) for s, t in chapter.lines.items()} for chapter in chapters
+        },
+        counterparts=read_notes()["counterparts"],
+        ledger=read_ledger(),
+        sides=SIDES,
+        labels=LABELS,
+        signs=SIGNS,
+        twins=TWINS,
+    )
+
+
+def markdown(text: str) -> Markup:
+    """Inline Markdown as HTML; links to rows of the ledger lead to the page's own."""
+    html = MarkdownIt("commonmark", {"html": False}).renderInline(" ".join(text.split()))
+    return Markup(re.sub(r'href="#(diff-\d+)[^"]*"', r'href="#\1"', html))
+
+
+def colour(lines: list[str]) -> list[Markup]:
+    """Each line of a Python file as HTML, its DIFF marks as links to the ledger's rows."""
+    done, current = [], Markup("")
+    for kind, text in lex("\n".join(lines), PythonLexer(stripnl=False)):
+        for place, part in enumerate(text.split("\n")):
+            if place:
+                done.append(current)
+                current = Markup("")
+            current += span(kind, part)
+    return done
+
+
+def span(kind: _TokenType, text: str) -> Markup:
+    """One token, or its part on one line."""
+    html = Markup(DIFF_MARK.sub(link_to_ledger, escape(text)))
+    name = next((name for token, name in CLASSES.items() if kind in token), None)
+    return Markup('<span class="{}">{}</span>').format(name, html) if name and text else html
+
+
+def link_to_ledger(mark: re.Match) -> str:
+    """A DIFF mark as a link."""
+    return f'<a class="diff" href="#{mark[1].lower()}">{mark[1]}</a>'
