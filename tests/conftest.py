@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.browser import Visitor, chromium
-from tests.warm import WarmProcess, warm_processes
+from tests.support.browser import Visitor, chromium
+from tests.support.warm import WarmProcess, warm_processes
 
 
 @pytest.fixture(scope="module")

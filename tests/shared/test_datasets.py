@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from mirror_server import MirrorServer
 
 from shared import datasets
 from shared.datasets import DataError, DownloadError, decode_idx, load_dataset, prepare_dataset
+from tests.support.mirror_server import MirrorServer
 
 ROOT = Path(datasets.__file__).parents[1]
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = datasets.FILES["mnist"]

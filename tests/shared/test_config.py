@@ -34,7 +34,7 @@ from shared.initial_weights import initial_weights, learned
 # The same examples every time, however slow the machine.
 REPEATABLE = settings(derandomize=True, deadline=None)
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 AT_LEAST_ONE = st.integers(1, 10**9)
 TOO_FEW = st.integers(max_value=0)

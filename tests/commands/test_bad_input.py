@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from tests.commands import ROOT, compare, run_command
+from tests.support.commands import ROOT, compare, run_command
 
 BAD_FLAGS = {
     "unknown dataset": (["--dataset", "nope"], "nope"),

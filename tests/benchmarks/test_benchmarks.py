@@ -18,7 +18,7 @@ from shared.clock import Clock
 from shared.config import IMPLEMENTATIONS, TrainConfig
 from shared.errors import UsageError
 from shared.results import Floor, MeanInterval, Pair, RatioInterval, RunResult
-from tests.commands import ROOT, fake_interpreter, run_command
+from tests.support.commands import ROOT, fake_interpreter, run_command
 
 SCRIPTS = sorted((ROOT / "benchmarks" / "tutorials").glob("*.py"))
 

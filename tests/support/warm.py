@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.commands import ROOT
+from tests.support.commands import ROOT
 
 SERVER = """
 import contextlib, json, os, runpy, sys, traceback, warnings

@@ -1,6 +1,6 @@
 """Faults to be planted in an implementation, one at a time, to see whether verification finds them.
 
-`python -m tests.mutations IMPLEMENTATION FAULT,FAULT FLAGS` sends the traces of the faulty
+`python -m tests.support.mutations IMPLEMENTATION FAULT,FAULT FLAGS` sends the traces of the faulty
 implementation, as `python -m comparison.tracing` does those of the sound one. The faults that need
 the framework are below, in `pytorch_faults` and `tensorflow_faults`; the others are the same in
 both.

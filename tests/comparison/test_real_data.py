@@ -3,7 +3,7 @@
 import pytest
 
 from shared.results import load_results
-from tests.commands import compare, real_data_dir
+from tests.support.commands import compare, real_data_dir
 
 pytestmark = pytest.mark.skipif(
     real_data_dir() is None, reason="DATA_DIR names no folder with the real datasets"

@@ -38,9 +38,9 @@ from shared.config import (
 )
 from shared.results import EpochResult, RunVerification
 from shared.sampling import balanced_order, class_weights, imbalanced_rows, load_configured
-from tests.commands import ROOT
-from tests.techniques import BASE, EQUAL, UNEQUAL
-from tests.test_numpy_impl import largest_error
+from tests.numpy_impl.test_numpy_impl import largest_error
+from tests.support.commands import ROOT
+from tests.support.techniques import BASE, EQUAL, UNEQUAL
 
 # --- Together, in each framework ---
 
@@ -54,7 +54,7 @@ def references() -> list[Reference]:
 def child(request):
     """What an implementation computed: a list of traces, and the arrays of each unequal case."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.techniques", *request.param.split()],
+        [sys.executable, "-m", "tests.support.techniques", *request.param.split()],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -76,7 +76,7 @@ def test_techniques_compute_the_same_as_the_oracle(child):
 
 
 def losses_without_the_second_step() -> np.ndarray:
-    """The oracle's, as `tests.techniques` sends them."""
+    """The oracle's, as `tests.support.techniques` sends them."""
     dataset = load_configured(BASE)
     built = build(BASE, dataset)
     optimizer, numbers = built[2], count(1)

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.config import TrainConfig
-from tests.test_bad_input import assert_one_sentence
+from tests.commands.test_bad_input import assert_one_sentence
 
 NAMES = ("pytorch", "tensorflow")
 

@@ -10,8 +10,8 @@ import pytest
 from comparison import verification
 from shared.config import ALL_RUNS, TrainConfig
 from shared.results import RunVerification, load_results
-from tests.commands import ROOT, compare, fake_interpreter
-from tests.mutations import BATCH_SIZE, FINDINGS
+from tests.support.commands import ROOT, compare, fake_interpreter
+from tests.support.mutations import BATCH_SIZE, FINDINGS
 
 TRAIN_SIZE = 1437
 
@@ -43,7 +43,7 @@ def test_all_runs_compute_the_same_as_the_oracle(sound):
 @pytest.mark.parametrize("implementation", ["pytorch", "tensorflow"])
 def test_mutations_are_caught(implementation, tmp_path, monkeypatch):
     """Each planted fault is found and named; without one nothing is found."""
-    script = f'shift 2; PYTHONPATH={ROOT} exec {sys.executable} -m tests.mutations "$@"'
+    script = f'shift 2; PYTHONPATH={ROOT} exec {sys.executable} -m tests.support.mutations "$@"'
     interpreters = {implementation: str(fake_interpreter(tmp_path / "python", script))}
     config = TrainConfig(dataset="digits", batch_size=BATCH_SIZE, hidden=(20, 20))
     monkeypatch.setattr(verification, "STEPS", 20)

@@ -1,7 +1,7 @@
 """Trainings with techniques, several at once, and what an implementation computes in each.
 
-`python -m tests.techniques IMPLEMENTATION VARIANT` sends the traces of all in `EQUAL`, in float64,
-and then the weights and losses of each in `UNEQUAL`, in float32.
+`python -m tests.support.techniques IMPLEMENTATION VARIANT` sends the traces of all in `EQUAL`,
+in float64, and then the weights and losses of each in `UNEQUAL`, in float32.
 """
 
 import importlib

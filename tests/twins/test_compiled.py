@@ -1,7 +1,7 @@
 """Compiled training is one program for all spans of an epoch, and draws anew in each step.
 
-Each framework does it in a process of its own: `python -m tests.test_compiled pytorch` prints what
-it found as JSON, and so does `python -m tests.test_compiled tensorflow`.
+Each framework does it in a process of its own: `python -m tests.twins.test_compiled pytorch` prints
+what it found as JSON, and so does `python -m tests.twins.test_compiled tensorflow`.
 """
 
 import importlib
@@ -14,7 +14,7 @@ import pytest
 
 from shared.clock import Clock
 from shared.config import NO_CACHE_VARIABLE, TrainConfig, prepare_environment
-from tests.commands import run_command
+from tests.support.commands import run_command
 
 STEPS, BATCH = 6, 64
 
@@ -69,7 +69,7 @@ def repeat_one_batch(name: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("name", COUNT)
 def test_an_epoch_is_one_program(name, tmp_path):
-    done = run_command("-m", "tests.test_compiled", name, cwd=tmp_path)
+    done = run_command("-m", "tests.twins.test_compiled", name, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["programs"] == 1

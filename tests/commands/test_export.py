@@ -13,7 +13,7 @@ from shared.errors import UsageError
 from shared.initial_weights import initial_weights
 from shared.results import InferenceResult
 from shared.trained import Exporter
-from tests.folders import make_dataset
+from tests.support.folders import make_dataset
 
 HIDDEN = (24, 12, 8)
 FILES = {

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from commands.pictures import prepare, read_picture
 from shared.datasets import load_dataset, standardize
 from shared.errors import UsageError
-from tests.commands import real_data_dir
+from tests.support.commands import real_data_dir
 
 REPEATABLE = settings(derandomize=True, deadline=None, max_examples=20)
 NEAR = Image.Resampling.NEAREST

@@ -7,7 +7,7 @@ import pytest
 from comparison import attribution
 from shared.config import TrainConfig
 from shared.datasets import load_dataset
-from tests.commands import compare
+from tests.support.commands import compare
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from study import twins
 from study.page import colour, markdown, render_page
 from study.pairing import Names, align, kinds_of
 from study.twins import SIDES, TWINS, definitions, merge, read_chapters, read_ledger, text_at
-from tests.commands import ROOT, run_command
+from tests.support.commands import ROOT, run_command
 
 COMMAND = ("-m", "study")
 

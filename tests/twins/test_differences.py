@@ -1,7 +1,7 @@
 """Every difference in docs/DIFFERENCES.md is marked in the code, and is as that page says.
 
-Each framework is asked in a process of its own, once: `python -m tests.test_differences torch`
-prints its answers as JSON, and so does `python -m tests.test_differences tensorflow`.
+Each framework is asked in a process of its own, once: `python -m tests.twins.test_differences
+torch` prints its answers as JSON, and so does `python -m tests.twins.test_differences tensorflow`.
 """
 
 import ast
@@ -35,7 +35,7 @@ from shared.config import (
     prepare_environment,
 )
 from shared.metrics import epoch_mean
-from tests.commands import ROOT, run_command
+from tests.support.commands import ROOT, run_command
 
 LEDGER = ROOT / "docs" / "DIFFERENCES.md"
 TWINS = ("pytorch_impl", "tensorflow_impl")
@@ -132,7 +132,7 @@ def anchor(title: str) -> str:
 def test_every_pinning_test_exists():
     for number, text in sections().items():
         pinned = text.partition("**Pinned by:**")[2]
-        named = re.findall(r"`(tests/\w+\.py)::(\w+)`", pinned)
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", pinned)
         assert named, f"DIFF-{number} names no test"
         for path, name in named:
             body = ast.parse((ROOT / path).read_text()).body
@@ -917,7 +917,7 @@ def seeded_elsewhere(seed) -> dict[str, bool]:
 
 def ask(framework: str) -> dict[str, object]:
     """The answers of one framework, from a process of its own with one thread."""
-    done = run_command("-m", "tests.test_differences", framework, cwd=ROOT)
+    done = run_command("-m", "tests.twins.test_differences", framework, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

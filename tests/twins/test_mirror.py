@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TWINS = ("pytorch_impl", "tensorflow_impl")
 
 # What only one framework has: a file, a definition in a file, or an argument of a definition.

@@ -5,7 +5,7 @@ import pytest
 from study.__main__ import PAGE
 from study.page import render_page
 from study.twins import read_chapters
-from tests.browser import WIDTHS
+from tests.support.browser import WIDTHS
 
 
 @pytest.fixture(scope="module")

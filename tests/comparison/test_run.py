@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from comparison.plan import plan_jobs
 from shared.config import TrainConfig
 from shared.results import load_results
-from tests.commands import ROOT, compare, fake_interpreter, run_command
+from tests.support.commands import ROOT, compare, fake_interpreter, run_command
 
 RUNS = (
     *("pytorch/eager", "pytorch/eager", "tensorflow/graph", "tensorflow/graph"),

@@ -20,9 +20,9 @@ from shared.clock import Clock
 from shared.config import CLASSES, IMAGE_SIZE, TrainConfig
 from shared.errors import UsageError
 from shared.initial_weights import initial_weights
-from tests.test_mirror import outline
+from tests.twins.test_mirror import outline
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 HIDDEN = (32, 16)
 FLOAT_TYPES = ("float32", "float64")
 
