@@ -25,6 +25,8 @@ def main(name: str) -> int:
     Args:
         name: a key of IMPLEMENTATIONS.
     """
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        return run_command(name, sys.argv.pop(1))
     clock = Clock()
     implementation = IMPLEMENTATIONS[name]
     variants = implementation.variants
@@ -86,13 +88,13 @@ COMMANDS: dict[Command, tuple[type, str, str]] = {
 
 
 def run_command(name: str, command: Command) -> int:
-    """Do what `python -m PACKAGE.COMMAND` asks for; returns the exit status.
+    """Do what `python -m PACKAGE COMMAND` asks for; returns the exit status.
 
     Args:
         name: a key of IMPLEMENTATIONS.
         command: the file that was run.
     """
-    program = f"python -m {IMPLEMENTATIONS[name].package}.{command}"
+    program = f"python -m {IMPLEMENTATIONS[name].package} {command}"
     request, module, function = COMMANDS[command]
     try:
         asked = parse_flags(request, program)

@@ -7,6 +7,7 @@ off so small products faster than they can be handed to it; its floor is what it
 its memory allow.
 """
 
+import importlib
 import subprocess
 import sys
 import time
@@ -14,23 +15,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from shared.config import CLASSES, IMAGE_SIZE, IMPLEMENTATIONS, TrainConfig, prepare_environment
+from shared.config import (
+    CLASSES,
+    IMAGE_SIZE,
+    IMPLEMENTATIONS,
+    DeviceName,
+    TrainConfig,
+    prepare_environment,
+)
 from shared.errors import UsageError
 from shared.flags import parse_flags
 from shared.results import Floor
 
-if TYPE_CHECKING:
-    import torch
-
 ROOT = Path(__file__).resolve().parent.parent
+# Its library is timed here, because the reference holds no more than what it computes.
+REFERENCE = "numpy"
 REPEATS = 7
-
-# A GPU's speeds are measured on matrices and copies of such sizes, and this often in a row.
-SIDE, COPIED, IN_A_ROW = 8192, 2**28, 10
 
 
 class Product(NamedTuple):
@@ -80,6 +84,16 @@ def epoch_flops(train_size: int, hidden: tuple[int, int]) -> int:
     return sum(product.flops() for product in products(train_size, hidden))
 
 
+def candidates(device: DeviceName) -> list[str]:
+    """The implementations that have a floor: the reference on a CPU, and those with a floor.py."""
+    return [
+        name
+        for name, implementation in IMPLEMENTATIONS.items()
+        if (name == REFERENCE and device in ("auto", "cpu"))
+        or (ROOT / implementation.package / "floor.py").exists()
+    ]
+
+
 def measure_floor(
     config: TrainConfig,
     train_size: int,
@@ -90,17 +104,16 @@ def measure_floor(
 
     Args:
         train_size: training images per epoch.
-        interpreters: of `numpy` and `pytorch`, those that are to be measured; a library that is
-            not installed there is left out.
+        interpreters: of the implementations that are to be measured; a library that is not
+            installed there is left out.
         repeats: epochs to measure, after one to warm up.
 
     Raises:
         UsageError: the device is not there.
         ChildProcessError: a process crashed; the message holds the last line that it wrote.
     """
-    candidates = ("numpy", "pytorch") if config.device in ("auto", "cpu") else ("pytorch",)
     floors = []
-    for name in candidates:
+    for name in candidates(config.device):
         if name not in interpreters:
             continue
         child = subprocess.run(
@@ -165,7 +178,9 @@ def time_epochs(
     return seconds[1:]
 
 
-def time_numpy(config: TrainConfig, sizes: Sequence[int], repeats: int) -> tuple[str, list[float]]:
+def time_numpy(
+    config: TrainConfig, time_epochs: Callable[..., list[float]], *_: object
+) -> tuple[str, list[float]]:
     """The library's name, and seconds an epoch with NumPy's BLAS."""
     import numpy as np
 
@@ -174,59 +189,7 @@ def time_numpy(config: TrainConfig, sizes: Sequence[int], repeats: int) -> tuple
     def matrix(rows: int, columns: int) -> np.ndarray:
         return random.standard_normal((rows, columns), dtype=config.float_type)
 
-    return "numpy", time_epochs(np.matmul, matrix, sizes, config.hidden, repeats)
-
-
-def time_pytorch(
-    config: TrainConfig, sizes: Sequence[int], repeats: int
-) -> tuple[str, list[float]]:
-    """The library's name, and seconds an epoch with PyTorch's BLAS, or what a GPU allows.
-
-    Raises:
-        UsageError: the device is not there.
-    """
-    import torch
-
-    from pytorch_impl.device import choose_device, describe_device
-
-    device = choose_device(config.device, config.float_type)
-    with torch.inference_mode():
-        if device.type == "cpu":
-            return "torch", time_epochs(torch.mm, torch.randn, sizes, config.hidden, repeats)
-        # The first measurement warms up.
-        speeds = [device_speeds(device) for _ in range(repeats + 1)][1:]
-    seconds = [roofline(sizes, config.hidden, *measured) for measured in speeds]
-    return f"torch, {describe_device(device)}", seconds
-
-
-def device_speeds(device: "torch.device") -> tuple[float, float]:
-    """What large matrix products and large copies reach on `device`.
-
-    Returns:
-        Operations per second, and elements read or written per second.
-    """
-    import torch
-
-    from pytorch_impl.device import synchronize
-
-    def seconds_of(work: Callable[[], object]) -> float:
-        work()
-        synchronize(device)
-        started = time.perf_counter()
-        for _ in range(IN_A_ROW):
-            work()
-        synchronize(device)
-        return (time.perf_counter() - started) / IN_A_ROW
-
-    product = Product(SIDE, SIDE, SIDE)
-    left, right, outcome = product.operands(partial(torch.randn, device=device))
-    source = torch.zeros(COPIED, device=device)
-    target = torch.empty_like(source)
-    return (
-        product.flops() / seconds_of(lambda: torch.mm(left, right, out=outcome)),
-        # What is copied is read and written.
-        2 * COPIED / seconds_of(lambda: target.copy_(source)),
-    )
+    return "numpy", time_epochs(np.matmul, matrix)
 
 
 def roofline(
@@ -259,8 +222,18 @@ def main_child(name: str, train_size: str, repeats: str, *flags: str) -> int:
         from shared.batches import batch_sizes
 
         sizes = batch_sizes(int(train_size), config.batch_size).tolist()
-        measure = {"numpy": time_numpy, "pytorch": time_pytorch}[name]
-        library, seconds = measure(config, sizes, int(repeats))
+        package = IMPLEMENTATIONS[name].package
+        measure = (
+            time_numpy
+            if name == REFERENCE
+            else importlib.import_module(f"{package}.floor").measure_floor
+        )
+        library, seconds = measure(
+            config,
+            partial(time_epochs, sizes=sizes, hidden=config.hidden, repeats=int(repeats)),
+            partial(roofline, sizes, config.hidden),
+            int(repeats),
+        )
         floor = Floor(library, config.batch_size, seconds)
     except ModuleNotFoundError as error:
         if error.name != IMPLEMENTATIONS[name].framework:

@@ -1,11 +1,5 @@
 """Step 6: measuring."""
 
-# Above the imports, because these bring the framework, which reads its settings only once.
-if __name__ == "__main__":
-    from commands.entry import run_command
-
-    raise SystemExit(run_command("numpy", "evaluate"))
-
 import numpy as np
 
 from shared.config import DeviceName

@@ -1,10 +1,4 @@
-"""`python -m pytorch_impl.export`: the trained network as files that other programs read."""
-
-# Above the imports, because these bring the framework, which reads its settings only once.
-if __name__ == "__main__":
-    from commands.entry import run_command
-
-    raise SystemExit(run_command("pytorch", "export"))
+"""`python -m pytorch_impl export`: the trained network as files that other programs read."""
 
 import copy
 import warnings

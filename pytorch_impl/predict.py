@@ -1,11 +1,5 @@
 """Step 8: using what was trained."""
 
-# Above the imports, because these bring the framework, which reads its settings only once.
-if __name__ == "__main__":
-    from commands.entry import run_command
-
-    raise SystemExit(run_command("pytorch", "predict"))
-
 import numpy as np
 import torch
 from torch.nn import functional

@@ -1,10 +1,4 @@
-"""`python -m pytorch_impl.profile`: where the time of a training step goes."""
-
-# Above the imports, because these bring the framework, which reads its settings only once.
-if __name__ == "__main__":
-    from commands.entry import run_command
-
-    raise SystemExit(run_command("pytorch", "profile"))
+"""`python -m pytorch_impl profile`: where the time of a training step goes."""
 
 from pathlib import Path
 

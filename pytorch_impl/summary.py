@@ -1,10 +1,4 @@
-"""`python -m pytorch_impl.summary`: the network, layer by layer."""
-
-# Above the imports, because these bring the framework, which reads its settings only once.
-if __name__ == "__main__":
-    from commands.entry import run_command
-
-    raise SystemExit(run_command("pytorch", "summary"))
+"""`python -m pytorch_impl summary`: the network, layer by layer."""
 
 import sys
 import warnings

@@ -1,10 +1,4 @@
-"""`python -m tensorflow_impl.export`: the trained network as files that other programs read."""
-
-# Above the imports, because these bring the framework, which reads its settings only once.
-if __name__ == "__main__":
-    from commands.entry import run_command
-
-    raise SystemExit(run_command("tensorflow", "export"))
+"""`python -m tensorflow_impl export`: the trained network as files that other programs read."""
 
 import warnings
 from collections.abc import Callable

@@ -1,10 +1,4 @@
-"""`python -m tensorflow_impl.profile`: where the time of a training step goes."""
-
-# Above the imports, because these bring the framework, which reads its settings only once.
-if __name__ == "__main__":
-    from commands.entry import run_command
-
-    raise SystemExit(run_command("tensorflow", "profile"))
+"""`python -m tensorflow_impl profile`: where the time of a training step goes."""
 
 import tempfile
 from pathlib import Path

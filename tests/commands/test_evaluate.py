@@ -77,7 +77,7 @@ def evaluated(warm, trained):
         if (name, network) not in answers:
             folder = trained(network)
             done = warm(name).run(
-                *("-m", f"{name}_impl.evaluate", "--output-dir", name),
+                *("-m", f"{name}_impl", "evaluate", "--output-dir", name),
                 *("--weights", f"{OTHER[name]}.safetensors"),
                 cwd=folder,
             )
@@ -141,7 +141,7 @@ def test_prediction_says_what_is_on_a_picture(name, warm, trained, evaluated, tm
     Image.fromarray(np.rint(255 * pixels).astype(np.uint8)).resize((280, 280), 0).save(path)
     weights = trained("usual") / f"{OTHER[name]}.safetensors"
     done = warm(name).run(
-        *("-m", f"{name}_impl.predict", path.name, "--top", "2"),
+        *("-m", f"{name}_impl", "predict", path.name, "--top", "2"),
         *("--weights", str(weights), "--draw", "drawn.png"),
         cwd=tmp_path,
     )

@@ -163,7 +163,7 @@ BAD = {
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize(("flags", "names"), BAD.values(), ids=BAD)
 def test_bad_requests_are_refused(name, flags, names, warm, tmp_path):
-    words = ("-m", f"{name}_impl.export", "--output-dir", "out", *flags)
+    words = ("-m", f"{name}_impl", "export", "--output-dir", "out", *flags)
     done = warm(name).run(*words, cwd=tmp_path)
     assert done.returncode == 2
     assert names in done.stderr and "Traceback" not in done.stderr

@@ -90,8 +90,8 @@ BAD = {
 @pytest.mark.parametrize(("flags", "names"), BAD.values(), ids=BAD)
 def test_bad_requests_are_refused(flags, names, warm, tmp_path):
     always = ("--dataset", "digits", "--output-dir", "out")
-    done = warm("pytorch").run("-m", "pytorch_impl.profile", *always, *flags, cwd=tmp_path)
+    done = warm("pytorch").run("-m", "pytorch_impl", "profile", *always, *flags, cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"python -m pytorch_impl.profile: {names}")
+    assert done.stderr.startswith(f"python -m pytorch_impl profile: {names}")
     assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())

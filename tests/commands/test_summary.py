@@ -13,7 +13,7 @@ def printed(warm, tmp_path_factory):
     """What each framework's command prints for a network with layers of all kinds."""
     folder = tmp_path_factory.mktemp("summary")
     flags = ("--hidden", "32", "16", "8", "--batch-norm", "--dropout", "0.1")
-    done = [warm(each).run("-m", f"{each}_impl.summary", *flags, cwd=folder) for each in NAMES]
+    done = [warm(each).run("-m", f"{each}_impl", "summary", *flags, cwd=folder) for each in NAMES]
     assert [each.returncode for each in done] == [0, 0], done[0].stderr + done[1].stderr
     assert not done[0].stderr + done[1].stderr
     return [each.stdout for each in done]
@@ -40,18 +40,18 @@ def test_the_graph_can_be_read_back(name, warm, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     flags = ("--hidden", "32", "16", "8", "--output-dir", "log")
-    done = warm(name).run("-m", f"{name}_impl.summary", *flags, cwd=tmp_path)
+    done = warm(name).run("-m", f"{name}_impl", "summary", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     # As of a second framework that is imported beside the first.
     assert not done.stderr
     graph = EventAccumulator(str(tmp_path / "log")).Reload().Graph()
     products = [node for node in graph.node if node.op in ("MatMul", "aten::linear")]
     assert len(products) == 4
-    done = warm(name).run("-m", f"{name}_impl.summary", *flags, cwd=tmp_path)
+    done = warm(name).run("-m", f"{name}_impl", "summary", *flags, cwd=tmp_path)
     assert_one_sentence(done, "--output-dir log", tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_size_of_zero_is_refused(name, warm, tmp_path):
-    done = warm(name).run("-m", f"{name}_impl.summary", "--hidden", "0", "64", cwd=tmp_path)
+    done = warm(name).run("-m", f"{name}_impl", "summary", "--hidden", "0", "64", cwd=tmp_path)
     assert_one_sentence(done, "--hidden 0 64", tmp_path)

@@ -140,29 +140,32 @@ def test_what_is_no_file_is_refused(name, tmp_path):
 
 
 COMMANDS = {
-    "missing file": (["numpy_impl.evaluate", "--weights", "none"], "none"),
-    "no weights": (["numpy_impl.evaluate"], "--weights"),
-    "split of neither": (["numpy_impl.evaluate", "--weights", "good", "--split", "all"], "all"),
-    "dataset of neither": (["numpy_impl.evaluate", "--weights", "good", "--dataset", "x"], "x"),
+    "missing file": (["numpy_impl", "evaluate", "--weights", "none"], "none"),
+    "no weights": (["numpy_impl", "evaluate"], "--weights"),
+    "split of neither": (["numpy_impl", "evaluate", "--weights", "good", "--split", "all"], "all"),
+    "dataset of neither": (["numpy_impl", "evaluate", "--weights", "good", "--dataset", "x"], "x"),
     "taken folder": (
-        ["numpy_impl.evaluate", "--weights", "good", "--dataset", "digits", "--output-dir", "."],
+        ["numpy_impl", "evaluate", "--weights", "good", "--dataset", "digits", "--output-dir", "."],
         "--output-dir .",
     ),
     "no device": (
-        ["numpy_impl.predict", "dot.png", "--weights", "good", "--device", "cuda"],
+        ["numpy_impl", "predict", "dot.png", "--weights", "good", "--device", "cuda"],
         "--device cuda",
     ),
-    "no image": (["numpy_impl.predict", "--weights", "good"], "IMAGE"),
-    "no classes": (["numpy_impl.predict", "dot.png", "--weights", "good", "--top", "0"], "--top"),
+    "no image": (["numpy_impl", "predict", "--weights", "good"], "IMAGE"),
+    "no classes": (
+        ["numpy_impl", "predict", "dot.png", "--weights", "good", "--top", "0"],
+        "--top",
+    ),
     "drawing no PNG": (
-        ["numpy_impl.predict", "dot.png", "--weights", "good", "--draw", "dot.svg"],
+        ["numpy_impl", "predict", "dot.png", "--weights", "good", "--draw", "dot.svg"],
         "--draw dot.svg",
     ),
     "drawing onto an image": (
-        ["numpy_impl.predict", "dot.png", "--weights", "good", "--draw", "dot.png"],
+        ["numpy_impl", "predict", "dot.png", "--weights", "good", "--draw", "dot.png"],
         "overwrite",
     ),
-    "image that is a folder": (["numpy_impl.predict", ".", "--weights", "good"], "directory"),
+    "image that is a folder": (["numpy_impl", "predict", ".", "--weights", "good"], "directory"),
 }
 
 

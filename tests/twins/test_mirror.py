@@ -22,6 +22,7 @@ EXCEPTIONS = {
     "pytorch_impl/techniques/accumulation.py:Accumulating": "Keras's optimizers bring it along.",
     "pytorch_impl/techniques/pipeline.py:SingleImages": "tf.data maps a function over row numbers.",
     "tensorflow_impl/techniques/schedule.py:PerUpdate": "PyTorch's schedulers are told of updates.",
+    "pytorch_impl/floor.py": "The faster of the two libraries is the floor.",
     "tensorflow_impl/fit.py": "Keras brings a training loop of its own; PyTorch leaves it to you.",
 }
 
