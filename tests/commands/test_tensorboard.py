@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 from commands.tensorboard import SCALARS, Request, log_names, main, write_logs
 from shared.results import load_results
 from tests.commands.test_bad_input import assert_one_sentence
-from tests.report.test_report import make_run
+from tests.support.results import make_run
 from tests.support.commands import run_command
 from tests.support.folders import make_dataset, make_folder
 

@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, Floor, InferenceResult, RunResult, save_results
-from tests.report.test_report import make_result, make_run, make_verification
+from tests.support.results import make_result, make_run, make_verification
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}"
 

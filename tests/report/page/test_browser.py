@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from report.page import page as page_module
-from tests.report.test_report import make_run, make_unfinished
 from tests.support.browser import WIDTHS, Visit, Visitor
 from tests.support.folders import HOSTILE, make_dataset, make_folder, make_whole
+from tests.support.results import make_run, make_unfinished
 
 FIRST_CHART = "#curves svg[role=img] >> nth=0"
 

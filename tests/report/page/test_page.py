@@ -24,15 +24,15 @@ from report.page import predictions as predictions_module
 from report.page import svg
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, group_by_run, save_results
-from tests.report.test_report import (
+from tests.support.commands import run_command
+from tests.support.folders import HOSTILE, make_dataset, make_folder, make_whole
+from tests.support.results import (
     REPORTS,
     make_result,
     make_run,
     make_unfinished,
     make_verification,
 )
-from tests.support.commands import run_command
-from tests.support.folders import HOSTILE, make_dataset, make_folder, make_whole
 
 SECTIONS = (
     *("verdict", "table", "verification", "curves", "time", "throughput", "latency"),

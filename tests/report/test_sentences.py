@@ -1,0 +1,184 @@
+"""The sentences of the report: verdicts, warnings, and what went wrong."""
+
+import pytest
+
+from report import markdown, sentences
+from shared.config import CHOICES, TrainConfig
+from shared.datasets import Dataset
+from shared.results import (
+    RunResult,
+)
+from tests.support import results
+from tests.support.results import (
+    ENVIRONMENT,
+    make_result,
+    make_run,
+    make_unfinished,
+    make_verification,
+)
+
+
+def test_words_of_one_run_are_none(dataset):
+    assert sentences.in_words(make_result(dataset, make_run("numpy/reference"))) == []
+
+
+def test_words_compare_each_with_the_first(dataset):
+    runs = [make_run(name) for name in ("pytorch/eager", "tensorflow/fit", "numpy/reference")]
+    words = sentences.in_words(make_result(dataset, *runs))
+    assert [line.partition(" needs")[0] for line in words] == ["tensorflow/fit", "numpy/reference"]
+    assert all("of pytorch/eager" in line for line in words)
+
+
+def test_words_about_what_went_wrong_come_before_the_figures(dataset):
+    runs = [
+        make_run("pytorch/eager"),
+        make_unfinished("tensorflow/fit", "failed", "It broke."),
+        make_run("numpy/reference"),
+        make_unfinished("tensorflow/graph", "diverged", "The loss was lost.", seed=7),
+    ]
+    words = sentences.in_words(make_result(dataset, *runs, notice="Digits are used."))
+    assert words[:3] == [
+        "NOTICE: Digits are used.",
+        "tensorflow/fit (seed 0) failed: It broke.",
+        "tensorflow/graph (seed 7) diverged: The loss was lost.",
+    ]
+    assert [line.partition(" ")[0] for line in words[3:]] == ["numpy/reference"]
+
+
+def test_different_devices_are_a_loud_warning(dataset):
+    runs = [make_run("pytorch/eager"), make_run("tensorflow/fit")]
+    assert not any("WARNING" in line for line in sentences.in_words(make_result(dataset, *runs)))
+    runs[0].device = "cuda (NVIDIA H200)"
+    result = make_result(dataset, *runs)
+    warning = (
+        "WARNING: the runs used different devices (pytorch/eager on cuda (NVIDIA H200), "
+        "tensorflow/fit on cpu). Their timings compare devices, not frameworks."
+    )
+    assert sentences.in_words(result)[0] == warning
+    assert warning in markdown.markdown(result, {})
+
+
+def test_a_run_that_never_had_a_device_is_no_other_device(dataset):
+    runs = [make_run("pytorch/eager"), make_unfinished("tensorflow/fit", "failed", "It broke.")]
+    assert not any("WARNING" in line for line in sentences.in_words(make_result(dataset, *runs)))
+
+
+@pytest.mark.parametrize(
+    ("passed", "verdict"), [(True, "Verification passed"), (False, "Verification FAILED")]
+)
+def test_the_summary_tells_what_was_verified(passed, verdict, dataset):
+    verification = make_verification(passed)
+    first, second = sentences.describe_verification(verification, {"alignment": "matched"})
+    assert first.startswith(verdict)
+    assert "(20 steps, 1.2 s)." in first
+    assert "only Adam's epsilon" in first
+    assert sentences.describe_verification(verification, {"alignment": "exact"})[0].endswith(
+        "(20 steps, 1.2 s)."
+    )
+    config = TrainConfig(alignment="exact", dropout=0.2, precision="bfloat16").as_json()
+    without = sentences.describe_verification(verification, config)[0]
+    assert without.endswith(" Not verified is --dropout, --precision: it has no equal.")
+    assert second == "  pytorch/eager says this"
+    result = make_result(dataset, make_run("pytorch/eager"), verification=verification)
+    lines = markdown.markdown(result, {}).splitlines()
+    assert first in lines
+    assert "- pytorch/eager says this" in lines
+
+
+def test_words_begin_with_a_verification_only_if_it_failed(dataset):
+    runs = [make_run("pytorch/eager"), make_run("numpy/reference")]
+    words = [
+        sentences.in_words(make_result(dataset, *runs, verification=verification))
+        for verification in (None, make_verification(True), make_verification(False))
+    ]
+    assert words[1] == words[0]
+    assert words[2][0].startswith("Verification FAILED")
+    assert words[2][1:] == words[0]
+
+
+def test_machine():
+    assert sentences.describe_machine(ENVIRONMENT) == (
+        "Processor 9000, 2 cores, 8 GiB; Linux; Python 3.12.1, torch 2.15.0, numpy 2.4.6; "
+        "load average at the start 0.25"
+    )
+
+
+def test_description_of_the_job(dataset):
+    config = TrainConfig(dataset="digits", threads=2, seed=4, hidden=(32, 16))
+    text = sentences.describe_job(config, dataset, None)
+    assert text == (
+        "scikit-learn's embedded digits: 1,437 training and 50 test images. "
+        "Network 784-32-16-10, Adam 0.001, batches of 64, epochs: 5, seed 4, float32, threads: 2."
+    )
+    assert sentences.describe_job(config, dataset, "Beware.") == f"NOTICE: Beware.\n{text}"
+    config = TrainConfig(dataset="digits", optimizer="sgd", learning_rate=0.1)
+    assert ", SGD 0.1, " in sentences.describe_job(config, dataset, None)
+
+
+def test_every_optimizer_has_a_title():
+    assert set(sentences.OPTIMIZER_TITLES) == set(CHOICES["optimizer"])
+
+
+def test_a_busy_machine_is_a_warning(dataset):
+    result = make_result(dataset, make_run("pytorch/eager"))
+    assert not any("busy" in line for line in sentences.in_words(result))
+    result.environment = {**ENVIRONMENT, "physical_cores": 2, "load_average": [1.5, 0, 0]}
+    assert any("WARNING: the machine was busy" in line for line in sentences.in_words(result))
+
+
+def doubts_of(dataset: Dataset, *runs: RunResult, **others) -> list[str]:
+    return sentences.doubts(make_result(dataset, *runs, **others))
+
+
+def test_a_quiet_machine_raises_no_doubts(dataset):
+    assert doubts_of(dataset, make_run("numpy/reference"), probes=[0.005, 0.0051]) == []
+
+
+def test_work_of_others_is_a_warning_that_names_the_worst(dataset):
+    runs = [make_run("numpy/reference", seed) for seed in range(3)]
+    runs[0].foreign_cpus, runs[1].foreign_cpus, runs[2].foreign_cpus = 0.05, 1.25, 0.5
+    (doubt,) = doubts_of(dataset, *runs)
+    assert "during 2 of 3 runs, most during numpy/reference (seed 1): 1.2 cores" in doubt
+
+
+def test_a_machine_that_changes_its_speed_is_a_warning(dataset):
+    (doubt,) = doubts_of(dataset, make_run("numpy/reference"), probes=[0.005, 0.008, 0.006])
+    assert "took 5.0 to 8.0 ms" in doubt
+
+
+def test_more_threads_than_cores_and_a_battery_are_warnings(dataset, monkeypatch):
+    changed = ENVIRONMENT | {"physical_cores": 1, "on_battery": True}
+    monkeypatch.setattr(results, "ENVIRONMENT", changed)
+    shared_cores, battery = doubts_of(dataset, make_run("numpy/reference"))
+    assert "2 threads share 1 physical cores" in shared_cores
+    assert "battery" in battery
+
+
+def compiled_pair(start: float, epoch: float) -> list[RunResult]:
+    """A plain run of 1 s an epoch and no start, and a compiled one."""
+    runs = [make_run("pytorch/eager"), make_run("pytorch/compiled", speed=epoch)]
+    for run, seconds in zip(runs, (0, start), strict=True):
+        run.phases["first_step"] = seconds
+        run.phases["build"] = 0.0
+        run.phases["train"] = len(run.epochs) * run.epoch_seconds
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("start", "epoch", "words"),
+    [
+        (3.0, 0.6, "spends 3.0 s more than pytorch/eager on its start and saves 0.40 s an epoch: "),
+        (3.0, 0.6, "it is ahead after epoch 8."),
+        (-1.0, 0.6, "spends 1.0 s less"),
+        (3.0, 1.5, "saves nothing an epoch: it never makes up for that."),
+    ],
+)
+def test_when_compiling_has_paid(start, epoch, words, dataset):
+    (sentence,) = sentences.paid_off(make_result(dataset, *compiled_pair(start, epoch)))
+    assert words in sentence
+
+
+def test_nothing_is_said_of_compiling_without_a_plain_run_of_the_framework(dataset):
+    names = ("pytorch/compiled", "pytorch/compiled#2", "tensorflow/fit")
+    runs = [make_run(name) for name in names]
+    assert sentences.paid_off(make_result(dataset, *runs)) == []

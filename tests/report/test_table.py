@@ -1,0 +1,108 @@
+"""The tables of the report: which rows there are, and what each shows."""
+
+import pytest
+
+from report import markdown, sentences, table
+from shared import plotting
+from shared.results import (
+    ComparisonResult,
+    Floor,
+)
+from tests.support.results import make_result, make_run, make_unfinished, make_verification
+
+
+def rows_of(result: ComparisonResult) -> dict[str, list[str]]:
+    """The table by the names of its rows."""
+    return {name: cells for name, *cells in table.table(result)}
+
+
+def test_table_of_one_run(dataset):
+    rows = rows_of(make_result(dataset, make_run("numpy/reference", speed=0.5)))
+    assert rows == {
+        "scikit-learn's embedded digits": ["numpy/reference"],
+        "status": ["completed"],
+        "test accuracy": ["93.00 %"],
+        "test loss": ["0.3667"],
+        "training time per epoch": ["0.500 s"],
+        "training images per second": ["2,874"],
+        "time to first step": ["0.75 s"],
+        "peak memory": ["300 MiB"],
+        "wall time": ["7.0 s"],
+        "device": ["cpu"],
+        "version": ["1.2.3"],
+    }
+
+
+def test_table_of_repeats_shows_means_over_what_was_completed(dataset):
+    rows = rows_of(
+        make_result(
+            dataset,
+            make_run("pytorch/eager", 0, speed=1),
+            make_run("tensorflow/fit", 0, speed=3),
+            make_run("pytorch/eager", 1, speed=2),
+            make_unfinished("tensorflow/fit", "failed", "It broke.", epochs=1, seed=1),
+        )
+    )
+    assert rows["scikit-learn's embedded digits"] == ["pytorch/eager", "tensorflow/fit"]
+    assert rows["status"] == ["2 completed", "1 completed, 1 failed"]
+    assert rows["training time per epoch"] == ["1.500 s", "3.000 s"]
+    assert rows["test accuracy"] == ["93.00 %", "93.00 %"]
+    assert rows["device"] == ["cpu", "-, cpu"]
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged", "interrupted", "unavailable"])
+def test_table_has_no_figures_of_what_was_not_completed(status, dataset):
+    run = make_unfinished("pytorch/eager", status, "It broke.", epochs=2)
+    rows = rows_of(make_result(dataset, run))
+    assert rows.pop("status") == [status]
+    assert rows.pop("scikit-learn's embedded digits") == ["pytorch/eager"]
+    assert rows == {}, "a row that says nothing of any run is left out"
+
+
+def test_the_table_shows_how_far_from_the_oracle(dataset):
+    verification = make_verification(True)
+    verification.runs[0].figures = {"float64": {"logits": 4e-16, "weights": 2e-15}}
+    runs = [make_run("pytorch/eager"), make_run("pytorch/eager#2"), make_run("numpy/reference")]
+    rows = rows_of(make_result(dataset, *runs, verification=verification))
+    assert rows["off the oracle, logits"] == ["4e-16", "4e-16", "-"]
+    assert rows["off the oracle, weights"] == ["2e-15", "2e-15", "-"]
+    assert "off the oracle, gradients" not in rows
+
+
+def test_runs_are_shown_as_multiples_of_the_lowest_floor(dataset):
+    floor = [Floor("slow", 64, [0.5]), Floor("fast", 64, [0.2, 0.25, 0.4]), Floor("x", 16, [0.1])]
+    result = make_result(dataset, make_run("numpy/reference", speed=0.5), floor=floor)
+    assert rows_of(result)["training time in multiples of the floor"] == ["2.00"]
+    assert any("0.250 s with fast" in sentence for sentence in sentences.in_words(result))
+
+
+def test_on_a_merged_page_each_run_has_the_floor_of_its_machine(dataset):
+    runs = [make_run(f"{machine}: numpy/reference", speed=0.5) for machine in ("old", "new")]
+    floor = [Floor("old: torch", 64, [0.25]), Floor("new: torch", 64, [0.1])]
+    rows = rows_of(make_result(dataset, *runs, floor=floor))
+    assert rows["training time in multiples of the floor"] == ["2.00", "5.00"]
+
+
+def test_time_to_the_target(dataset):
+    run = make_run("numpy/reference")
+    run.time_to_target_seconds = 2.5
+    assert rows_of(make_result(dataset, run))["time to 97 % test accuracy"] == ["2.50 s"]
+
+
+def test_a_sweep_has_a_table_and_a_picture_of_its_own(figures, dataset, tmp_path):
+    runs = [make_run("pytorch/eager", speed=1.0), make_run("pytorch/eager", speed=0.5)]
+    runs[1].batch_size = 256
+    floor = [Floor("slow", 64, [0.5]), Floor("fast", 64, [0.25]), Floor("fast", 256, [0.125])]
+    result = make_result(dataset, *runs, floor=floor)
+    assert table.sweep_table(result) == [
+        ["batch size", "pytorch/eager, images/s"],
+        ["64", "1,437"],
+        ["256", "2,874"],
+    ]
+    assert rows_of(result)["training time per epoch"] == ["1.000 s"]
+    assert "| 256 | 2,874 |" in markdown.markdown(result, {})
+    plotting.plot_throughput(result, tmp_path / "throughput.png")
+    (axes,) = figures[0].axes
+    assert list(axes.lines[0].get_xdata()) == [64, 256]
+    assert list(axes.lines[0].get_ydata()) == [1437, 2874]
+    assert list(axes.lines[1].get_ydata()) == [4 * 1437, 8 * 1437]

@@ -1,0 +1,82 @@
+"""The files that a comparison leaves in its folder."""
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from safetensors.numpy import save_file
+
+from report import terminal, write
+from shared import plotting
+from shared.datasets import Dataset
+from shared.results import (
+    RunResult,
+    load_results,
+)
+from tests.support.results import (
+    ALL_PICTURES,
+    REPORTS,
+    TEST_IMAGES,
+    UNFINISHED,
+    make_result,
+    make_run,
+)
+
+
+def test_assembled_facts(dataset):
+    result = make_result(dataset, make_run("numpy/reference"), notice="Beware.")
+    assert (result.dataset.name, result.dataset.notice) == ("digits", "Beware.")
+    assert (result.dataset.train_size, result.dataset.test_size) == (1437, TEST_IMAGES)
+    assert result.dataset.classes == list(dataset.class_names)
+    assert result.config["dataset"] == "digits"
+    assert datetime.fromisoformat(result.created).utcoffset().total_seconds() == 0
+
+
+def save_predictions(dataset: Dataset, run: RunResult, folder: Path, wrong: int) -> None:
+    """Logits that are right but for the first `wrong` images."""
+    answers = dataset.test_labels.copy()
+    answers[:wrong] = (answers[:wrong] + 1) % 10
+    save_file({"logits": np.eye(10, dtype=np.float32)[answers]}, folder / run.predictions)
+
+
+@pytest.mark.parametrize(("runs", "pictures"), REPORTS.values(), ids=REPORTS)
+def test_report_files(runs, pictures, dataset, tmp_path, monkeypatch):
+    if len(runs) > 1:
+        # The grid is drawn whole only once, because that takes seconds.
+        monkeypatch.setattr(plotting, "GRID_COLUMNS", 2)
+        monkeypatch.setattr(plotting, "GRID_ROWS", 1)
+    for number, run in enumerate(runs):
+        if run.status == "completed":
+            save_predictions(dataset, run, tmp_path, wrong=3 * number)
+    predictions = {run.predictions for run in runs if run.predictions}
+    result = make_result(dataset, *runs)
+    write.write_report(result, dataset, tmp_path)
+    written = {path.name for path in tmp_path.iterdir()} - predictions
+    assert written == {"results.json", "summary.md", "report.html"} | pictures
+    assert load_results(tmp_path / "results.json") == result
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    for name in pictures:
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+        pixels = imread(tmp_path / name)
+        assert min(pixels.shape[:2]) > 100
+        # More than one colour: something is drawn.
+        assert len(np.unique(pixels[..., :3].reshape(-1, 3), axis=0)) > 2
+    for name in ALL_PICTURES:
+        assert (f"({name})" in summary) == (name in pictures)
+    listed = terminal.describe_files(tmp_path)
+    others = f", and {len(predictions)} files of weights, predictions and logs"
+    assert (
+        listed == f"Written to {tmp_path}: {', '.join(sorted(written))}{others * bool(predictions)}"
+    )
+
+
+def test_figures_are_saved_before_a_picture_can_fail(dataset, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(plotting, "plot_time", fail)
+    with pytest.raises(RuntimeError):
+        write.write_report(make_result(dataset, *UNFINISHED), dataset, tmp_path)
+    assert load_results(tmp_path / "results.json").runs == list(UNFINISHED)

@@ -1,0 +1,86 @@
+"""Results of comparisons with made-up figures: whole, repeated, and cut short."""
+
+from report import write
+from shared.clock import PHASES
+from shared.config import TrainConfig
+from shared.datasets import Dataset
+from shared.results import (
+    ComparisonResult,
+    EpochResult,
+    RunResult,
+    RunVerification,
+    Verification,
+)
+
+TEST_IMAGES = 50
+ENVIRONMENT = {
+    "python": "3.12.1",
+    "platform": "Linux",
+    "processor": "Processor 9000",
+    "physical_cores": 2,
+    "logical_cores": 4,
+    "memory_bytes": 8 * 2**30,
+    "load_average": [0.25, 0.5, 0.75],
+    "versions": {"torch": "2.15.0", "tensorflow": None, "numpy": "2.4.6"},
+}
+
+
+def make_run(name: str, seed: int = 0, speed: float = 1.0, epochs: int = 3) -> RunResult:
+    """A completed run that needs `speed` seconds an epoch, the first twice that."""
+    framework, _, variant = name.partition("/")
+    run = RunResult(name, framework, variant, seed, threads=2, batch_size=64, status="completed")
+    run.epochs = [
+        EpochResult(k, 1 / k, 0.8 + k / 100, 1.1 / k, 0.9 + k / 100, speed * (1 + (k == 1)), 0.5)
+        for k in range(1, epochs + 1)
+    ]
+    run.test_loss, run.test_accuracy = run.epochs[-1].test_loss, run.epochs[-1].test_accuracy
+    run.phases = {phase: number / 4 for number, phase in enumerate(PHASES, 1)}
+    run.wall_seconds = sum(run.phases.values())
+    run.time_to_first_step_seconds = 0.75
+    run.peak_memory_bytes = 300 * 2**20
+    run.framework_version, run.device = "1.2.3", "cpu"
+    run.predictions = f"{framework}-{variant}-{seed}.predictions.safetensors"
+    run.set_speed(1437, 0.0)
+    return run
+
+
+def make_unfinished(name: str, status: str, error: str, epochs: int = 0, seed: int = 0):
+    """A run that ended early, after some epochs."""
+    whole = make_run(name, seed, epochs=epochs or 1)
+    run = RunResult(name, whole.framework, whole.variant, seed, 2, 64, status=status, error=error)
+    if epochs:
+        run.epochs, run.phases, run.wall_seconds = whole.epochs, whole.phases, whole.wall_seconds
+        run.set_speed(1437, 0.0)
+    return run
+
+
+def make_result(dataset: Dataset, *runs: RunResult, **others) -> ComparisonResult:
+    """What the commands assemble from these runs."""
+    config = TrainConfig(dataset="digits", threads=2)
+    command, notice = "python compare.py --epochs 3", others.pop("notice", None)
+    return write.assemble(command, config, dataset, notice, ENVIRONMENT, list(runs), **others)
+
+
+def make_verification(passed: bool) -> Verification:
+    run = RunVerification("pytorch/eager", passed, "says this")
+    return Verification("numpy/reference", "matched", 20, 10.0, 1.25, [run])
+
+
+ONE = (make_run("numpy/reference"),)
+TWO = (make_run("pytorch/eager"), make_run("tensorflow/fit"))
+REPEATS = (
+    *(make_run(name, seed) for seed in (0, 1) for name in ("pytorch/eager", "tensorflow/fit")),
+    make_unfinished("pytorch/eager", "interrupted", "Stopped.", epochs=1, seed=2),
+)
+UNFINISHED = (
+    make_unfinished("pytorch/eager", "interrupted", "Stopped.", epochs=2),
+    make_unfinished("tensorflow/fit", "unavailable", "Not installed."),
+)
+NOTHING = (make_unfinished("pytorch/eager", "failed", "It broke."),)
+ALL_PICTURES = {"time.png", "curves.png", "predictions.png"}
+REPORTS = {
+    "one run": (ONE, ALL_PICTURES),
+    "repeats": (REPEATS, ALL_PICTURES),
+    "none completed": (UNFINISHED, {"time.png", "curves.png"}),
+    "not one epoch": (NOTHING, set()),
+}
