@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from tests.support.commands import ROOT, compare, run_command
+from tests.support.sentences import assert_one_sentence
 
 BAD_FLAGS = {
     "unknown dataset": (["--dataset", "nope"], "nope"),
@@ -34,15 +35,6 @@ BAD_FLAGS = {
     "unknown flag": (["--optimiser", "sgd"], "--optimiser"),
     "data folder that can't be": (["--data-dir", "/proc", "--dataset", "mnist"], "/proc"),
 }
-
-
-def assert_one_sentence(done, names, cwd):
-    assert done.returncode == 2, done.stderr
-    assert names in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert done.stderr.strip().endswith(".")
-    assert not (cwd / "results").exists()
 
 
 @pytest.mark.parametrize(("flags", "names"), BAD_FLAGS.values(), ids=BAD_FLAGS)

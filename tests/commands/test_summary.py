@@ -3,7 +3,7 @@
 import pytest
 
 from shared.config import TrainConfig
-from tests.commands.test_bad_input import assert_one_sentence
+from tests.support.sentences import assert_one_sentence
 
 NAMES = ("pytorch", "tensorflow")
 

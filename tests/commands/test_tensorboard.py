@@ -10,10 +10,10 @@ from safetensors.numpy import load_file
 
 from commands.tensorboard import SCALARS, Request, log_names, main, write_logs
 from shared.results import load_results
-from tests.commands.test_bad_input import assert_one_sentence
-from tests.support.results import make_run
 from tests.support.commands import run_command
 from tests.support.folders import make_dataset, make_folder
+from tests.support.results import make_run
+from tests.support.sentences import assert_one_sentence
 
 pytest.importorskip("tensorboard")
 

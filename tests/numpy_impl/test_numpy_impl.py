@@ -20,7 +20,7 @@ from shared.clock import Clock
 from shared.config import CLASSES, IMAGE_SIZE, TrainConfig
 from shared.errors import UsageError
 from shared.initial_weights import initial_weights
-from tests.twins.test_mirror import outline
+from tests.support.gradients import largest_error
 
 ROOT = Path(__file__).resolve().parents[2]
 HIDDEN = (32, 16)
@@ -46,26 +46,6 @@ def make_data(size: int, float_type: str = "float64") -> tuple[np.ndarray, np.nd
     labels = random.integers(CLASSES, size=size)
     images = centres[labels] + 0.3 * random.normal(size=(size, IMAGE_SIZE))
     return images.astype(float_type), labels
-
-
-def central_difference(loss, array: np.ndarray, index: tuple, width: float = 1e-6) -> float:
-    """Slope of `loss()` in one coordinate of `array`, which is left as it was."""
-    kept = array[index]
-    array[index] = kept + width
-    above = loss()
-    array[index] = kept - width
-    below = loss()
-    array[index] = kept
-    return float(above - below) / (2 * width)
-
-
-def largest_error(loss, array: np.ndarray, gradient: np.ndarray, coordinates: int) -> float:
-    """Largest deviation from the slope at random coordinates, relative to the gradient's scale."""
-    random = np.random.default_rng(4)
-    chosen = random.choice(array.size, min(coordinates, array.size), replace=False)
-    indices = [np.unravel_index(each, array.shape) for each in chosen]
-    errors = [abs(gradient[i] - central_difference(loss, array, i)) for i in indices]
-    return max(errors) / np.abs(gradient).max()
 
 
 @pytest.mark.parametrize("parameter", range(6), ids=initial_weights(HIDDEN, 0))
@@ -279,28 +259,3 @@ def test_only_the_cpu(name):
     assert choose_device("auto", "float32") == choose_device("cpu", "float64") == "cpu"
     with pytest.raises(UsageError, match=rf"^--device {name}: NumPy .*expected .*cpu\.$"):
         choose_device(name, "float32")
-
-
-# NumPy compiles nothing, and has neither a format of its own nor a profiler.
-NOT_HERE = ("compiled.py", "export.py", "profile.py", "summary.py")
-TWIN_FILES = sorted(
-    str(path.relative_to(ROOT / "pytorch_impl"))
-    for path in (ROOT / "pytorch_impl").rglob("[!_]*.py")
-    if path.name not in NOT_HERE
-)
-
-
-@pytest.mark.parametrize("name", TWIN_FILES)
-def test_every_definition_of_the_twins_is_here_in_their_order(name):
-    twin, oracle = (outline(ROOT / package / name) for package in ("pytorch_impl", "numpy_impl"))
-    # Numbers of 16 bits NumPy refuses before anything is scaled.
-    twin = [entry for entry in twin if entry[0] not in ("Scaling", "scale_gradients")]
-    # A reader finds the same names; what NumPy needs besides stands among them.
-    known = {entry[0] for entry in twin}
-    # NumPy has no device to choose from, so there the sentence ends differently.
-    shorten = {"choose_device": "The device of that name, or for `auto` the best one here"}
-    twin, oracle = (
-        [(*rest, shorten.get(rest[0]) or first_line) for *rest, first_line in entries]
-        for entries in (twin, [entry for entry in oracle if entry[0] in known])
-    )
-    assert oracle == twin

@@ -18,7 +18,7 @@ from shared.weights_file import (
     hidden_units,
     load_network,
 )
-from tests.commands.test_bad_input import assert_one_sentence
+from tests.support.sentences import assert_one_sentence
 
 
 def chain(*sizes, float_type="float32"):

@@ -122,3 +122,28 @@ def test_nobody_imports_what_is_not_theirs(package):
 
 def test_the_command_imports_no_framework():
     assert not imported_modules(ROOT / "compare.py") & {"torch", "tensorflow", "keras", *TWINS}
+
+
+# NumPy compiles nothing, and has neither a format of its own nor a profiler.
+NOT_HERE = ("compiled.py", "export.py", "profile.py", "summary.py")
+TWIN_FILES = sorted(
+    str(path.relative_to(ROOT / "pytorch_impl"))
+    for path in (ROOT / "pytorch_impl").rglob("[!_]*.py")
+    if path.name not in NOT_HERE
+)
+
+
+@pytest.mark.parametrize("name", TWIN_FILES)
+def test_every_definition_of_the_twins_is_in_numpys_in_their_order(name):
+    twin, oracle = (outline(ROOT / package / name) for package in ("pytorch_impl", "numpy_impl"))
+    # Numbers of 16 bits NumPy refuses before anything is scaled.
+    twin = [entry for entry in twin if entry[0] not in ("Scaling", "scale_gradients")]
+    # A reader finds the same names; what NumPy needs besides stands among them.
+    known = {entry[0] for entry in twin}
+    # NumPy has no device to choose from, so there the sentence ends differently.
+    shorten = {"choose_device": "The device of that name, or for `auto` the best one here"}
+    twin, oracle = (
+        [(*rest, shorten.get(rest[0]) or first_line) for *rest, first_line in entries]
+        for entries in (twin, [entry for entry in oracle if entry[0] in known])
+    )
+    assert oracle == twin

@@ -38,8 +38,8 @@ from shared.config import (
 )
 from shared.results import EpochResult, RunVerification
 from shared.sampling import balanced_order, class_weights, imbalanced_rows, load_configured
-from tests.numpy_impl.test_numpy_impl import largest_error
 from tests.support.commands import ROOT
+from tests.support.gradients import largest_error
 from tests.support.techniques import BASE, EQUAL, UNEQUAL
 
 # --- Together, in each framework ---
