@@ -8,7 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.optim import lr_scheduler
 
+from pytorch_impl.data import make_batches
+from pytorch_impl.model import build_model
+from pytorch_impl.optimizer import make_optimizer
+from pytorch_impl.techniques.accumulation import accumulate
+from pytorch_impl.techniques.precision import scale_gradients, use_mixed_precision
 from shared.config import (
     TrainConfig,
 )
@@ -35,35 +44,37 @@ from tests.support.differences.problem import (
     seeded_elsewhere,
 )
 
+Answers = dict[str, object]
 
-def torch_answers() -> dict[str, object]:
-    """Ask PyTorch, in this process."""
-    import torch
-    from torch import nn
-    from torch.nn import functional
+images, labels = torch.from_numpy(IMAGES), torch.from_numpy(LABELS)
 
-    from pytorch_impl.data import make_batches
-    from pytorch_impl.model import build_model
-    from pytorch_impl.optimizer import make_optimizer
 
-    answers: dict[str, object] = {}
-    images, labels = torch.from_numpy(IMAGES), torch.from_numpy(LABELS)
-    batches = make_batches(images, labels, np.arange(ROWS), BATCH)
-    answers["workers and prefetched batches"] = [batches.num_workers, batches.prefetch_factor]
+def make_layer() -> nn.Linear:
+    """A layer with the weights of the problem."""
+    layer = nn.Linear(FEATURES, KINDS)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(KERNEL.T))
+        layer.bias.zero_()
+    return layer
 
-    def make_layer():
-        layer = nn.Linear(FEATURES, KINDS)
-        with torch.no_grad():
-            layer.weight.copy_(torch.from_numpy(KERNEL.T))
-            layer.bias.zero_()
-        return layer
 
-    def one_step(optimizer, gradient, dtype=torch.float64, start=0.0, **settings):
-        weight = torch.full((1,), start, dtype=dtype, requires_grad=True)
-        weight.grad = torch.full_like(weight, gradient)
-        optimizer([weight], **settings).step()
-        return weight.item()
+def make_weight(start: float = 0.0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """A single weight that is learned."""
+    return torch.full((1,), start, dtype=dtype, requires_grad=True)
 
+
+def one_step(
+    optimizer: type, gradient: float, dtype=torch.float64, start: float = 0.0, **settings: object
+) -> float:
+    """A weight after one step of an optimizer of that kind."""
+    weight = make_weight(start, dtype)
+    weight.grad = torch.full_like(weight, gradient)
+    optimizer([weight], **settings).step()
+    return weight.item()
+
+
+def about_layers(answers: Answers) -> None:
+    """Shapes, logits and initial weights."""
     layer = make_layer()
     answers["weight shape"] = list(layer.weight.shape)
     answers["logits"] = layer(images).tolist()
@@ -75,6 +86,9 @@ def torch_answers() -> dict[str, object]:
         if isinstance(each, nn.Linear)
     ]
 
+
+def about_optimizers(answers: Answers) -> None:
+    """Defaults and single steps."""
     answers["adam epsilon"] = torch.optim.Adam([torch.zeros(1)]).defaults["eps"]
     answers["adam step"] = one_step(torch.optim.Adam, 1e-6, eps=1e-7)
     answers["adam float32 step"] = one_step(torch.optim.Adam, 1, torch.float32, eps=0)
@@ -86,6 +100,9 @@ def torch_answers() -> dict[str, object]:
     torch.optim.SGD([weight], lr=0.001).step()
     answers["sgd step"] = weight.item()
 
+
+def about_losses(answers: Answers) -> None:
+    """Values, shapes, gradients, and the order of their arguments."""
     logits = make_layer()(images).detach().requires_grad_()
     loss = functional.cross_entropy(logits, labels)
     answers["loss"] = loss.item()
@@ -96,6 +113,9 @@ def torch_answers() -> dict[str, object]:
     answers["binary loss"] = functional.binary_cross_entropy(halves, ones).item()
     answers["swapped binary loss"] = functional.binary_cross_entropy(ones, halves).item()
 
+
+def about_an_epoch(answers: Answers) -> None:
+    """Losses batch by batch, and at the end."""
     layer = make_layer()
     optimizer = torch.optim.SGD(layer.parameters(), lr=STEP_SIZE)
     answers["batch losses"] = []
@@ -106,6 +126,12 @@ def torch_answers() -> dict[str, object]:
         optimizer.step()
         answers["batch losses"].append(loss.item())
     answers["loss at the end"] = functional.cross_entropy(layer(images), labels).item()
+
+
+def about_loading(answers: Answers) -> None:
+    """Order, random numbers and workers of a loader."""
+    batches = make_batches(images, labels, np.arange(ROWS), BATCH)
+    answers["workers and prefetched batches"] = [batches.num_workers, batches.prefetch_factor]
 
     torch.manual_seed(0)
     numbers = torch.utils.data.TensorDataset(torch.arange(MANY))
@@ -125,6 +151,9 @@ def torch_answers() -> dict[str, object]:
     torch.optim.lr_scheduler.StepLR(sgd, 5)
     answers["state of an optimizer with a schedule"] = sorted(sgd.state_dict())
 
+
+def about_dropout(answers: Answers) -> None:
+    """In which mode it drops, and what its masks depend on."""
     dropout = nn.Dropout(0.5)
     answers["dropped on a plain call"] = int((dropout(torch.ones(MANY)) == 0).sum())
     answers["dropped after eval"] = int((dropout.eval()(torch.ones(MANY)) == 0).sum())
@@ -135,6 +164,9 @@ def torch_answers() -> dict[str, object]:
         masks.append((functional.dropout(torch.ones(MANY)) != 0).int().tolist())
     answers["masks: first, again, after another draw"] = masks
 
+
+def about_gradients(answers: Answers) -> None:
+    """What is added up, and what is recorded."""
     layer = make_layer()
     gradients = []
     for _ in range(2):
@@ -145,6 +177,19 @@ def torch_answers() -> dict[str, object]:
     with torch.inference_mode():
         answers["recorded in inference mode"] = layer(images).requires_grad
 
+
+def counting(operations: list[int]) -> Callable:
+    """A compiler's backend that notes each program's number of operations."""
+
+    def count_operations(graph: torch.fx.GraphModule, inputs: object) -> Callable:
+        operations.append(sum(node.op.startswith("call") for node in graph.graph.nodes))
+        return graph.forward
+
+    return count_operations
+
+
+def about_compiled_steps(answers: Answers) -> None:
+    """What ends a program, and what is unrolled."""
     answers["body runs in four calls"] = count_runs(lambda body: body, lambda function: function())
 
     def ends_a_program(function: Callable[[], object]) -> bool:
@@ -154,14 +199,12 @@ def torch_answers() -> dict[str, object]:
             return True
         return False
 
+    layer = make_layer()
     optimizer = torch.optim.Adam(layer.parameters())
     answers["optimizer.step ends a program"] = ends_a_program(lambda: optimizer.step())
     answers["backward ends a program"] = ends_a_program(lambda: layer(images).sum().backward())
-    operations = []
-
-    def count_operations(graph: torch.fx.GraphModule, inputs: object) -> Callable:
-        operations.append(sum(node.op.startswith("call") for node in graph.graph.nodes))
-        return graph.forward
+    operations: list[int] = []
+    backend = counting(operations)
 
     def learn(numbers: torch.Tensor, steps: int) -> torch.Tensor:
         for _ in range(steps):
@@ -169,8 +212,12 @@ def torch_answers() -> dict[str, object]:
         return numbers
 
     for steps in (1, 3):
-        torch.compile(learn, backend=count_operations, dynamic=False)(images, steps)
-    answers["operations of one step and of three"] = list(operations)
+        torch.compile(learn, backend=backend, dynamic=False)(images, steps)
+    answers["operations of one step and of three"] = operations
+
+
+def about_compiled_loops(answers: Answers) -> None:
+    """A loop within one program."""
 
     # A loop may write to what lies outside only where nothing is recorded.
     @torch.no_grad()
@@ -186,14 +233,17 @@ def torch_answers() -> dict[str, object]:
         torch.while_loop(lambda step: (step < steps)[0], learn_once, (torch.tensor([0]),))
         return losses
 
-    operations.clear()
-    program = torch.compile(learn_in_a_loop, backend=count_operations, fullgraph=True)
+    operations: list[int] = []
+    program = torch.compile(learn_in_a_loop, backend=counting(operations), fullgraph=True)
     answers["losses of a program with a loop"] = program(
         torch.tensor(2.0), torch.tensor([3])
     ).tolist()
     program(torch.tensor(2.0), torch.tensor([1]))
     answers["programs for one step and for three"] = len(operations)
 
+
+def about_numbers(answers: Answers) -> None:
+    """Denormal ones, precisions, types and devices."""
     answers["denormal numbers"] = count_denormal(torch.full((MANY,), NORMAL) * STEP_SIZE)
     answers["denormal numbers can be flushed"] = torch.set_flush_denormal(True)
     answers["denormal numbers when flushed"] = count_denormal(
@@ -206,12 +256,17 @@ def torch_answers() -> dict[str, object]:
     answers["missing device"] = attempt(lambda: torch.ones(2, device="cuda:99").device.type)
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = make_layer()(images)
+        layer = make_layer()
+        logits = layer(images)
         loss = functional.cross_entropy(logits, labels)
     answers["mixed: weights, logits, loss"] = [
         str(each.dtype).removeprefix("torch.") for each in (layer.weight, logits, loss)
     ]
 
+
+def about_files(answers: Answers) -> None:
+    """What is saved and what is loaded."""
+    layer = make_layer()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "weights.pt")
         torch.save(layer.state_dict(), path)
@@ -219,6 +274,9 @@ def torch_answers() -> dict[str, object]:
         torch.save(layer, path)
         answers["saved module"] = attempt(lambda: type(torch.load(path)).__name__)
 
+
+def about_settings(answers: Answers) -> None:
+    """Types, seeds, and weights that come late."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         answers["float64 images"] = attempt(lambda: str(make_layer()(images.double()).dtype))
@@ -238,36 +296,18 @@ def torch_answers() -> dict[str, object]:
         "unchanged" if torch.equal(late.weight, make_layer().weight) else "changed"
     )
     answers["layer without its input size"] = attempt(lambda: nn.Linear(out_features=KINDS))
-    return answers
 
 
-def torch_technique_answers() -> dict[str, object]:
-    """Ask PyTorch about the training techniques, in this process."""
-    import torch
-    from torch import nn
-    from torch.nn import functional
-    from torch.optim import lr_scheduler
-
-    from pytorch_impl.techniques.accumulation import accumulate
-    from pytorch_impl.techniques.precision import scale_gradients, use_mixed_precision
-
-    answers: dict[str, object] = {}
-    images, labels = torch.from_numpy(IMAGES), torch.from_numpy(LABELS)
-
-    def make_weight(start=0.0):
-        return torch.tensor([start], dtype=torch.float64, requires_grad=True)
-
-    def one_step(make, gradient, start=0.0, **settings):
-        weight = make_weight(start)
-        weight.grad = torch.full_like(weight, gradient)
-        make([weight], **settings).step()
-        return weight.item()
-
+def about_batch_normalization(answers: Answers) -> None:
+    """Its defaults, and what it keeps."""
     layer = nn.BatchNorm1d(FEATURES)
     layer(images)
     answers["batch norm: momentum, epsilon"] = [layer.momentum, layer.eps]
     answers["variance kept"] = layer.running_var.tolist()
 
+
+def about_other_optimizers(answers: Answers) -> None:
+    """RMSprop, Adagrad, decay and clipping."""
     weight = [torch.zeros(1)]
     defaults = torch.optim.RMSprop(weight).defaults
     answers["rmsprop: rate, rho, epsilon"] = [defaults[key] for key in ("lr", "alpha", "eps")]
@@ -289,6 +329,9 @@ def torch_technique_answers() -> dict[str, object]:
     nn.utils.clip_grad_norm_(weights, 1.0)
     answers["clipped"] = [weight.grad.item() for weight in weights]
 
+
+def about_accumulation(answers: Answers) -> None:
+    """Two batches for an update."""
     weight = make_weight()
     optimizer = torch.optim.SGD([weight], lr=1.0)
     scheduler = lr_scheduler.StepLR(optimizer, 1, 0.5)
@@ -301,6 +344,9 @@ def torch_technique_answers() -> dict[str, object]:
     answers["accumulated"] = weight.item()
     answers["rate after two updates of two batches"] = optimizer.param_groups[0]["lr"]
 
+
+def about_schedules(answers: Answers) -> None:
+    """The rate from step to step, and on a plateau."""
     weight = make_weight()
     optimizer = torch.optim.SGD([weight], lr=1.0, momentum=0.9)
     answers["momentum, the rate dropping"] = []
@@ -324,6 +370,9 @@ def torch_technique_answers() -> dict[str, object]:
         scheduler.step(1.0)
         answers["rates on a plateau"].append(optimizer.param_groups[0]["lr"])
 
+
+def about_other_losses(answers: Answers) -> None:
+    """Smoothed and weighted."""
     logits = images @ torch.from_numpy(KERNEL)
     smoothed = functional.cross_entropy(logits, labels, label_smoothing=0.1)
     answers["smoothed loss"] = smoothed.item()
@@ -331,14 +380,19 @@ def torch_technique_answers() -> dict[str, object]:
     weighted = functional.cross_entropy(logits, labels, torch.tensor(CLASS_WEIGHTS))
     answers["weighted loss"] = weighted.item()
 
+
+def about_mixed_precision(answers: Answers) -> None:
+    """Types of the layers."""
     model = nn.Sequential(nn.Linear(FEATURES, KINDS), nn.ReLU(), nn.Linear(KINDS, KINDS))
-    device = torch.device("cpu")
-    use_mixed_precision(model, "bfloat16", device)
+    use_mixed_precision(model, "bfloat16", torch.device("cpu"))
     hidden = model[0](images)
     answers["mixed here: hidden, logits"] = [
         str(each.dtype).removeprefix("torch.") for each in (hidden, model(images))
     ]
 
+
+def about_scaling(answers: Answers) -> None:
+    """Of gradients, step by step."""
     scaler = torch.amp.GradScaler("cpu")
     answers["loss scale: initial, growth interval"] = [
         scaler.get_scale(),
@@ -352,7 +406,7 @@ def torch_technique_answers() -> dict[str, object]:
     scaler.scale(math.inf * model(images).sum()).backward()
     scaler.step(sgd)
     answers["hooks in a skipped step"] = [len(hooked)]
-    optimizer = scale_gradients(model, sgd, device)
+    optimizer = scale_gradients(model, sgd, torch.device("cpu"))
     state = optimizer.scaler.state_dict()
     optimizer.scaler.load_state_dict(state | {"_growth_tracker": STEPS_BEFORE})
     answers["scale, gradient"] = []
@@ -365,13 +419,42 @@ def torch_technique_answers() -> dict[str, object]:
         answers["scale, gradient"].append([optimizer.scaler.get_scale(), gradient])
     answers["hooks in a skipped step"].append(len(hooked))
 
+
+def about_workers(answers: Answers) -> None:
+    """Processes that read for a loader."""
     loader = torch.utils.data.DataLoader(ProcessIds(), batch_size=2, num_workers=1)
     epochs = [{int(number) for batch in loader for number in batch} for _ in range(2)]
     answers["processes of two epochs"] = len(set.union(*epochs) - {os.getpid()})
     answers["prefetched batches of a worker"] = loader.prefetch_factor
-    return answers
 
 
-def answers() -> dict[str, object]:
+PARTS = (
+    about_layers,
+    about_optimizers,
+    about_losses,
+    about_an_epoch,
+    about_loading,
+    about_dropout,
+    about_gradients,
+    about_compiled_steps,
+    about_compiled_loops,
+    about_numbers,
+    about_files,
+    about_settings,
+    about_batch_normalization,
+    about_other_optimizers,
+    about_accumulation,
+    about_schedules,
+    about_other_losses,
+    about_mixed_precision,
+    about_scaling,
+    about_workers,
+)
+
+
+def answers() -> Answers:
     """All answers, by their names in the tests."""
-    return torch_answers() | torch_technique_answers()
+    found: Answers = {}
+    for part in PARTS:
+        part(found)
+    return found

@@ -5,12 +5,22 @@ import zipfile
 from pathlib import Path
 from unittest import mock
 
+import keras
 import numpy as np
 import psutil
+import tensorflow as tf
+from keras import layers, losses, optimizers
+from keras.losses import binary_crossentropy, sparse_categorical_crossentropy
+from keras.optimizers import schedules
 
 from shared.config import (
     BATCH_NORM_MOMENTUM,
 )
+from tensorflow_impl.aligned import AlignedBatchNormalization
+from tensorflow_impl.data import make_batches
+from tensorflow_impl.device import choose_device
+from tensorflow_impl.model import build_model
+from tensorflow_impl.techniques.precision import scale_gradients, use_mixed_precision
 from tests.support.differences.problem import (
     BATCH,
     CLASS_WEIGHTS,
@@ -33,25 +43,37 @@ from tests.support.differences.problem import (
     seeded_elsewhere,
 )
 
+Answers = dict[str, object]
 
-def tensorflow_answers() -> dict[str, object]:
-    """Ask TensorFlow and Keras, in this process."""
-    import keras
-    import tensorflow as tf
-    from keras import layers
-    from keras.losses import binary_crossentropy, sparse_categorical_crossentropy
+images, labels = tf.constant(IMAGES), tf.constant(LABELS)
 
-    from tensorflow_impl.data import make_batches
-    from tensorflow_impl.device import choose_device
-    from tensorflow_impl.model import build_model
 
-    answers: dict[str, object] = {}
+def make_model() -> keras.Model:
+    """A layer with the weights of the problem, as a model."""
+    model = keras.Sequential([keras.Input((FEATURES,)), layers.Dense(KINDS)])
+    model.layers[0].kernel.assign(KERNEL)
+    return model
 
+
+def make_weight(start: float = 0.0, dtype: str = "float64") -> keras.Variable:
+    """A single weight that is learned."""
+    return keras.Variable([start], dtype=dtype)
+
+
+def one_step(optimizer, gradient: float, start: float = 0.0, dtype: str = "float64") -> float:
+    """A weight after one step of the optimizer."""
+    weight = make_weight(start, dtype)
+    optimizer.apply([tf.constant([gradient], dtype)], [weight])
+    return float(weight.numpy()[0])
+
+
+def about_float_types(answers: Answers) -> None:
+    """First, because the first layer that is made settles the policy."""
     # First, because the first layer that is made settles the policy.
     keras.config.set_floatx("float64")
-    answers["rate with floatx float64"] = float(keras.optimizers.SGD(0.001).learning_rate)
+    answers["rate with floatx float64"] = float(optimizers.SGD(0.001).learning_rate)
     weight = keras.Variable([0.0], dtype="float64")
-    keras.optimizers.Adam(epsilon=0).apply([tf.ones(1, "float64")], [weight])
+    optimizers.Adam(epsilon=0).apply([tf.ones(1, "float64")], [weight])
     answers["adam float64 step"] = float(weight.numpy()[0])
     keras.config.set_floatx("float32")
     answers["layer at first"] = layers.Dense(1).dtype_policy.name
@@ -62,18 +84,9 @@ def tensorflow_answers() -> dict[str, object]:
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
 
-    images, labels = tf.constant(IMAGES), tf.constant(LABELS)
 
-    def make_model():
-        model = keras.Sequential([keras.Input((FEATURES,)), layers.Dense(KINDS)])
-        model.layers[0].kernel.assign(KERNEL)
-        return model
-
-    def one_step(optimizer, gradient, dtype="float64", start=0.0):
-        weight = keras.Variable([start], dtype=dtype)
-        optimizer.apply([tf.constant([gradient], dtype)], [weight])
-        return float(weight.numpy()[0])
-
+def about_layers(answers: Answers) -> None:
+    """Shapes, logits and initial weights."""
     model = make_model()
     answers["weight shape"] = list(model.layers[0].kernel.shape)
     answers["logits"] = model(images).numpy().tolist()
@@ -85,22 +98,29 @@ def tensorflow_answers() -> dict[str, object]:
         if isinstance(layer, layers.Dense)
     ]
 
-    adam, adamw = keras.optimizers.Adam, keras.optimizers.AdamW
+
+def about_optimizers(answers: Answers) -> None:
+    """Defaults and single steps."""
+    adam, adamw = optimizers.Adam, optimizers.AdamW
     answers["adam epsilon"] = adam().epsilon
     answers["adam step"] = one_step(adam(epsilon=1e-7), 1e-6)
-    answers["adam float32 step"] = one_step(adam(epsilon=0), 1, "float32")
+    answers["adam float32 step"] = one_step(adam(epsilon=0), 1, dtype="float32")
     answers["adamw decay"] = adamw().weight_decay
     answers["adamw step"] = one_step(adamw(), 0, start=1.0)
-    answers["sgd step"] = one_step(keras.optimizers.SGD(0.001), 1)
+    answers["sgd step"] = one_step(optimizers.SGD(0.001), 1)
 
+
+def about_losses(answers: Answers) -> None:
+    """Values, shapes, gradients, and the order of their arguments."""
+    model = make_model()
     with tf.GradientTape(persistent=True) as tape:
         logits = model(images)
         tape.watch(logits)
-        losses = sparse_categorical_crossentropy(labels, logits, from_logits=True)
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+        values = sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        loss = losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
     answers["loss"] = float(loss)
-    answers["loss shape"] = list(losses.shape)
-    answers["loss gradient"] = tape.gradient(losses, logits).numpy().tolist()
+    answers["loss shape"] = list(values.shape)
+    answers["loss gradient"] = tape.gradient(values, logits).numpy().tolist()
     answers["swapped loss"] = attempt(
         lambda: float(tf.reduce_sum(sparse_categorical_crossentropy(logits, labels, True)))
     )
@@ -108,6 +128,9 @@ def tensorflow_answers() -> dict[str, object]:
     answers["binary loss"] = float(binary_crossentropy(ones, halves))
     answers["swapped binary loss"] = float(binary_crossentropy(halves, ones))
 
+
+def about_fit(answers: Answers) -> None:
+    """What Keras compiles, and which loss it reports."""
     model = make_model()
     answers["jit"] = []
     physical = tf.config.list_physical_devices()
@@ -122,24 +145,30 @@ def tensorflow_answers() -> dict[str, object]:
             answers["jit"].append(model.jit_compile)
 
     model.compile(
-        keras.optimizers.SGD(STEP_SIZE),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        optimizers.SGD(STEP_SIZE),
+        losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     history = model.fit(images, labels, BATCH, shuffle=False, verbose=0).history
     answers["reported loss"] = history["loss"][0]
     answers["loss at the end"] = model.evaluate(images, labels, verbose=0)
 
+
+def about_data(answers: Answers) -> None:
+    """Order of shuffled rows, and which are held out."""
     tf.random.set_seed(0)
     numbers = tf.data.Dataset.range(MANY)
     answers["order"] = [int(number) for number in numbers.shuffle(10)]
 
     # With the weight kept at 1, the loss says which rows it was measured on.
     model = keras.Sequential([keras.Input((1,)), layers.Dense(1, kernel_initializer="ones")])
-    model.compile(keras.optimizers.SGD(0.0), "mse")
+    model.compile(optimizers.SGD(0.0), "mse")
     rows = np.arange(ROWS, dtype="float32")[:, None]
     history = model.fit(rows, 0 * rows, validation_split=0.2, shuffle=True, verbose=0).history
     answers["validation loss"] = history["val_loss"][0]
 
+
+def about_dropout(answers: Answers) -> None:
+    """In which mode it drops, and what its masks depend on."""
     dropout = layers.Dropout(0.5)
     answers["dropped on a plain call"] = int(tf.reduce_sum(1 - tf.sign(dropout(tf.ones(MANY)))))
     masks = []
@@ -154,41 +183,50 @@ def tensorflow_answers() -> dict[str, object]:
         counts.append(dropout.seed_generator.state.numpy().tolist())
         dropout(tf.ones(MANY), training=True)
     answers["what dropout remembers"] = counts
-    accumulating = keras.optimizers.SGD(gradient_accumulation_steps=2)
+    accumulating = optimizers.SGD(gradient_accumulation_steps=2)
     accumulating.build([keras.Variable(np.zeros(shape)) for shape in (3, 4)])
     answers["variables of an accumulating optimizer"] = len(accumulating.variables)
 
+
+def about_gradients(answers: Answers) -> None:
+    """What is added up, and what is recorded."""
     model = make_model()
     gradients = []
     for _ in range(2):
         with tf.GradientTape() as tape:
-            losses = sparse_categorical_crossentropy(labels, model(images), from_logits=True)
-        gradients.append(tape.gradient(losses, model.layers[0].kernel))
+            values = sparse_categorical_crossentropy(labels, model(images), from_logits=True)
+        gradients.append(tape.gradient(values, model.layers[0].kernel))
     answers["second gradient over first"] = (gradients[1] / gradients[0]).numpy().ravel().tolist()
     outside = model(images)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(outside)
     answers["gradient of what was computed outside"] = tape.gradient(loss, model.weights[0])
 
+
+def about_traced_functions(answers: Answers) -> None:
+    """How often a body runs."""
     answers["body runs in four calls"] = count_runs(tf.function, lambda function: function())
     sizes = iter((4, 4, 2, 3))
     answers["body runs in four calls, three sizes"] = count_runs(
         tf.function, lambda function: function(tf.ones(next(sizes)))
     )
 
+
+def about_compiled_loops(answers: Answers) -> None:
+    """A loop within one program."""
     number = keras.Variable(2.0)
-    optimizer = keras.optimizers.SGD(STEP_SIZE)
+    optimizer = optimizers.SGD(STEP_SIZE)
     optimizer.build([number])
 
     def learn(steps: tf.Tensor) -> tf.Tensor:
-        losses, step = tf.zeros(3), 0
+        values, step = tf.zeros(3), 0
         while step < steps:
             with tf.GradientTape() as tape:
                 loss = number**2 / 2
             optimizer.apply([tape.gradient(loss, number.value)], [number])
-            losses = tf.tensor_scatter_nd_update(losses, [[step]], [tf.sqrt(2 * loss)])
+            values = tf.tensor_scatter_nd_update(values, [[step]], [tf.sqrt(2 * loss)])
             step += 1
-        return losses
+        return values
 
     program = tf.function(learn, jit_compile=True)
     answers["losses of a program with a loop"] = program(tf.constant(3)).numpy().tolist()
@@ -196,6 +234,10 @@ def tensorflow_answers() -> dict[str, object]:
     answers["programs for one step and for three"] = program.experimental_get_tracing_count()
 
     answers["denormal numbers"] = count_denormal(tf.fill((MANY,), NORMAL) * STEP_SIZE)
+
+
+def about_threads(answers: Answers) -> None:
+    """Those of the input pipeline."""
 
     def threads_while_iterating(batches: tf.data.Dataset) -> int:
         iterator = iter(batches)
@@ -212,6 +254,9 @@ def tensorflow_answers() -> dict[str, object]:
     ]
     answers["more threads by default"] = tuned > untuned
 
+
+def about_devices(answers: Answers) -> None:
+    """Precision, and a device that is not there."""
     answers["tf32"] = tf.config.experimental.tensor_float_32_execution_enabled()
     choose_device("cpu", "float32")
     answers["tf32 here"] = tf.config.experimental.tensor_float_32_execution_enabled()
@@ -222,6 +267,9 @@ def tensorflow_answers() -> dict[str, object]:
 
     answers["missing device"] = attempt(on_a_missing_device)
 
+
+def about_mixed_precision(answers: Answers) -> None:
+    """Types of layers and losses under a policy."""
     keras.config.set_dtype_policy("mixed_bfloat16")
     mixed = make_model()
     logits = mixed(images)
@@ -231,13 +279,17 @@ def tensorflow_answers() -> dict[str, object]:
     ]
     keras.config.set_dtype_policy("mixed_float16")
     mixed = make_model()
-    mixed.compile(keras.optimizers.SGD(), "mse")
+    mixed.compile(optimizers.SGD(), "mse")
     answers["optimizer of mixed_float16"] = type(mixed.optimizer).__name__
     keras.config.set_dtype_policy("float32")
 
+
+def about_files(answers: Answers) -> None:
+    """What is saved and what is loaded."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.keras")
-        model.compile(adam(), "mse")
+        model = make_model()
+        model.compile(optimizers.Adam(), "mse")
         model.fit(images, tf.one_hot(labels, KINDS), verbose=0)
         model.save(path)
         answers["saved files"] = sorted(zipfile.ZipFile(path).namelist())
@@ -245,11 +297,14 @@ def tensorflow_answers() -> dict[str, object]:
         answers["saved model"] = type(loaded).__name__
         answers["saved optimizer's steps"] = int(loaded.optimizer.iterations)
 
+
+def about_settings(answers: Answers) -> None:
+    """Types, seeds, and weights that come late."""
     answers["float64 images"] = make_model()(tf.cast(images, tf.float64)).dtype.name
     answers["seeded elsewhere"] = seeded_elsewhere(keras.utils.set_random_seed)
     answers["seeded elsewhere by TensorFlow alone"] = seeded_elsewhere(tf.random.set_seed)
 
-    optimizer = adam()
+    optimizer = optimizers.Adam()
     answers["optimizer variables before and after build"] = [len(optimizer.variables)]
     optimizer.build(make_model().trainable_variables)
     answers["optimizer variables before and after build"].append(len(optimizer.variables))
@@ -262,30 +317,10 @@ def tensorflow_answers() -> dict[str, object]:
     answers["weights before and after the first call"] = [len(late.weights)]
     late(images)
     answers["weights before and after the first call"].append(len(late.weights))
-    return answers
 
 
-def tensorflow_technique_answers() -> dict[str, object]:
-    """Ask TensorFlow and Keras about the training techniques, in this process."""
-    import keras
-    import tensorflow as tf
-    from keras import layers, losses, optimizers
-    from keras.optimizers import schedules
-
-    from tensorflow_impl.aligned import AlignedBatchNormalization
-    from tensorflow_impl.techniques.precision import scale_gradients, use_mixed_precision
-
-    answers: dict[str, object] = {}
-    images, labels = tf.constant(IMAGES), tf.constant(LABELS)
-
-    def make_weight(start=0.0):
-        return keras.Variable([start], dtype="float64")
-
-    def one_step(optimizer, gradient, start=0.0):
-        weight = make_weight(start)
-        optimizer.apply([tf.constant([gradient], "float64")], [weight])
-        return float(weight.numpy()[0])
-
+def about_batch_normalization(answers: Answers) -> None:
+    """Its defaults, and what it keeps."""
     layer = layers.BatchNormalization()
     layer(images, training=True)
     answers["batch norm: momentum, epsilon"] = [layer.momentum, layer.epsilon]
@@ -294,6 +329,9 @@ def tensorflow_technique_answers() -> dict[str, object]:
     layer(images, training=True)
     answers["variance kept here"] = layer.moving_variance.numpy().tolist()
 
+
+def about_other_optimizers(answers: Answers) -> None:
+    """RMSprop, Adagrad and decay."""
     rmsprop, adagrad = optimizers.RMSprop(), optimizers.Adagrad()
     defaults = [float(rmsprop.learning_rate), rmsprop.rho, rmsprop.epsilon]
     answers["rmsprop: rate, rho, epsilon"] = defaults
@@ -311,12 +349,18 @@ def tensorflow_technique_answers() -> dict[str, object]:
     optimizer.weight_decay = np.float64(0.01)
     answers["adam with NumPy's decay"] = one_step(optimizer, 0, 1.0)
 
+
+def about_clipping(answers: Answers) -> None:
+    """By the norm of all gradients, and of each."""
     for name in ("global_clipnorm", "clipnorm"):
         weights = [make_weight(), make_weight()]
         gradients = [tf.constant([gradient], "float64") for gradient in GRADIENTS]
         optimizers.SGD(1.0, **{name: 1.0}).apply(gradients, weights)
         answers[f"clipped by {name}"] = [-float(weight.numpy()[0]) for weight in weights]
 
+
+def about_accumulation(answers: Answers) -> None:
+    """Two batches for an update."""
     weight, halving = make_weight(), schedules.ExponentialDecay(1.0, 1, 0.5)
     optimizer = optimizers.SGD(1.0, gradient_accumulation_steps=2)
     for gradient in GRADIENTS:
@@ -328,6 +372,9 @@ def tensorflow_technique_answers() -> dict[str, object]:
     answers["updates of four batches"] = int(optimizer.iterations)
     answers["rate after two updates of two batches"] = float(optimizer.learning_rate)
 
+
+def about_schedules(answers: Answers) -> None:
+    """The rate from step to step."""
     weight, optimizer = make_weight(), optimizers.SGD(1.0, momentum=0.9)
     answers["momentum, the rate dropping"] = []
     for rate in (1.0, 0.1):
@@ -340,6 +387,9 @@ def tensorflow_technique_answers() -> dict[str, object]:
     warmup = schedules.CosineDecay(0.0, 10, warmup_target=1.0, warmup_steps=4)
     answers["rate at the start of a warm-up"] = float(warmup(0))
 
+
+def about_plateaus(answers: Answers) -> None:
+    """When the rate drops."""
     callback = keras.callbacks.ReduceLROnPlateau("loss", patience=2)
     answers["plateau: min_delta"] = callback.min_delta
     model = keras.Sequential([keras.Input((FEATURES,)), layers.Dense(KINDS)])
@@ -351,6 +401,9 @@ def tensorflow_technique_answers() -> dict[str, object]:
         callback.on_epoch_end(epoch, {"loss": 1.0})
         answers["rates on a plateau"].append(float(model.optimizer.learning_rate))
 
+
+def about_other_losses(answers: Answers) -> None:
+    """Smoothed and weighted."""
     logits, one_hot = images @ KERNEL, tf.one_hot(labels, KINDS)
     smoothing = {"from_logits": True, "label_smoothing": 0.1}
     answers["smoothed loss"] = float(losses.CategoricalCrossentropy(**smoothing)(one_hot, logits))
@@ -367,12 +420,15 @@ def tensorflow_technique_answers() -> dict[str, object]:
     cross_entropy = losses.SparseCategoricalCrossentropy(from_logits=True)
     weights = tf.gather(tf.constant(CLASS_WEIGHTS), labels)
     answers["weighted loss"] = float(cross_entropy(labels, logits, sample_weight=weights))
+    model = make_model()
     model.compile(optimizers.SGD(0.0), cross_entropy)
-    model.layers[0].kernel.assign(KERNEL)
     by_class = dict(enumerate(CLASS_WEIGHTS))
     history = model.fit(images, labels, ROWS, class_weight=by_class, verbose=0).history
     answers["weighted loss by fit"] = history["loss"][0]
 
+
+def about_mixed_layers(answers: Answers) -> None:
+    """Types of the layers."""
     hidden = layers.Dense(KINDS, "relu")
     model = keras.Sequential([keras.Input((FEATURES,)), hidden, layers.Dense(KINDS)])
     use_mixed_precision(model, "bfloat16", None)
@@ -380,6 +436,9 @@ def tensorflow_technique_answers() -> dict[str, object]:
         each.dtype.name for each in (hidden(images), model(images))
     ]
 
+
+def about_scaling(answers: Answers) -> None:
+    """Of gradients, step by step."""
     scaler = optimizers.LossScaleOptimizer(optimizers.SGD(1.0))
     answers["loss scale: initial, growth interval"] = [
         scaler.initial_scale,
@@ -402,13 +461,47 @@ def tensorflow_technique_answers() -> dict[str, object]:
         int(each) for each in (optimizer._iterations, optimizer.iterations)
     ]
 
+
+def about_maps(answers: Answers) -> None:
+    """How often the body of a map runs."""
     numbers = tf.data.Dataset.range(ROWS)
     answers["body runs in a map"] = count_runs(
         lambda body: numbers.map(lambda number: body() or number, num_parallel_calls=2), list
     )
-    return answers
 
 
-def answers() -> dict[str, object]:
+PARTS = (
+    about_float_types,
+    about_layers,
+    about_optimizers,
+    about_losses,
+    about_fit,
+    about_data,
+    about_dropout,
+    about_gradients,
+    about_traced_functions,
+    about_compiled_loops,
+    about_threads,
+    about_devices,
+    about_mixed_precision,
+    about_files,
+    about_settings,
+    about_batch_normalization,
+    about_other_optimizers,
+    about_clipping,
+    about_accumulation,
+    about_schedules,
+    about_plateaus,
+    about_other_losses,
+    about_mixed_layers,
+    about_scaling,
+    about_maps,
+)
+
+
+def answers() -> Answers:
     """All answers, by their names in the tests."""
-    return tensorflow_answers() | tensorflow_technique_answers()
+    found: Answers = {}
+    for part in PARTS:
+        part(found)
+    return found
