@@ -8,7 +8,7 @@ PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
 endif
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 # What installs; "uv pip install --python .venv --torch-backend cpu" leaves out CUDA's libraries.
-INSTALL ?= $(RUN) -m pip install
+INSTALLER ?= $(RUN) -m pip install
 # Another interpreter, or another list of packages, makes them out of date.
 COMPARING := $(VENV)/comparing-$(VERSION)
 DEVELOPING := $(VENV)/developing-$(VERSION)
@@ -23,11 +23,11 @@ $(COMPARING): pyproject.toml requirements.lock
 	@# Starts anew where an installation broke off early or belongs to another interpreter.
 	[ "$$($(RUN) -V)" = "$$($(PYTHON) -V)" ] && $(RUN) -m pip --version >/dev/null || \
 		$(PYTHON) -m venv --clear $(VENV)
-	$(INSTALL) --constraint requirements.lock .
+	$(INSTALLER) --constraint requirements.lock .
 	touch $@
 
 $(DEVELOPING): $(COMPARING)
-	$(INSTALL) --constraint requirements.lock ".[test]"
+	$(INSTALLER) --constraint requirements.lock ".[test]"
 	touch $@
 
 ## make install    install what comparing needs into .venv (about 7.5 GB on Linux)
