@@ -1,31 +1,55 @@
-# Each target creates .venv and installs on first use; ARGS="..." is passed on to the command.
-PYTHON ?= python3
+# Each target installs what it needs on first use; ARGS="..." is passed on to the command.
 VENV := .venv
 RUN := $(VENV)/bin/python
-INSTALLED := $(VENV)/installed
+ifndef PYTHON
+PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	2>/dev/null && echo $$each && break; done)
+endif
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+# What installs; "uv pip install --python .venv --torch-backend cpu" leaves out CUDA's libraries.
+INSTALLER ?= $(RUN) -m pip install
+# Another interpreter, or another list of packages, makes them out of date.
+COMPARING := $(VENV)/comparing-$(VERSION)
+DEVELOPING := $(VENV)/developing-$(VERSION)
 
-.PHONY: help install compare test lint
+.PHONY: help install compare test quick lint
 
 help:
-	@echo "make install    create $(VENV) and install everything (about 7.5 GB on Linux)"
-	@echo "make compare    train both implementations and report them side by side"
-	@echo "make test       run the tests"
-	@echo "make lint       check style and formatting"
-	@echo "ARGS=\"...\" is passed on, as in: make compare ARGS=\"--dataset fashion-mnist\""
+	@sed -n 's/^## //p' Makefile
 
-install: $(INSTALLED)
-
-$(INSTALLED): pyproject.toml requirements.lock
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --constraint requirements.lock ".[test]"
+$(COMPARING): pyproject.toml requirements.lock
+	$(if $(VERSION),,$(error expected Python 3.11 to 3.13, found none: name one with PYTHON=...))
+	@# Starts anew where an installation broke off early or belongs to another interpreter.
+	[ "$$($(RUN) -V)" = "$$($(PYTHON) -V)" ] && $(RUN) -m pip --version >/dev/null || \
+		$(PYTHON) -m venv --clear $(VENV)
+	$(INSTALLER) --constraint requirements.lock .
 	touch $@
 
-compare: $(INSTALLED)
+$(DEVELOPING): $(COMPARING)
+	$(INSTALLER) --constraint requirements.lock ".[test]"
+	touch $@
+
+## make install    install what comparing needs into .venv (about 7.5 GB on Linux)
+install: $(COMPARING)
+
+## make compare    train both implementations and report them side by side
+compare: $(COMPARING)
 	$(RUN) compare.py $(ARGS)
 
-test: $(INSTALLED)
+## make quick      run the tests that take no longer than a second each
+quick: $(DEVELOPING)
+	$(RUN) -m pytest -m "not slow" --numprocesses auto --dist loadfile $(ARGS)
+
+## make test       run all tests
+test: $(DEVELOPING)
 	$(RUN) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
-lint: $(INSTALLED)
+## make lint       check style, formatting, imports and types
+lint: $(DEVELOPING)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/lint-imports
+	$(RUN) -m mypy
+
+## ARGS="..." is passed on, as in: make compare ARGS="--dataset fashion-mnist"

@@ -83,6 +83,7 @@ def run_tutorial(script: str, interpreter: str, folder: Path, config: TrainConfi
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        check=False,
     )
     shared = (config.seed, config.threads, config.batch_size)
     result = RunResult(script, script, "tutorial", *shared)

@@ -54,6 +54,7 @@ def run_child(module: str, name: str, config: TrainConfig) -> str:
         env=os.environ | {CHILD_VARIABLE: name},
         capture_output=True,
         text=True,
+        check=False,
     )
     if done.returncode:
         raise ChildProcessError(f"{name}: {done.stderr.strip().splitlines()[-1]}")

@@ -162,7 +162,7 @@ class Subject:
         try:
             train()
             status = 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - the child ends here, and says why
             traceback.print_exc()
         finally:
             # Not by returning, which would go on with what only the parent is to do.
@@ -228,20 +228,12 @@ def kill_at_operation(number: int, when: str, fraction: float) -> None:
     """
     left = number
 
-    def part_of(operation: Callable[..., object], path: Path, content: bytes = b"") -> None:
-        if operation is write:
-            path.write_bytes(content[: int(fraction * len(content))])
-        elif operation is remove and path.exists():
-            files = sorted(path.iterdir())
-            for file in files[: int(fraction * len(files))]:
-                file.unlink()
-
     def counted(operation: Callable[..., object]) -> Callable[..., None]:
         def count(*arguments: object, **options: object) -> None:
             nonlocal left
             left -= 1
             if left < 0 and when == "within":
-                part_of(operation, *arguments[:2])
+                do_part_of(operation.__name__, fraction, *arguments[:2])
             if left >= 0 or when == "after":
                 operation(*arguments, **options)
             if left < 0:
@@ -249,9 +241,18 @@ def kill_at_operation(number: int, when: str, fraction: float) -> None:
 
         return count
 
-    write, remove = checkpoints.write_durably, shutil.rmtree
     for owner, name in OPERATIONS:
         setattr(owner, name, counted(getattr(owner, name)))
+
+
+def do_part_of(operation: str, fraction: float, path: Path, content: bytes = b"") -> None:
+    """Do a fraction of an operation on files; those that have no parts are left undone."""
+    if operation == "write_durably":
+        path.write_bytes(content[: int(fraction * len(content))])
+    elif operation == "rmtree" and path.exists():
+        files = sorted(path.iterdir())
+        for file in files[: int(fraction * len(files))]:
+            file.unlink()
 
 
 def kill_again_and_again(run: str, kills: int, seed: int) -> list[Outcome]:

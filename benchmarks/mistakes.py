@@ -61,7 +61,7 @@ class PyTorch:
         images, labels = self.train_set
         self.train_set = images, relabel(labels)
         # What does not fit can't be counted either, and the loss is what is asked about.
-        self.train.count_correct = lambda logits, labels: self.torch.zeros(())
+        self.train.count_correct = lambda *_: self.torch.zeros(())
 
     def sound(self) -> None:
         """as it should be"""
@@ -136,7 +136,7 @@ class TensorFlow:
         self.loss = lambda logits, labels: self.tf.reduce_mean(loss(labels, logits))
         if labels is not None:
             self.train_set = self.train_set[0], labels
-            self.train.count_correct = lambda logits, labels: self.tf.constant(0)
+            self.train.count_correct = lambda *_: self.tf.constant(0)
 
     def _with_dropout(self, kind: type) -> None:
         layers = [self.keras.Input(self.model.input_shape[1:])]
@@ -171,7 +171,7 @@ class TensorFlow:
         """training=True in evaluation, with dropout"""
 
         class AlwaysTraining(self.keras.Sequential):
-            def call(self, inputs, training=None, mask=None):
+            def call(self, inputs, **_):
                 return super().call(inputs, training=True)
 
         self._with_dropout(AlwaysTraining)
@@ -228,7 +228,7 @@ def train_in(name: str, config: TrainConfig) -> int:
         outcome.test_loss, outcome.test_accuracy = training.evaluate(
             training.model, *training.test_set
         )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - any error is an outcome of the mistake
         # TensorFlow puts the call around it; what is wrong stands at the end.
         *_, line = filter(None, map(str.strip, str(error).splitlines()))
         outcome.error = line if "Error: " in line else f"{type(error).__name__}: {line}"

@@ -62,7 +62,7 @@ class PyTorch:
     def _whole(self, take: Callable) -> Epoch:
         """The epoch of pytorch/compiled, whose batches of the usual size `take` learns from."""
         programs = take, partial(self.compiled.repeat_step, self.whole_step)
-        self.compiled.compile_steps = lambda compute_loss: programs
+        self.compiled.compile_steps = lambda _: programs
         return lambda order: self.compiled.train_epoch(
             self.model, self.optimizer, self.train_set, order, self.batch_size, self.clock
         )
@@ -193,7 +193,7 @@ class TensorFlow:
     def _whole(self, **options: object) -> Epoch:
         steps = partial(self.compiled.train_steps, self.train.train_step)
         programs = self.tf.function(steps, **options), self.tf.function(steps)
-        self.compiled.compile_steps = lambda compute_loss: programs
+        self.compiled.compile_steps = lambda _: programs
         return lambda order: self.compiled.train_epoch(
             self.model, self.optimizer, self.train_set, order, self.batch_size, self.clock
         )

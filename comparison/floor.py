@@ -125,6 +125,7 @@ def measure_floor(
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            check=False,
         )
         if child.returncode:
             *_, last = child.stderr.strip().splitlines() or [f"exit status {child.returncode}"]

@@ -138,7 +138,7 @@ def run_jobs(
     jobs: Sequence[Job],
     folder: Path,
     progress: RunProgress,
-    measure_floor: Callable[[TrainConfig], list[Floor]] = lambda config: [],
+    measure_floor: Callable[[TrainConfig], list[Floor]] = lambda _: [],
 ) -> tuple[list[RunResult], list[float], list[Floor]]:
     """Run all jobs, one after the other; after Ctrl-C the rest is reported as interrupted.
 

@@ -17,17 +17,14 @@ def learned(names: Iterable[str]) -> list[str]:
     return [name for name in names if "/moving_" not in name]
 
 
-# Bounds of the uniform distributions of kernels and biases, from a layer's fan-in and fan-out.
-SCHEMES: dict[str, tuple[Callable[[int, int], float], Callable[[int, int], float]]] = {
+# Bounds of the uniform distributions of kernel and bias, from a layer's fan-in and fan-out.
+SCHEMES: dict[str, Callable[[int, int], tuple[float, float]]] = {
     # LeCun et al., "Efficient BackProp" (1998), section 4.6: a deviation of 1 / sqrt(fan_in).
-    "shared": (lambda fan_in, fan_out: math.sqrt(3 / fan_in), lambda fan_in, fan_out: 0),
-    # What torch.nn.Linear does by itself.
-    "pytorch": (lambda fan_in, fan_out: fan_in**-0.5, lambda fan_in, fan_out: fan_in**-0.5),
-    # What keras.layers.Dense does by itself: Glorot and Bengio (2010), equation 16.
-    "keras": (
-        lambda fan_in, fan_out: math.sqrt(6 / (fan_in + fan_out)),
-        lambda fan_in, fan_out: 0,
-    ),
+    "shared": lambda fan_in, _: (math.sqrt(3 / fan_in), 0),
+    # The default of torch.nn.Linear.
+    "pytorch": lambda fan_in, _: (fan_in**-0.5, fan_in**-0.5),
+    # The default of keras.layers.Dense: Glorot and Bengio (2010), equation 16.
+    "keras": lambda fan_in, fan_out: (math.sqrt(6 / (fan_in + fan_out)), 0),
 }
 
 BATCH_NORM = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0}
@@ -57,11 +54,11 @@ def initial_weights(
         `batch_norm` `batch_norm_1/gamma`, `beta`, `moving_mean`, `moving_variance`, [out] each.
     """
     random = np.random.default_rng([seed, WEIGHTS_STREAM])
-    kernel_bound, bias_bound = SCHEMES[scheme]
     weights = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise((IMAGE_SIZE, *hidden, CLASSES)), start=1):
-        kernel = kernel_bound(fan_in, fan_out) * random.uniform(-1, 1, (fan_in, fan_out))
-        bias = bias_bound(fan_in, fan_out) * random.uniform(-1, 1, fan_out)
+        kernel_bound, bias_bound = SCHEMES[scheme](fan_in, fan_out)
+        kernel = kernel_bound * random.uniform(-1, 1, (fan_in, fan_out))
+        bias = bias_bound * random.uniform(-1, 1, fan_out)
         weights[f"dense_{layer}/kernel"] = kernel.astype(float_type)
         if batch_norm and layer <= len(hidden):
             for name, value in BATCH_NORM.items():
