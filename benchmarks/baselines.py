@@ -30,6 +30,7 @@ from shared.config import TrainConfig, physical_cores, prepare_environment
 from shared.datasets import FILES
 from shared.environment import describe_environment
 from shared.flags import Flag, Repeatable, RunNames
+from shared.registry import RUNS
 from shared.results import Floor, RunResult, group_by_run
 from shared.sampling import load, prepare
 
@@ -166,7 +167,7 @@ def measure(request: Request) -> int:
     dataset = load(config, Clock())
     train_size = len(dataset.train_labels)
     # The tutorials' scripts take their threads from here.
-    prepare_environment(config.threads)
+    prepare_environment(config.threads, RUNS["tensorflow/fit"].environment)
     console = terminal.make_console()
     names = [*TUTORIALS, *runs]
     results: list[RunResult] = []

@@ -4,8 +4,9 @@ import sys
 
 from benchmarks.command import run_benchmark
 from comparison.floor import epoch_flops, lowest, measure_floor
-from shared.config import CLASSES, IMAGE_SIZE, IMPLEMENTATIONS, TrainConfig
+from shared.config import CLASSES, IMAGE_SIZE, TrainConfig
 from shared.errors import UsageError
+from shared.registry import IMPLEMENTATIONS
 from shared.results import Floor
 
 

@@ -35,9 +35,10 @@ from shared import checkpoints
 from shared.batches import batch_sizes
 from shared.checkpoints import Checkpoints, Origin, open_checkpoints
 from shared.clock import Clock
-from shared.config import ALL_RUNS, IMPLEMENTATIONS, TrainConfig, prepare_environment
+from shared.config import TrainConfig, prepare_environment
 from shared.environment import describe_environment
 from shared.errors import UsageError
+from shared.registry import RUNS
 from shared.results import EpochResult
 from shared.sampling import load_configured
 
@@ -78,8 +79,8 @@ class Request:
         """
         if self.kills < 1:
             raise UsageError(f"--kills {self.kills}: expected 1 or more.")
-        if unknown := set(self.run) - set(ALL_RUNS):
-            raise UsageError(f"--run {unknown.pop()}: expected some of {', '.join(ALL_RUNS)}.")
+        if unknown := set(self.run) - set(RUNS):
+            raise UsageError(f"--run {unknown.pop()}: expected some of {', '.join(RUNS)}.")
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,12 @@ class Subject:
 
     def __init__(self, run: str) -> None:
         self.run = run
-        name, _, self.variant = run.partition("/")
-        prepare_environment(TINY.threads)
+        entry = RUNS[run]
+        self.variant = entry.variant
+        prepare_environment(TINY.threads, entry.environment)
         self.dataset = load_configured(TINY)
         with native_chatter_held_back():
-            self.module = importlib.import_module(f"{IMPLEMENTATIONS[name].package}.run")
+            self.module = importlib.import_module(f"{entry.package}.run")
         # Latency is of no interest here.
         self.module.measure_inference = lambda *_: []
         self.counter = mmap.mmap(-1, 8)

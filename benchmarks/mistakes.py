@@ -18,6 +18,7 @@ from shared.clock import Clock
 from shared.config import CLASSES, TrainConfig, prepare_environment
 from shared.environment import describe_environment
 from shared.errors import UsageError
+from shared.registry import RUNS
 
 # Curves show means over so many steps.
 STEPS_A_POINT = 50
@@ -238,7 +239,8 @@ def train_in(name: str, config: TrainConfig) -> int:
 
 def make_mistakes(request: Request) -> int:
     """Print a line for each training; returns the exit status."""
-    prepare_environment(request.config.threads)
+    # Keras's trainings are among them, each in a process of its own.
+    prepare_environment(request.config.threads, RUNS["tensorflow/graph"].environment)
     if name := os.environ.get(CHILD_VARIABLE):
         return train_in(name, request.config)
     names = [name for name, _, _ in trainings()]

@@ -36,4 +36,4 @@ if __name__ == "__main__":
     # The one place that every step passes; set before a framework is imported, which must wait
     # until `main` has pinned the threads.
     Clock.steps = slow_down(Clock.steps, float(sys.argv.pop(1)))
-    sys.exit(main("pytorch"))
+    sys.exit(main("pytorch_impl"))

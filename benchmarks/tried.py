@@ -22,6 +22,7 @@ from shared.clock import Clock
 from shared.config import TrainConfig, prepare_environment
 from shared.environment import describe_environment
 from shared.errors import UsageError
+from shared.registry import RUNS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -309,7 +310,8 @@ def try_all(request: Request) -> int:
     Raises:
         UsageError: no way is called so, or the number of repeats is not as expected.
     """
-    prepare_environment(request.config.threads)
+    # Keras's ways are among them, each in a process of its own.
+    prepare_environment(request.config.threads, RUNS["tensorflow/fit"].environment)
     if name := os.environ.get(CHILD_VARIABLE):
         return train_in(name, request.config)
     names = [name for name, _, _ in ways()]

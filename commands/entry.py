@@ -14,23 +14,20 @@ from commands.requests import (
     SummaryRequest,
 )
 from shared.clock import Clock
-from shared.config import IMPLEMENTATIONS, TrainConfig, physical_cores, prepare_environment
+from shared.config import TrainConfig, physical_cores, prepare_environment
 from shared.errors import UsageError
 from shared.flags import CHILD_VARIABLE, Flag, interrupt_on_terminate, parse_flags
+from shared.registry import IMPLEMENTATIONS, RUNS, implementation_of
 
 
-def main(name: str) -> int:
-    """Run one implementation alone, or as the child of a comparison; returns the exit status.
-
-    Args:
-        name: a key of IMPLEMENTATIONS.
-    """
+def main(package: str) -> int:
+    """Run one implementation alone, or as the child of a comparison; returns the exit status."""
+    name = implementation_of(package)
     if sys.argv[1:2] and sys.argv[1] in COMMANDS:
         return run_command(name, sys.argv.pop(1))
     clock = Clock()
-    implementation = IMPLEMENTATIONS[name]
-    variants = implementation.variants
-    program = f"python -m {implementation.package}"
+    variants = tuple(run.variant for run in IMPLEMENTATIONS[name])
+    program = f"python -m {package}"
 
     def request(
         config: TrainConfig,
@@ -45,7 +42,7 @@ def main(name: str) -> int:
             output_dir: Folder for the results, new or empty; by default results/<UTC time>.
             profile: Then watch a few more steps with the framework's profiler; write trace.json.
         """
-        if profile and implementation.framework == "numpy":
+        if profile and IMPLEMENTATIONS[name][0].framework == "numpy":
             raise UsageError(
                 "--profile: NumPy has no profiler; "
                 "expected it with pytorch_impl or tensorflow_impl."
@@ -54,7 +51,7 @@ def main(name: str) -> int:
 
     try:
         config, variant, output_dir, profile = parse_flags(request, program)
-        prepare_environment(config.threads)
+        prepare_environment(config.threads, RUNS[f"{name}/{variant}"].environment)
         interrupt_on_terminate()
         # Only now, because NumPy reads the number of threads when it is imported; and not both,
         # because what draws pictures takes longer to import than an epoch to train.
@@ -94,12 +91,14 @@ def run_command(name: str, command: Command) -> int:
         name: a key of IMPLEMENTATIONS.
         command: the file that was run.
     """
-    program = f"python -m {IMPLEMENTATIONS[name].package} {command}"
+    program = f"python -m {IMPLEMENTATIONS[name][0].package} {command}"
     request, module, function = COMMANDS[command]
     try:
         asked = parse_flags(request, program)
         config = getattr(asked, "config", None)
-        prepare_environment(getattr(config, "threads", physical_cores()))
+        prepare_environment(
+            getattr(config, "threads", physical_cores()), IMPLEMENTATIONS[name][0].environment
+        )
         interrupt_on_terminate()
         return getattr(importlib.import_module(module), function)(name, asked) or 0
     except UsageError as error:

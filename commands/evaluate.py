@@ -15,11 +15,12 @@ from safetensors.numpy import save
 from commands.requests import EvaluateRequest, MeasureRequest
 from commands.twin import import_twin
 from report.terminal import make_console, say
-from shared.config import CLASSES, IMAGE_SIZE, IMPLEMENTATIONS
+from shared.config import CLASSES, IMAGE_SIZE
 from shared.datasets import Dataset, load_dataset, prepare_dataset
 from shared.metrics import ClassFigures, class_figures, confusion
 from shared.outputs import claim_output_dir, current_command
 from shared.plotting import DATASET_TITLES, plot_confusion
+from shared.registry import IMPLEMENTATIONS, LABELS
 from shared.results import write_atomically
 from shared.weights_file import (
     TrainedNetwork,
@@ -28,8 +29,6 @@ from shared.weights_file import (
     hidden_units,
     load_network,
 )
-
-FRAMEWORK_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
     evaluation = Evaluation(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=current_command(),
-        framework=IMPLEMENTATIONS[name].framework,
+        framework=IMPLEMENTATIONS[name][0].framework,
         framework_version=measured.framework_version,
         device=measured.device,
         float_type=float_type(weights),
@@ -120,7 +119,7 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
     if folder := request.output_dir:
         claim_output_dir(folder, evaluation.command)
         write_files(evaluation, measured.logits, folder)
-    print_evaluation(evaluation, FRAMEWORK_NAMES[name], make_console())
+    print_evaluation(evaluation, LABELS[name], make_console())
     if folder:
         print(f"Written to {folder}: confusion.png, evaluation.json, {evaluation.predictions}")
 

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from commands.evaluate import FRAMEWORK_NAMES
 from commands.pictures import prepare, read_picture
 from commands.requests import PredictRequest
 from commands.twin import import_twin
@@ -19,6 +18,7 @@ from shared.config import Pixels
 from shared.datasets import DIGIT_NAMES, FASHION_NAMES, STANDARDIZATION, load_dataset, standardize
 from shared.errors import UsageError
 from shared.plotting import DATASET_TITLES, percent, plot_pictures
+from shared.registry import LABELS
 from shared.weights_file import float_type, load_network
 
 
@@ -48,7 +48,7 @@ def predict(name: str, request: PredictRequest) -> None:
     console = make_console()
     say(
         console,
-        f"{request.weights}: computed by {FRAMEWORK_NAMES[name]} {predicted.framework_version} on "
+        f"{request.weights}: computed by {LABELS[name]} {predicted.framework_version} on "
         f"{predicted.device} in {float_type(weights)}, as for {DATASET_TITLES[dataset]}.",
     )
     print_predictions(request.images, predicted.probabilities, class_names, request.top, console)

@@ -12,10 +12,11 @@ from commands.requests import PROFILED_STEPS, ProfileRequest
 from commands.twin import import_twin, native_chatter_held_back
 from report.terminal import make_console, say
 from shared.clock import Clock
-from shared.config import IMPLEMENTATIONS, TrainConfig
+from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.registry import IMPLEMENTATIONS
 from shared.sampling import load, prepare, with_training_rows
 from shared.trace_events import TRACE
 from shared.trained import Operator
@@ -32,7 +33,7 @@ def profile(name: str, request: ProfileRequest) -> None:
     Raises:
         UsageError: variant, number of steps, dataset, device or folder can't be used.
     """
-    variants = IMPLEMENTATIONS[name].variants
+    variants = [run.variant for run in IMPLEMENTATIONS[name]]
     variant = request.variant or variants[0]
     if variant not in variants:
         raise UsageError(f"--variant {variant}: expected one of {', '.join(variants)}.")

@@ -1,6 +1,5 @@
 """One run of one implementation: train, test, save, and tell whoever asked."""
 
-import importlib
 import math
 import os
 import sys
@@ -11,13 +10,14 @@ from typing import NoReturn
 import msgspec
 from safetensors.numpy import save
 
-from commands.twin import native_chatter_held_back
+from commands.twin import MissingFramework, import_twin
 from shared.checkpoints import open_checkpoints
 from shared.clock import Clock
-from shared.config import IMPLEMENTATIONS, TrainConfig
+from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.environment import peak_memory_bytes
 from shared.initial_weights import learned
+from shared.registry import RUNS
 from shared.results import EpochResult, Event, RunResult, write_atomically
 from shared.sampling import load
 from shared.trained import Trained
@@ -61,10 +61,10 @@ def train_and_save(
     Raises:
         UsageError: the device asked for is not there, or checkpoints stand in the way.
     """
-    implementation = IMPLEMENTATIONS[name]
+    entry = RUNS[f"{name}/{variant}"]
     result = RunResult(
-        f"{name}/{variant}",
-        implementation.framework,
+        entry.name,
+        entry.framework,
         variant,
         config.seed,
         config.threads,
@@ -93,16 +93,13 @@ def train_and_save(
         listen(epoch)
 
     try:
-        with clock.phase("import"), native_chatter_held_back():
-            package = importlib.import_module(f"{implementation.package}.run")
-        trained = drain(package.run(config, variant, dataset, clock, checkpoints), record)
-    except ModuleNotFoundError as error:
-        if error.name not in (implementation.framework, "keras"):
-            raise
+        with clock.phase("import"):
+            twin = import_twin(name, "run")
+        trained = drain(twin.run(config, variant, dataset, clock, checkpoints), record)
+    except MissingFramework as error:
         result.status = "unavailable"
         result.error = (
-            f"{error.name} is not installed for {sys.executable}; "
-            f"install it there, or name another interpreter with --python {name}=PATH"
+            f"{str(error).rstrip('.')}, or name another interpreter with --python {name}=PATH"
         )
     except Diverged as error:
         result.status, result.error = "diverged", str(error)

@@ -8,26 +8,31 @@ import tempfile
 from collections.abc import Iterator
 from types import ModuleType
 
-from shared.config import IMPLEMENTATIONS
 from shared.errors import UsageError
+from shared.registry import IMPLEMENTATIONS, required_modules
+
+
+class MissingFramework(UsageError):
+    """A module that the implementation requires is not installed."""
 
 
 def import_twin(name: str, module: str) -> ModuleType:
     """Import a file of an implementation, and with it the framework.
 
-    Raises:
-        UsageError: the framework is not installed.
-    """
-    from commands.twin import native_chatter_held_back
+    Args:
+        name: a key of IMPLEMENTATIONS.
+        module: within its package, as `run` or `techniques.layers`.
 
-    implementation = IMPLEMENTATIONS[name]
+    Raises:
+        MissingFramework: what the implementation requires is not installed.
+    """
     try:
         with native_chatter_held_back():
-            return importlib.import_module(f"{implementation.package}.{module}")
+            return importlib.import_module(f"{IMPLEMENTATIONS[name][0].package}.{module}")
     except ModuleNotFoundError as error:
-        if error.name not in (implementation.framework, "keras"):
+        if error.name not in required_modules(name):
             raise
-        raise UsageError(
+        raise MissingFramework(
             f"{error.name} is not installed for {sys.executable}; install it there."
         ) from None
 

@@ -8,6 +8,7 @@ its memory allow.
 """
 
 import importlib
+import os
 import subprocess
 import sys
 import time
@@ -19,21 +20,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from shared.config import (
-    CLASSES,
-    IMAGE_SIZE,
-    IMPLEMENTATIONS,
-    DeviceName,
-    TrainConfig,
-    prepare_environment,
-)
+from shared.config import CLASSES, IMAGE_SIZE, DeviceName, TrainConfig, prepare_environment
 from shared.errors import UsageError
 from shared.flags import parse_flags
+from shared.registry import IMPLEMENTATIONS, REFERENCE, has_file, required_modules
 from shared.results import Floor
 
 ROOT = Path(__file__).resolve().parent.parent
-# Its library is timed here, because the reference holds no more than what it computes.
-REFERENCE = "numpy"
 REPEATS = 7
 
 
@@ -85,12 +78,15 @@ def epoch_flops(train_size: int, hidden: tuple[int, int]) -> int:
 
 
 def candidates(device: DeviceName) -> list[str]:
-    """The implementations that have a floor: the reference on a CPU, and those with a floor.py."""
+    """The implementations that have a floor: the reference on a CPU, and those with a floor.py.
+
+    The reference's library is timed here, because its folder holds no more than what it computes.
+    """
     return [
         name
-        for name, implementation in IMPLEMENTATIONS.items()
-        if (name == REFERENCE and device in ("auto", "cpu"))
-        or (ROOT / implementation.package / "floor.py").exists()
+        for name in IMPLEMENTATIONS
+        if (name == REFERENCE.implementation and device in ("auto", "cpu"))
+        or has_file(name, "floor")
     ]
 
 
@@ -122,6 +118,7 @@ def measure_floor(
                 *(str(train_size), str(repeats), *config.as_flags()),
             ],
             cwd=ROOT,
+            env=os.environ | IMPLEMENTATIONS[name][0].environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -223,10 +220,10 @@ def main_child(name: str, train_size: str, repeats: str, *flags: str) -> int:
         from shared.batches import batch_sizes
 
         sizes = batch_sizes(int(train_size), config.batch_size).tolist()
-        package = IMPLEMENTATIONS[name].package
+        package = IMPLEMENTATIONS[name][0].package
         measure = (
             time_numpy
-            if name == REFERENCE
+            if name == REFERENCE.implementation
             else importlib.import_module(f"{package}.floor").measure_floor
         )
         library, seconds = measure(
@@ -237,7 +234,7 @@ def main_child(name: str, train_size: str, repeats: str, *flags: str) -> int:
         )
         floor = Floor(library, config.batch_size, seconds)
     except ModuleNotFoundError as error:
-        if error.name != IMPLEMENTATIONS[name].framework:
+        if error.name not in required_modules(name):
             raise
         floor = None
     except UsageError as error:

@@ -11,8 +11,9 @@ import msgspec
 
 from comparison.probes import CpuReading, energy_joules, probe_seconds
 from report.progress import RunProgress
-from shared.config import IMPLEMENTATIONS, TrainConfig
+from shared.config import TrainConfig
 from shared.flags import CHILD_VARIABLE
+from shared.registry import RUNS, Run
 from shared.results import EpochResult, Event, Floor, RunResult
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,28 +33,24 @@ class Job:
     """As in the progress display."""
 
     @property
-    def implementation(self) -> str:
-        return self.run.partition("/")[0]
-
-    @property
-    def variant(self) -> str:
-        return self.run.partition("/")[2].partition("#")[0]
+    def entry(self) -> Run:
+        """The run in the registry."""
+        return RUNS[self.run.partition("#")[0]]
 
     def command(self, folder: Path) -> list[str]:
         """What starts the child."""
         return [
-            *(self.interpreter, "-m", IMPLEMENTATIONS[self.implementation].package),
-            *("--variant", self.variant),
+            *(self.interpreter, "-m", self.entry.package),
+            *("--variant", self.entry.variant),
             *self.config.as_flags(),
             *("--output-dir", str(folder.absolute())),
         ]
 
     def result(self, **known: object) -> RunResult:
         """The result of a run that did not report one itself."""
-        framework = IMPLEMENTATIONS[self.implementation].framework
         config = self.config
         shared = (config.seed, config.threads, config.batch_size)
-        return RunResult(self.run, framework, self.variant, *shared, **known)
+        return RunResult(self.run, self.entry.framework, self.entry.variant, *shared, **known)
 
 
 def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProgress) -> RunResult:
@@ -74,7 +71,7 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
         child = subprocess.Popen(
             job.command(folder),
             cwd=ROOT,
-            env=os.environ | {CHILD_VARIABLE: job.slug},
+            env=os.environ | job.entry.environment | {CHILD_VARIABLE: job.slug},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -1,6 +1,5 @@
 """Which runs a comparison makes, with which settings, in which order."""
 
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -11,9 +10,10 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.config import ALL_RUNS, IMPLEMENTATIONS, SEEDS, TrainConfig
+from shared.config import SEEDS, TrainConfig
 from shared.errors import UsageError
 from shared.flags import Flag, Repeatable, RunNames, SharedConfig
+from shared.registry import IMPLEMENTATIONS, RUNS
 
 if TYPE_CHECKING:
     from comparison.jobs import Job
@@ -108,24 +108,23 @@ def plan_jobs(
             if repeats > 1:
                 slug += f"-seed{seeded.seed}"
                 title += f", seed {seeded.seed}"
-            jobs.append(Job(run, interpreters[run.partition("/")[0]], seeded, slug, title))
+            interpreter = interpreters[run.partition("/")[0]]
+            jobs.append(Job(run, interpreter, seeded, slug, title))
     return jobs
 
 
 def _expand(run: str, interpreters: dict[str, str]) -> Sequence[str]:
     """The runs that one word of the command line stands for."""
     if run == "all":
-        return [name for name in ALL_RUNS if _available(name.partition("/")[0], interpreters)]
-    if run not in ALL_RUNS:
-        raise UsageError(f"{run}: expected all or one of: {', '.join(ALL_RUNS)}.")
+        # Another interpreter was named because the framework is installed there.
+        return [
+            name
+            for name, each in RUNS.items()
+            if interpreters[each.implementation] != sys.executable or each.is_available()
+        ]
+    if run not in RUNS:
+        raise UsageError(f"{run}: expected all or one of: {', '.join(RUNS)}.")
     return [run]
-
-
-def _available(implementation: str, interpreters: dict[str, str]) -> bool:
-    """Whether the framework is installed; another interpreter was named because it is there."""
-    if interpreters[implementation] != sys.executable:
-        return True
-    return importlib.util.find_spec(IMPLEMENTATIONS[implementation].framework) is not None
 
 
 def _interpreters(choices: Sequence[str]) -> dict[str, str]:

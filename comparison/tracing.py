@@ -1,6 +1,6 @@
 """Traces of what an implementation computes, sent from a child process to its parent.
 
-`python -m comparison.tracing IMPLEMENTATION VARIANT,VARIANT FLAGS` writes the traces of all
+`python -m comparison.tracing PACKAGE VARIANT,VARIANT FLAGS` writes the traces of all
 variants, in float64 and then in float32, to standard output: each frame a length and a MessagePack
 message.
 """
@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from shared.config import IMPLEMENTATIONS, NO_CACHE_VARIABLE, TrainConfig, prepare_environment
+from shared.config import NO_CACHE_VARIABLE, TrainConfig, prepare_environment
 from shared.errors import UsageError
 from shared.flags import parse_flags
 
@@ -68,7 +68,7 @@ def read_frames(stream: BinaryIO) -> Iterator[Frame]:
 
 def main() -> int:
     """Write the traces that the command line asks for; returns the exit status."""
-    name, variants, *flags = sys.argv[1:]
+    package, variants, *flags = sys.argv[1:]
     # What frameworks print must not get between the frames.
     stream, sys.stdout = sys.stdout.buffer, sys.stderr
     try:
@@ -86,13 +86,13 @@ def main() -> int:
             arrays = {name: np.asarray(array) for name, array in arrays.items()}
             write_frame(stream, Frame(kind, save(arrays)))
 
-        package = importlib.import_module(f"{IMPLEMENTATIONS[name].package}.trace")
+        twin = importlib.import_module(f"{package}.trace")
         for float_type in FLOAT_TYPES:
             typed = replace(config, float_type=float_type)
             dataset = load_configured(typed).with_test_images(TEST_IMAGES)
             for variant in variants.split(","):
                 try:
-                    package.trace(typed, variant, dataset, emit)
+                    twin.trace(typed, variant, dataset, emit)
                 except UsageError as error:
                     write_frame(stream, Frame("unavailable", reason=str(error)))
                 write_frame(stream, Frame("end"))

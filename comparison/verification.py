@@ -9,11 +9,13 @@ shown by a control: the oracle once more, its weights nudged and the rows of eac
 """
 
 import math
+import os
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -25,12 +27,11 @@ from threadpoolctl import threadpool_limits
 import numpy_impl.trace
 from comparison.tracing import FLOAT_TYPES, TEST_IMAGES, read_frames
 from shared.config import ADAM_EPSILON, WITHOUT_EQUAL, TrainConfig
+from shared.registry import REFERENCE, RUNS, Run
 from shared.results import RunVerification, Verification
 from shared.sampling import load_configured
 
 ROOT = Path(__file__).resolve().parent.parent
-
-ORACLE = "numpy/reference"
 
 STEPS = 200
 
@@ -175,39 +176,40 @@ def verify(
         train_size: training images that there are.
     """
     started = time.perf_counter()
-    variants: dict[str, list[str]] = {}
-    for run in runs:
-        implementation, _, variant = run.partition("/")
-        if run != ORACLE:
-            variants.setdefault(implementation, []).append(variant)
     config = shorten(config, train_size)
-    children = {
-        implementation: _start_child(implementation, names, interpreters[implementation], config)
-        for implementation, names in variants.items()
-    }
+    groups = group_by_process(runs)
+    children = [
+        _start_child(group, interpreters[group[0].implementation], config) for group in groups
+    ]
     try:
         # Meanwhile the children import their frameworks.
         with threadpool_limits(1):
             references = [Reference(config, float_type) for float_type in FLOAT_TYPES]
         with ThreadPoolExecutor(max(1, len(children))) as pool:
-            judged = pool.map(
-                lambda item: _judge_child(item[1], item[0], variants[item[0]], references),
-                children.items(),
-            )
+            judged = pool.map(partial(_judge_child, references=references), children, groups)
             verdicts = {verdict.run: verdict for group in judged for verdict in group}
     finally:
-        for child in children.values():
+        for child in children:
             child.kill()
             child.communicate()
-    verdicts[ORACLE] = RunVerification(ORACLE, message="is the oracle itself")
+    verdicts[REFERENCE.name] = RunVerification(REFERENCE.name, message="is the oracle itself")
     return Verification(
-        ORACLE,
+        REFERENCE.name,
         config.alignment,
         references[0].steps,
         CONTROL_FACTOR,
         time.perf_counter() - started,
         [verdicts[run] for run in runs],
     )
+
+
+def group_by_process(runs: Iterable[str]) -> list[list[Run]]:
+    """The runs without the reference, those together that can share a process."""
+    groups: dict[object, list[Run]] = {}
+    for run in (RUNS[name] for name in runs if name != REFERENCE.name):
+        process = (run.package, *sorted(run.environment.items()))
+        groups.setdefault(process, []).append(run)
+    return list(groups.values())
 
 
 def shorten(config: TrainConfig, train_size: int) -> TrainConfig:
@@ -232,13 +234,14 @@ def shorten(config: TrainConfig, train_size: int) -> TrainConfig:
     )
 
 
-def _start_child(
-    implementation: str, variants: Sequence[str], interpreter: str, config: TrainConfig
-) -> subprocess.Popen:
-    command = [interpreter, "-m", "comparison.tracing", implementation, ",".join(variants)]
+def _start_child(runs: Sequence[Run], interpreter: str, config: TrainConfig) -> subprocess.Popen:
+    """Start a process that traces all these runs, which share package and environment."""
+    variants = ",".join(run.variant for run in runs)
+    command = [interpreter, "-m", "comparison.tracing", runs[0].package, variants]
     return subprocess.Popen(
         [*command, *config.as_flags()],
         cwd=ROOT,
+        env=os.environ | runs[0].environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -247,17 +250,14 @@ def _start_child(
 
 
 def _judge_child(
-    child: subprocess.Popen,
-    implementation: str,
-    variants: Sequence[str],
-    references: Sequence[Reference],
+    child: subprocess.Popen, runs: Sequence[Run], references: Sequence[Reference]
 ) -> list[RunVerification]:
     """Read all traces of one child and judge each run by those in both float types."""
-    verdicts = {variant: RunVerification(f"{implementation}/{variant}") for variant in variants}
+    verdicts = {run.name: RunVerification(run.name) for run in runs}
     try:
         for reference in references:
-            for variant in variants:
-                judge(verdicts[variant], _moments(child.stdout, verdicts[variant]), reference)
+            for verdict in verdicts.values():
+                judge(verdict, _moments(child.stdout, verdict), reference)
     except EOFError:
         complaint = child.stderr.read().decode(errors="replace").strip().splitlines()
         for verdict in verdicts.values():

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
@@ -74,33 +74,6 @@ THREAD_VARIABLES = (
 
 # Says whether torch.compile does without what it compiled in earlier processes.
 NO_CACHE_VARIABLE = "TORCHINDUCTOR_FORCE_DISABLE_CACHES"
-
-
-@dataclass(frozen=True)
-class Implementation:
-    """One framework's side of the comparison."""
-
-    package: str
-    """The folder, run as `python -m PACKAGE`."""
-    framework: str
-    """What it imports, and what has to be installed."""
-    variants: tuple[str, ...]
-    """Ways to run it; the first is the default of `python -m PACKAGE`."""
-
-
-IMPLEMENTATIONS = {
-    "pytorch": Implementation("pytorch_impl", "torch", ("eager", "compiled")),
-    "tensorflow": Implementation(
-        "tensorflow_impl", "tensorflow", ("graph", "eager", "compiled", "fit")
-    ),
-    "numpy": Implementation("numpy_impl", "numpy", ("reference",)),
-}
-
-ALL_RUNS = tuple(
-    f"{name}/{variant}"
-    for name, implementation in IMPLEMENTATIONS.items()
-    for variant in implementation.variants
-)
 
 
 def physical_cores() -> int:
@@ -454,12 +427,16 @@ def _require(holds: bool, name: str, value: object, expected: str) -> None:
         raise UsageError(f"{' '.join([flag(name), *map(str, words)])}: expected {expected}.")
 
 
-def prepare_environment(threads: int) -> None:
-    """Pin the threads and quieten the frameworks; to be called before either is imported."""
+def prepare_environment(threads: int, environment: Mapping[str, str] | None = None) -> None:
+    """Pin the threads and quieten the frameworks; to be called before any is imported.
+
+    Args:
+        environment: of the run, as its entry in the registry says.
+    """
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(threads)
     # Level 3: on a machine without a GPU TensorFlow reports even its absence as an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.update(environment or {})
     # XLA keeps nothing on disk either: every run's time to first step holds all its compiling.
     os.environ.setdefault(NO_CACHE_VARIABLE, "1")

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import psutil
 
-PACKAGES = ("torch", "torchvision", "tensorflow", "keras", "numpy", "scipy", "matplotlib")
+from shared.registry import required_modules
+
+# Whose versions are recorded.
+PACKAGES = (*required_modules(), "scipy", "matplotlib")
 
 
 def describe_environment() -> dict[str, object]:

@@ -12,8 +12,9 @@ from typing import Annotated, TypeVar
 
 import tyro
 
-from shared.config import ALL_RUNS, TrainConfig, preset_flags
+from shared.config import TrainConfig, preset_flags
 from shared.errors import UsageError
+from shared.registry import RUNS
 
 Request = TypeVar("Request")
 
@@ -28,7 +29,7 @@ RunNames = Annotated[
     tyro.conf.arg(
         metavar="[RUN ...]",
         help="What to compare with the first, of: "
-        + ", ".join(ALL_RUNS)
+        + ", ".join(RUNS)
         + "; or all, for every run whose framework is installed.",
     ),
 ]

@@ -14,10 +14,8 @@ from PIL import Image
 
 from shared.clock import PHASES
 from shared.datasets import Dataset
+from shared.registry import COLORS
 from shared.results import ComparisonResult, group_by_run, write_atomically
-
-# Okabe and Ito's palette, told apart with every kind of colour vision.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 PHASE_COLORS = ("#999999", "#56B4E9", "#009E73", "#E69F00", "#0072B2", "#CC79A7", "#DDDDDD")
 

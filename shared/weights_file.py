@@ -13,11 +13,10 @@ from safetensors.numpy import save
 from shared.config import BATCH_NORM_EPSILON, DatasetName, Pixels, TrainConfig
 from shared.errors import UsageError
 from shared.initial_weights import Weights, initial_weights
+from shared.registry import IMPLEMENTATIONS
 
 # The metadata's only key: with several, the library would write them in random order.
 METADATA = "training"
-# Batch normalization's by default, where it is not BATCH_NORM_EPSILON.
-OWN_EPSILON = {"tensorflow": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,8 @@ def dump_weights(weights: Weights, name: str, config: TrainConfig) -> bytes:
         name: the implementation that trained, a key of IMPLEMENTATIONS.
         config: of the training.
     """
-    own = OWN_EPSILON if config.alignment == "defaults" else {}
-    epsilon = own.get(name, BATCH_NORM_EPSILON)
+    own = IMPLEMENTATIONS[name][0].batch_norm_epsilon if config.alignment == "defaults" else None
+    epsilon = BATCH_NORM_EPSILON if own is None else own
     training = Training(config.dataset, config.pixels, epsilon)
     return save(weights, {METADATA: msgspec.json.encode(training).decode()})
 

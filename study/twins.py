@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from shared.errors import UsageError
+from shared.registry import IMPLEMENTATIONS, LABELS, TWINS
 from study.pairing import Names, Row, align, kinds_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,9 +18,8 @@ NOTES = ROOT / "docs" / "side_by_side.toml"
 
 LEDGER = ROOT / "docs" / "DIFFERENCES.md"
 
-SIDES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow", "numpy": "NumPy"}
-
-TWINS = ("pytorch", "tensorflow")
+# The frameworks' names, in the order of the columns.
+SIDES = LABELS
 
 # The part of a file above its first definition.
 HEAD = "imports"
@@ -85,9 +85,14 @@ def read_chapters() -> list[Chapter]:
     return [read_chapter(file, about, names) for file, about in notes.items()]
 
 
+def folder_of(side: str) -> Path:
+    """Where one side's code lies."""
+    return ROOT / IMPLEMENTATIONS[side][0].package
+
+
 def files_of(side: str) -> list[str]:
     """One side's files that define something, relative to its folder: `techniques/loss.py`."""
-    folder = ROOT / f"{side}_impl"
+    folder = folder_of(side)
     paths = [path for path in folder.rglob("*.py") if path.name != "__init__.py"]
     return sorted(path.relative_to(folder).as_posix() for path in paths)
 
@@ -106,7 +111,7 @@ def one_line(entry: dict | list | str) -> dict | list | str:
 
 def read_chapter(file: str, about: dict, names: "Names") -> Chapter:
     """One file's definitions with what the notes say about them."""
-    paths = {side: ROOT / f"{side}_impl" / file for side in SIDES}
+    paths = {side: folder_of(side) / file for side in SIDES}
     sources = {side: path.read_text("utf-8") for side, path in paths.items() if path.exists()}
     lines = {side: source.splitlines() for side, source in sources.items()}
     parts = {side: definitions(source) for side, source in sources.items()}
@@ -189,7 +194,7 @@ def place_notes(
                 complain(f"{where}: {part!r} should be in one line of {side}, is in {len(hits)}")
             placed.append((hits[0], side, text))
     # One number a row, and the twins' first, so that none is missing while NumPy is hidden.
-    of_twins = {row for row, side, _ in placed if side != "numpy"}
+    of_twins = {row for row, side, _ in placed if side in (*TWINS, "both")}
     order = sorted({row for row, _, _ in placed}, key=lambda row: (row not in of_twins, row))
     placed.sort(key=lambda note: order.index(note[0]))
     return [Note(order.index(row) + 1, side, row, text) for row, side, text in placed]

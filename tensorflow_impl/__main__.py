@@ -5,4 +5,4 @@ import sys
 from commands.entry import main
 
 if __name__ == "__main__":
-    sys.exit(main("tensorflow"))
+    sys.exit(main(__package__))

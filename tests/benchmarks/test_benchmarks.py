@@ -15,8 +15,9 @@ from benchmarks import floor as printed
 from benchmarks.command import run_child
 from comparison import floor
 from shared.clock import Clock
-from shared.config import IMPLEMENTATIONS, TrainConfig
+from shared.config import TrainConfig
 from shared.errors import UsageError
+from shared.registry import REFERENCE, TWINS
 from shared.results import Floor, MeanInterval, Pair, RatioInterval, RunResult
 from tests.support.commands import ROOT, fake_interpreter, run_command
 
@@ -143,8 +144,8 @@ def test_the_tutorials_know_nothing_of_this_project(script):
     assert len(imported & {"torch", "keras", "sklearn"}) == 1
 
 
-def test_every_implementation_has_a_tutorial():
-    assert baselines.TUTORIALS.keys() == IMPLEMENTATIONS.keys()
+def test_the_twins_and_the_reference_have_a_tutorial():
+    assert baselines.TUTORIALS.keys() == {*TWINS, REFERENCE.implementation}
     assert sorted(baselines.TUTORIALS.values()) == [script.name for script in SCRIPTS]
 
 

@@ -34,16 +34,18 @@ import sys
 from pathlib import Path
 from shared.clock import Clock
 from shared.flags import parse_flags
-from shared.config import IMPLEMENTATIONS, TrainConfig, prepare_environment
+from shared.config import TrainConfig, prepare_environment
+from shared.registry import IMPLEMENTATIONS
 
 name = sys.argv.pop(1)
 config = parse_flags(TrainConfig, "train")
-prepare_environment(config.threads)
+run = IMPLEMENTATIONS[name][0]
+prepare_environment(config.threads, run.environment)
 from commands.single_run import train_and_save
 from shared.sampling import load
-variant, clock = IMPLEMENTATIONS[name].variants[0], Clock()
+clock = Clock()
 dataset = load(config, clock)
-result = train_and_save(name, variant, config, dataset, clock, Path(), name, lambda epoch: None)
+result = train_and_save(name, run.variant, config, dataset, clock, Path(), name, lambda epoch: None)
 sys.exit(result.status != "completed")
 """
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from commands.profile import print_operators
-from shared.config import IMPLEMENTATIONS
+from shared.registry import IMPLEMENTATIONS
 from shared.trace_events import own_times, write_chrome_trace
 from shared.trained import Operator, Span
 
@@ -21,8 +21,8 @@ def profiled(request, warm, tmp_path_factory):
     # Large, so that the matrix products are among what is shown even on a busy machine.
     flags = ["--dataset", "digits", "--batch-size", "256", "--hidden", "512", "256"]
     flags += ["--steps", str(STEPS), "--output-dir", "out"]
-    package = IMPLEMENTATIONS[request.param].package
-    done = warm(request.param).run("-m", f"{package}.profile", *flags, cwd=folder)
+    package = IMPLEMENTATIONS[request.param][0].package
+    done = warm(request.param).run("-m", package, "profile", *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     return request.param, folder / "out", done.stdout

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from comparison import verification
-from shared.config import ALL_RUNS, TrainConfig
+from shared.config import TrainConfig
+from shared.registry import REFERENCE, RUNS
 from shared.results import RunVerification, load_results
 from tests.support.commands import ROOT, compare, fake_interpreter
 from tests.support.mutations import BATCH_SIZE, FINDINGS
@@ -19,7 +20,7 @@ TRAIN_SIZE = 1437
 @pytest.fixture(scope="module")
 def sound():
     """The verification of every run, over different batch and hidden sizes."""
-    runs = [run for run in ALL_RUNS if run != "numpy/reference"]
+    runs = [run for run in RUNS if run != REFERENCE.name]
     interpreters = dict.fromkeys(("pytorch", "tensorflow", "numpy"), sys.executable)
     config = TrainConfig(dataset="digits", batch_size=7, hidden=(20, 12), seed=3)
     with pytest.MonkeyPatch.context() as patch:

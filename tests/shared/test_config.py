@@ -1,10 +1,8 @@
 """Every flag is validated, and a configuration survives the way through the command line."""
 
-import ast
 import os
 import tomllib
 from dataclasses import fields, replace
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,9 +14,7 @@ from hypothesis import strategies as st
 import shared
 from shared import config as config_module
 from shared.config import (
-    ALL_RUNS,
     CHOICES,
-    IMPLEMENTATIONS,
     NEEDS,
     PRESETS,
     THREAD_VARIABLES,
@@ -323,34 +319,11 @@ def test_physical_cores_that_may_be_used(physical, allowed, expected, monkeypatc
 def test_environment_of_the_frameworks(monkeypatch):
     environment = {"OMP_NUM_THREADS": "64", "TF_CPP_MIN_LOG_LEVEL": "0", "KERAS_BACKEND": "jax"}
     monkeypatch.setattr(config_module.os, "environ", environment)
-    prepare_environment(3)
+    prepare_environment(3, {"KERAS_BACKEND": "tensorflow"})
     assert {environment[variable] for variable in THREAD_VARIABLES} == {"3"}
     # Who wants to see TensorFlow's messages is not overruled.
     assert environment["TF_CPP_MIN_LOG_LEVEL"] == "0"
     assert environment["KERAS_BACKEND"] == "tensorflow"
-
-
-def test_implementations_are_the_folders():
-    folders = {path.parent.name for path in ROOT.glob("*_impl/__main__.py")}
-    assert {each.package for each in IMPLEMENTATIONS.values()} == folders
-
-
-@pytest.mark.parametrize("name", IMPLEMENTATIONS)
-def test_variants_are_the_loops_of_the_folder(name):
-    implementation = IMPLEMENTATIONS[name]
-    # Read rather than imported, because importing takes the framework.
-    tree = ast.parse((ROOT / implementation.package / "run.py").read_text(encoding="utf-8"))
-    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    assert set(implementation.variants) <= texts
-
-
-def test_all_runs():
-    assert len(set(ALL_RUNS)) == len(ALL_RUNS)
-    assert set(ALL_RUNS) == {
-        f"{name}/{variant}" for name, each in IMPLEMENTATIONS.items() for variant in each.variants
-    }
-    names = [run.partition("/")[0] for run in ALL_RUNS]
-    assert sum(a != b for a, b in pairwise(names)) == len(IMPLEMENTATIONS) - 1
 
 
 def test_libraries_checked_are_the_dependencies():

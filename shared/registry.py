@@ -1,0 +1,138 @@
+"""Every run that there is: where its code lies, what it requires, what its process needs.
+
+The one list of frameworks. A further implementation is a folder, whose contract stands in
+CONTRIBUTING.md, and its entries here.
+"""
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shared.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One way of one implementation to train, in a process of its own."""
+
+    package: str
+    """The folder, `NAME_impl`, run as `python -m PACKAGE`."""
+    variant: str
+    """One of the loops in the package's run.py."""
+    requires: tuple[str, ...]
+    """Modules that must be installed; the first is the framework that results name."""
+    label: str
+    """The framework as people write it."""
+    color: str
+    """What it adds to the palette, which pictures give out by position; #RRGGBB."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables to set before its framework is imported."""
+    batch_norm_epsilon: float | None = None
+    """What batch normalization adds to the variance by the framework's own default, where that is
+    not config.BATCH_NORM_EPSILON."""
+
+    @property
+    def implementation(self) -> str:
+        """The package's name without its ending: `pytorch`."""
+        return self.package.removesuffix("_impl")
+
+    @property
+    def name(self) -> str:
+        """As on the command line: `pytorch/eager`."""
+        return f"{self.implementation}/{self.variant}"
+
+    @property
+    def framework(self) -> str:
+        """The module that results name."""
+        return self.requires[0]
+
+    def is_available(self) -> bool:
+        """Whether all that it requires is installed for this interpreter."""
+        return all(importlib.util.find_spec(module) for module in self.requires)
+
+
+def _pytorch(variant: str, color: str) -> Run:
+    return Run(
+        package="pytorch_impl",
+        variant=variant,
+        requires=("torch", "torchvision"),
+        label="PyTorch",
+        color=color,
+    )
+
+
+def _tensorflow(variant: str, color: str) -> Run:
+    return Run(
+        package="tensorflow_impl",
+        variant=variant,
+        requires=("tensorflow", "keras"),
+        label="TensorFlow",
+        color=color,
+        environment={"KERAS_BACKEND": "tensorflow"},
+        batch_norm_epsilon=1e-3,
+    )
+
+
+# The first variant of a package is the default of its command. The colours are Okabe and Ito's,
+# told apart with every kind of colour vision.
+ENTRIES = (
+    _pytorch("eager", "#0072B2"),
+    _pytorch("compiled", "#D55E00"),
+    _tensorflow("graph", "#009E73"),
+    _tensorflow("eager", "#CC79A7"),
+    _tensorflow("compiled", "#E69F00"),
+    _tensorflow("fit", "#56B4E9"),
+    Run(
+        package="numpy_impl",
+        variant="reference",
+        requires=("numpy",),
+        label="NumPy",
+        color="#000000",
+    ),
+)
+
+RUNS: dict[str, Run] = {run.name: run for run in ENTRIES}
+
+# What every other run has to agree with; the one implementation that is imported by name.
+REFERENCE = RUNS["numpy/reference"]
+
+# The implementations that mirror each other line by line.
+TWINS = ("pytorch", "tensorflow")
+
+# The runs of each implementation, in order; the first is its default.
+IMPLEMENTATIONS: dict[str, list[Run]] = {
+    name: [run for run in ENTRIES if run.implementation == name]
+    for name in dict.fromkeys(run.implementation for run in ENTRIES)
+}
+
+# The frameworks as people write them, by implementation.
+LABELS = {name: runs[0].label for name, runs in IMPLEMENTATIONS.items()}
+
+# What drawn runs get, one after the other.
+COLORS = tuple(dict.fromkeys(run.color for run in ENTRIES))
+
+
+def required_modules(implementation: str | None = None) -> tuple[str, ...]:
+    """The modules that the runs of one implementation need, or those of all, each once."""
+    runs = ENTRIES if implementation is None else IMPLEMENTATIONS[implementation]
+    return tuple(dict.fromkeys(module for run in runs for module in run.requires))
+
+
+def implementation_of(package: str) -> str:
+    """The implementation whose folder has this name.
+
+    Raises:
+        UsageError: no run of such a folder is registered.
+    """
+    for name, (first, *_) in IMPLEMENTATIONS.items():
+        if first.package == package:
+            return name
+    raise UsageError(
+        f"{package}: expected a folder of which shared/registry.py has a run; add an entry there."
+    )
+
+
+def has_file(implementation: str, module: str) -> bool:
+    """Whether the implementation has a file `module`.py; imports no framework."""
+    package = IMPLEMENTATIONS[implementation][0].package
+    return importlib.util.find_spec(f"{package}.{module}") is not None
