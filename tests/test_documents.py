@@ -8,10 +8,15 @@ import pytest
 
 from tests.support.commands import ROOT, run_command
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 # A command of this project, and what follows it on its line.
 COMMAND = re.compile(
-    r"python (compare\.py|-m (?:benchmarks|shared|pytorch_impl|tensorflow_impl|numpy_impl)[a-z_.]*)"
+    r"python (compare\.py|-m (?:(?:benchmarks|commands|report|study)[a-z_.]*"
+    r"|(?:pytorch|tensorflow|numpy)_impl(?: (?:train|evaluate|predict|export|summary|profile)\b)?))"
     r"([^`|\n]*)"
 )
 
@@ -87,3 +92,10 @@ def test_commands_exist_and_know_their_flags(helps):
     assert len(helps) > 8
     for program, flag in commands():
         assert flag in helps[program], f"python {program} {flag}"
+
+
+def test_what_is_made_is_a_target():
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    for path in DOCUMENTS:
+        made = re.findall(r"(?:^|`)make (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(made) <= set(targets), path
