@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,16 +24,16 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import msgspec
-import numpy as np
 from safetensors.numpy import save
 
 from benchmarks.command import run_benchmark
+from benchmarks.damages import damage_again_and_again, make_checkpoints
 from commands.single_run import drain
 from commands.twin import native_chatter_held_back
 from report.sentences import describe_machine
 from shared import checkpoints
 from shared.batches import batch_sizes
-from shared.checkpoints import Checkpoints, Origin, open_checkpoints
+from shared.checkpoints import Checkpoints, open_checkpoints
 from shared.clock import Clock
 from shared.config import TrainConfig, prepare_environment
 from shared.environment import describe_environment
@@ -283,43 +283,6 @@ def kill_again_and_again(run: str, kills: int, seed: int) -> list[Outcome]:
     return outcomes
 
 
-def make_checkpoints(folder: Path) -> Checkpoints:
-    """Two checkpoints with made-up numbers, in a folder of their own."""
-    draw = np.random.default_rng(0)
-    kept = Checkpoints(folder, Origin("pytorch/eager", TINY.as_json(), {}), 2, 64, 5)
-    for epoch in (1, 2):
-        kept.add_epoch(EpochResult(epoch, *draw.random(6).tolist()))
-        kept.add_batches(draw.random(2), draw.integers(64, size=2))
-        kept.save({"dense_1/kernel": draw.random((8, 8))}, {"learning_rate": draw.random(())})
-    return kept
-
-
-def damage_again_and_again(kept: Checkpoints, count: int, seed: int) -> Iterator[bool]:
-    """Damage a file of the newest checkpoint, each time another; was the one before used instead?
-
-    Every second time a bit is flipped, else the file is cut off, at a random place.
-
-    Args:
-        kept: with two checkpoints in its folder.
-        count: of damages.
-        seed: draws the places.
-    """
-    draw = random.Random(seed)
-    before, newest = sorted(checkpoints.numbers(kept.folder))[-2:]
-    files = sorted((kept.folder / f"{newest:06}").iterdir())
-    for number in range(count):
-        path = files[number // 2 % len(files)]
-        whole = path.read_bytes()
-        place = draw.randrange(len(whole))
-        flipped = bytes([whole[place] ^ 1 << draw.randrange(8)]) + whole[place + 1 :]
-        path.write_bytes(whole[:place] + (flipped if number % 2 else b""))
-        fresh = replace(kept, epochs=[], batches={}, best={}, notices=[], good=[])
-        fresh.load_newest()
-        refused = fresh.notices[0].startswith(f"The checkpoint {path.parent} is not used: ")
-        yield refused and fresh.good == [before]
-        path.write_bytes(whole)
-
-
 def measure(request: Request) -> int:
     """Kill, resume, damage and print; returns 1 if anything was not as it should be."""
     good = True
@@ -330,7 +293,7 @@ def measure(request: Request) -> int:
             print(summarize(run, outcomes), flush=True)
             good &= all(outcome.is_good for outcome in outcomes)
     with tempfile.TemporaryDirectory() as name:
-        kept = make_checkpoints(Path(name))
+        kept = make_checkpoints(Path(name), TINY)
         detected = sum(damage_again_and_again(kept, request.kills, request.seed))
     print(f"{request.kills} damaged checkpoints: {detected} detected, and the one before used.")
     print(describe_machine(describe_environment()))

@@ -17,7 +17,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from benchmarks import kills
+from benchmarks import damages, kills
 from commands.single_run import drain, train_and_save
 from commands.twin import native_chatter_held_back
 from report import sentences, write
@@ -184,7 +184,7 @@ def elsewhere() -> Iterator[dict[str, Future]]:
 @pytest.fixture
 def kept(tmp_path) -> Checkpoints:
     """Two checkpoints with made-up numbers."""
-    return kills.make_checkpoints(tmp_path / "run")
+    return damages.make_checkpoints(tmp_path / "run", kills.TINY)
 
 
 def fresh(kept: Checkpoints, **changes: object) -> Checkpoints:
@@ -193,7 +193,7 @@ def fresh(kept: Checkpoints, **changes: object) -> Checkpoints:
 
 
 def test_every_damage_is_detected_and_the_checkpoint_before_used(kept):
-    assert list(kills.damage_again_and_again(kept, 100, 0)) == [True] * 100
+    assert list(damages.damage_again_and_again(kept, 100, 0)) == [True] * 100
 
 
 def test_what_was_saved_comes_back(kept):
