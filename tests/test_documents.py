@@ -42,6 +42,14 @@ def test_links_lead_somewhere(path):
             assert anchor in anchors(target), link
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_files_that_are_named_with_their_folder_exist(path):
+    named = re.findall(r"\b(\w+/[\w/]+\.(?:py|md|toml))\b", path.read_text(encoding="utf-8"))
+    # `techniques/loss.py` is in each implementation.
+    tops = [ROOT, *ROOT.glob("*_impl")]
+    assert [name for name in named if not any((top / name).exists() for top in tops)] == []
+
+
 def test_quoted_code_is_that_of_the_twins():
     text = (ROOT / "docs" / "WALKTHROUGH.md").read_text(encoding="utf-8")
     _, *steps = text.split("\n## ")
