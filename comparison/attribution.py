@@ -7,6 +7,7 @@ is nothing, the same training with only the rounding changed.
 """
 
 import statistics
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,7 +27,7 @@ from numpy_impl.optimizers import Adam
 from numpy_impl.train import Tensors, train, train_epoch, train_step
 from report import sentences, terminal
 from report.intervals import detectable, paired_interval
-from shared import plotting
+from shared import formats, plotting
 from shared.clock import Clock
 from shared.config import ADAM_EPSILON, TrainConfig
 from shared.datasets import Dataset
@@ -190,18 +191,18 @@ def describe_effect(effect: Effect) -> tuple[str, str, str, str]:
     accuracy, last = effect.test_accuracy, effect.train_losses[-1]
     return (
         effect.name,
-        _show(accuracy, 100, "+z.2f"),
-        _show(effect.test_loss, 1, "+z.4f"),
-        _show(last, 1, "+z.4f"),
+        _with_limits(accuracy, formats.points),
+        _with_limits(effect.test_loss, formats.loss_change),
+        _with_limits(last, formats.loss_change),
     )
 
 
-def _show(interval: MeanInterval, scale: float, form: str) -> str:
+def _with_limits(interval: MeanInterval, show: Callable[[float], str]) -> str:
     """`+0.12 (+0.03 to +0.21) *`, with the star where the interval excludes zero."""
-    text = format(scale * interval.mean, form)
+    text = show(interval.mean)
     if interval.low is None or interval.high is None:
         return text
-    low, high = format(scale * interval.low, form), format(scale * interval.high, form)
+    low, high = show(interval.low), show(interval.high)
     # Nor does a star stand where all that is shown is zero.
     star = detectable(interval, 0) and float(low) * float(high) > 0
     return f"{text} ({low} to {high})" + (" *" if star else "")
@@ -259,8 +260,8 @@ def describe_base(attribution: Attribution) -> str:
     base = attribution.base
     return (
         f"PyTorch's defaults, epochs: {attribution.config['epochs']}, seeds: "
-        f"{attribution.repeats}: test accuracy {100 * base['test_accuracy']:.2f} %, test loss "
-        f"{base['test_loss']:.4f}, training loss {base['train_loss']:.4f}."
+        f"{attribution.repeats}: test accuracy {formats.percent(base['test_accuracy'])}, test loss "
+        f"{formats.loss(base['test_loss'])}, training loss {formats.loss(base['train_loss'])}."
     )
 
 

@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 
 import numpy_impl.trace
 from comparison.tracing import FLOAT_TYPES, TEST_IMAGES, read_frames
+from shared import formats
 from shared.config import ADAM_EPSILON, WITHOUT_EQUAL, TrainConfig
 from shared.registry import REFERENCE, RUNS, Run
 from shared.results import RunVerification, Verification
@@ -314,8 +315,8 @@ def judge(verdict: RunVerification, trace: Iterable[Moment], reference: Referenc
         if off:
             first = off[0]
             verdict.fail(
-                f"{where}: {first} is off by {errors[first]:.1e}, more than the "
-                f"{tolerances[first]:.1e} that rounding explains; "
+                f"{where}: {first} is off by {formats.error(errors[first], 1)}, more than the "
+                f"{formats.error(tolerances[first], 1)} that rounding explains; "
                 f"{diagnose(kind, step, off, errors)}"
             )
             failed = True
@@ -349,9 +350,12 @@ def diagnose(kind: str, step: int, off: Sequence[str], errors: Mapping[str, floa
 
 def describe_agreement(verdict: RunVerification, steps: int) -> str:
     """The figures of a run that passed, in words."""
-    exact, rounded = verdict.figures["float64"], verdict.figures["float32"]
+    exact, rounded = (
+        {name: formats.error(value) for name, value in verdict.figures[float_type].items()}
+        for float_type in FLOAT_TYPES
+    )
     return (
-        f"computes the same as the oracle: in float64 logits within {exact['logits']:.0e}, "
-        f"gradients {exact['gradients']:.0e}, weights after {steps} steps {exact['weights']:.0e}; "
-        f"in float32 logits {rounded['logits']:.0e}, gradients {rounded['gradients']:.0e}"
+        f"computes the same as the oracle: in float64 logits within {exact['logits']}, gradients "
+        f"{exact['gradients']}, weights after {steps} steps {exact['weights']}; in float32 logits "
+        f"{rounded['logits']}, gradients {rounded['gradients']}"
     )

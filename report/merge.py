@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from report.intervals import compare_runs
+from shared import formats
 from shared.errors import UsageError
 from shared.results import ComparisonResult
 
@@ -95,5 +96,5 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return formats.number(value, 4)
     return "none" if value is None else str(value)

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from report.sentences import in_words
 from report.table import tables
+from shared import formats
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, EpochResult
@@ -19,32 +20,47 @@ def epoch_line(
 ) -> str:
     """The last of the epochs so far in one line, with the time that the rest will take."""
     last = epochs[-1]
-    speed = len(dataset.train_labels) / last.train_seconds
     validation = ""
     if last.validation_loss is not None:
-        accuracy = 100 * last.validation_accuracy
-        validation = f"  validation loss {last.validation_loss:.4f} accuracy {accuracy:5.2f} %"
-    rate = "" if last.learning_rate is None else f"  learning rate {last.learning_rate:.3g}"
+        validation = f"  validation {_figures(last.validation_loss, last.validation_accuracy)}"
+    rate = (
+        ""
+        if last.learning_rate is None
+        else f"  learning rate {formats.number(last.learning_rate)}"
+    )
     return (
         f"{run}  epoch {last.epoch}/{config.epochs}"
-        f"  train loss {last.train_loss:.4f} accuracy {100 * last.train_accuracy:5.2f} %"
+        f"  train {_figures(last.train_loss, last.train_accuracy)}"
         f"{validation}"
-        f"  test loss {last.test_loss:.4f} accuracy {100 * last.test_accuracy:5.2f} %{rate}"
-        f"  {speed:,.0f} images/s  {format_duration(seconds_left(epochs, config.epochs))} left"
+        f"  test {_figures(last.test_loss, last.test_accuracy)}{rate}"
+        f"  {_pace(epochs, config, dataset)}"
     )
+
+
+def epoch_news(epochs: Sequence[EpochResult], config: TrainConfig, dataset: Dataset) -> str:
+    """The same, as short as it must be beside a bar."""
+    last = epochs[-1]
+    return (
+        f"epoch {last.epoch}/{config.epochs}  test loss {formats.loss(last.test_loss)} "
+        f"accuracy {formats.percent(last.test_accuracy)}  {_pace(epochs, config, dataset)}"
+    )
+
+
+def _figures(loss: float, accuracy: float) -> str:
+    # As wide for 9 % as for 100 %, so that the lines stay in columns.
+    return f"loss {formats.loss(loss)} accuracy {formats.percent(accuracy):>7}"
+
+
+def _pace(epochs: Sequence[EpochResult], config: TrainConfig, dataset: Dataset) -> str:
+    speed = len(dataset.train_labels) / epochs[-1].train_seconds
+    left = formats.duration(seconds_left(epochs, config.epochs))
+    return f"{formats.count(speed)} images/s  {left} left"
 
 
 def seconds_left(epochs: Sequence[EpochResult], total: int) -> float:
     """Estimate of the seconds that the remaining epochs take: as the last one did."""
     last = epochs[-1]
     return (total - last.epoch) * (last.train_seconds + last.evaluate_seconds)
-
-
-def format_duration(seconds: float) -> str:
-    """`0:07`, `12:34` or `1:23:45`."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def describe_files(folder: Path) -> str:

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator
 from PIL import Image
 
+from shared import formats
 from shared.clock import PHASES
 from shared.datasets import Dataset
 from shared.registry import COLORS
@@ -76,7 +77,7 @@ def plot_curves(result: ComparisonResult, path: Path) -> None:
     # Beneath, because many runs would hide their own curves.
     handles, labels = loss_axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    accuracy_axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.1f} %")
+    accuracy_axes.yaxis.set_major_formatter(lambda value, _: formats.percent(value, 1))
     figure.suptitle(f"Learning curves on {title(result)}")
     save(figure, path)
 
@@ -98,7 +99,7 @@ def plot_time(result: ComparisonResult, path: Path) -> None:
         axes.barh(list(groups), seconds, left=left, color=color, label=phase.replace("_", " "))
         left += seconds
     for row, total in enumerate(left):
-        axes.text(total, row, f"  {total:.1f} s", va="center")
+        axes.text(total, row, f"  {formats.seconds(total, 1)}", va="center")
     axes.invert_yaxis()
     axes.margins(x=0.08)
     axes.set_xlabel("Seconds since the process started")
@@ -152,7 +153,9 @@ def plot_predictions(
     # Drawing an image sets the limits anew.
     axes.set(xlim=(0, GRID_COLUMNS * width), ylim=(GRID_ROWS * height, 0))
     count = int(disagree.sum())
-    disputes = f"; the runs disagree about {count:,} of {len(disagree):,} images"
+    disputes = (
+        f"; the runs disagree about {formats.count(count)} of {formats.count(len(disagree))} images"
+    )
     figure.suptitle(f"Predictions on {title(result)}" + (disputes if len(predicted) > 1 else ""))
     handles = [Patch(color=RIGHT, label="right"), Patch(color=WRONG, label="wrong")]
     if count:
@@ -198,7 +201,7 @@ def plot_throughput(result: ComparisonResult, path: Path) -> None:
     axes.set_xticks(result.batch_sizes(), [str(size) for size in result.batch_sizes()])
     axes.minorticks_off()
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter(lambda value, _: formats.count(value))
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
@@ -215,7 +218,9 @@ def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str, p
     for (row, column), count in np.ndenumerate(counts):
         if count:
             color = "white" if shares[row, column] > 0.4 else "black"
-            axes.text(column, row, f"{count:,}", ha="center", va="center", color=color, fontsize=9)
+            axes.text(
+                column, row, formats.count(count), ha="center", va="center", color=color, fontsize=9
+            )
     places = range(len(class_names))
     axes.set_xticks(places, class_names)
     if max(map(len, class_names)) > 2:
@@ -223,7 +228,7 @@ def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str, p
     axes.set_yticks(places, class_names)
     axes.set(xlabel="Prediction", ylabel="Label")
     right = int(np.trace(counts))
-    figure.suptitle(f"{title}: {100 * right / counts.sum():.2f} % right")
+    figure.suptitle(f"{title}: {formats.percent(right / counts.sum())} right")
     save(figure, path)
 
 
@@ -259,18 +264,14 @@ def plot_pictures(
         bars.barh(range(len(class_names)), probabilities[row], color=colors)
         bars.set(xlim=(0, 1), ylim=(len(class_names) - 0.5, -0.5))
         bars.set_yticks(range(len(class_names)), class_names, fontsize=8)
-        bars.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-        bars.set_title(f"{class_names[best]}, {percent(probabilities[row][best])}", fontsize=10)
+        bars.xaxis.set_major_formatter(lambda value, _: formats.percent(value, 0))
+        bars.set_title(
+            f"{class_names[best]}, {formats.probability(probabilities[row][best])}", fontsize=10
+        )
         bars.spines[["top", "right"]].set_visible(False)
     if shown < len(pictures):
         figure.suptitle(f"The first {shown} of {len(pictures)} images")
     save(figure, path)
-
-
-def percent(probability: float) -> str:
-    """A probability with one decimal; a network's 99.97 % is not certainty."""
-    shown = f"{100 * probability:.1f} %"
-    return {"100.0 %": "> 99.9 %", "0.0 %": "< 0.1 %"}.get(shown, shown)
 
 
 def shorten(name: str, length: int = 28) -> str:

@@ -9,12 +9,11 @@ import numpy as np
 from markupsafe import Markup
 
 from report.page import svg
+from shared import formats
 from shared.clock import PHASES
 from shared.results import ComparisonResult, EpochResult, Floor, RunResult, group_by_run
 
 Groups = Mapping[str, Sequence[RunResult]]
-
-UNITS = ((1, "s"), (1e3, "ms"), (1e6, "µs"))
 
 
 @dataclass(frozen=True)
@@ -45,18 +44,6 @@ class Throughput:
     words: list[str]
 
 
-def show_percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
-def show_seconds(value: float) -> str:
-    """Three digits and a fitting unit."""
-    if value >= 999.5:
-        return f"{value:,.0f} s"
-    factor, unit = next((f, u) for f, u in UNITS if value * f >= 0.9995 or u == "µs")
-    return f"{value * factor:#.3g}".rstrip(".") + f" {unit}"
-
-
 def curves(groups: Groups) -> list[Figure]:
     """Loss and accuracy by epoch: the mean over the repeats, and their range as a band."""
     # A repeat that was cut short would bend the mean of the later epochs.
@@ -69,8 +56,10 @@ def curves(groups: Groups) -> list[Figure]:
     if not histories:
         return []
     return [
-        _curve_figure(histories, "loss", "Cross-entropy loss", lambda value: f"{value:.3g}"),
-        _curve_figure(histories, "accuracy", "Accuracy", lambda value: f"{100 * value:.4g} %"),
+        _curve_figure(histories, "loss", "Cross-entropy loss", formats.number),
+        _curve_figure(
+            histories, "accuracy", "Accuracy", lambda value: formats.percent(value, None)
+        ),
     ]
 
 
@@ -111,7 +100,9 @@ def _by_x(
 ) -> Table:
     """Curves as a table: a row for each x, a column for each curve."""
     xs = sorted({x for values in columns.values() for x in values})
-    rows = [[f"{x:,}", *(show(v[x]) if x in v else "-" for v in columns.values())] for x in xs]
+    rows = [
+        [formats.count(x), *(show(v[x]) if x in v else "-" for v in columns.values())] for x in xs
+    ]
     return Table(caption, [x_name, *columns], rows)
 
 
@@ -136,8 +127,8 @@ def times(result: ComparisonResult, groups: Groups) -> list[Figure]:
             )
             for phase, seconds in phases.items()
         ]
-        bars.append(svg.Bar(run, show_seconds(total), segments, place))
-        columns[run] = [*map(show_seconds, phases.values()), show_seconds(total)]
+        bars.append(svg.Bar(run, formats.time(total), segments, place))
+        columns[run] = [*map(formats.time, phases.values()), formats.time(total)]
     if bars:
         rows = [[phase_words(phase), *cells] for phase, *cells in _rows([*PHASES, "sum"], columns)]
         figures.append(
@@ -161,8 +152,8 @@ def phase_words(phase: str) -> str:
 
 
 def _tell(phase: str, seconds: float, total: float) -> str:
-    share = f", {100 * seconds / total:.0f} %" if total else ""
-    return f"{phase_words(phase)}: {show_seconds(seconds)}{share}"
+    share = f", {formats.percent(seconds / total, 0)}" if total else ""
+    return f"{phase_words(phase)}: {formats.time(seconds)}{share}"
 
 
 def _epoch_figure(result: ComparisonResult, groups: Groups) -> Figure | None:
@@ -177,15 +168,15 @@ def _epoch_figure(result: ComparisonResult, groups: Groups) -> Figure | None:
             continue
         run = place if name in measured else None
         mean = statistics.fmean(seconds)
-        rows.append([name, *map(show_seconds, (mean, min(seconds), max(seconds)))])
-        tip = (name, [(run, f"mean {show_seconds(mean)}")])
+        rows.append([name, *map(formats.time, (mean, min(seconds), max(seconds)))])
+        tip = (name, [(run, f"mean {formats.time(mean)}")])
         if len(seconds) > 1:
             tip[1].append(
-                (run, f"{len(seconds)} repeats: " + ", ".join(map(show_seconds, seconds)))
+                (run, f"{len(seconds)} repeats: " + ", ".join(map(formats.time, seconds)))
             )
         segment = svg.Segment(mean, "floor" if run is None else f"run-{run}", tip)
         marks = seconds if len(seconds) > 1 else ()
-        bars.append(svg.Bar(name, show_seconds(mean), [segment], run, marks))
+        bars.append(svg.Bar(name, formats.time(mean), [segment], run, marks))
     if not bars:
         return None
     title = "Training time per epoch"
@@ -226,11 +217,15 @@ def throughput(result: ComparisonResult) -> Throughput | None:
         return None
     title = "Training images per second by batch size"
     chart = svg.line_chart(
-        lines, f"{title}, of {', '.join(columns)}.", "Batch size", _thousands, logarithmic=True
+        lines,
+        f"{title}, of {', '.join(columns)}.",
+        "Batch size",
+        formats.thousands,
+        logarithmic=True,
     )
-    table = _by_x(title, "batch size", columns, lambda value: f"{value:,.0f}")
+    table = _by_x(title, "batch size", columns, formats.count)
     words = [
-        f"Batches of {pair.batch_size:,}: {pair.verdict}"
+        f"Batches of {formats.count(pair.batch_size)}: {pair.verdict}"
         for pair in result.comparison.pairs
         if pair.batch_size != result.config["batch_size"]
     ]
@@ -239,10 +234,6 @@ def throughput(result: ComparisonResult) -> Throughput | None:
 
 def _floor_name(floor: Floor) -> str:
     return f"matrix products alone, {floor.library}"
-
-
-def _thousands(value: float) -> str:
-    return f"{value / 1000:,.4g} k" if value >= 1000 else f"{value:.3g}"
 
 
 def latency(groups: Groups) -> list[Figure]:
@@ -260,12 +251,12 @@ def latency(groups: Groups) -> list[Figure]:
                 statistics.fmean(getattr(one, name) for one in each)
                 for name in ("median_seconds", "p99_seconds")
             )
-            texts = [show_seconds(median), show_seconds(p99)]
+            texts = [formats.time(median), formats.time(p99)]
             tip = (names[place], [(place, f"median {texts[0]}"), (place, f"p99 {texts[1]}")])
             segment = svg.Segment(median, f"run-{place}", tip)
             bars.append(svg.Bar(names[place], texts[0], [segment], place))
             rows.append([names[place], *texts])
-        title = "One image at a time" if size == 1 else f"{size:,} images at a time"
+        title = "One image at a time" if size == 1 else f"{formats.count(size)} images at a time"
         alternative = f"Inference latency, {title}, of {', '.join(names[p] for p in runs)}."
         table = Table(f"Inference latency, {title}", ["", "median", "99th percentile"], rows)
         figures.append(Figure(title, svg.bar_chart(bars, alternative), table))

@@ -19,8 +19,8 @@ from report import sentences, table
 from report.merge import _labelled, _merged, _text, _with_whole_paths, machine_labels, merge_notices
 from report.page import charts
 from report.page import predictions as predictions_module
-from report.page.charts import Table, show_percent, show_seconds
-from shared import plotting
+from report.page.charts import Table
+from shared import formats, plotting
 from shared.clock import PHASES
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, DatasetFacts, RunResult, group_by_run, write_atomically
@@ -133,16 +133,17 @@ def verdict(result: ComparisonResult) -> str:
     if len(completed) == 1:
         (run,) = completed
         return (
-            f"{run} classifies {show_percent(accuracies[0])} of {plotting.title(result)}'s test "
-            f"images correctly, and needs {show_seconds(means[run])} of training time per epoch."
+            f"{run} classifies {formats.percent(accuracies[0])} of {plotting.title(result)}'s test "
+            f"images correctly, and needs {formats.time(means[run])} of training time per epoch."
         )
     fastest, slowest = min(means, key=means.get), max(means, key=means.get)
-    low, high = show_percent(min(accuracies)), show_percent(max(accuracies))
+    times = formats.number(means[slowest] / means[fastest])
+    low, high = formats.percent(min(accuracies)), formats.percent(max(accuracies))
     spread = f"are all {low}" if low == high else f"lie between {low} and {high}"
     return (
         f"Of {len(completed)} runs, {fastest} needs the least training time per epoch "
-        f"({show_seconds(means[fastest])}) and {slowest} the most, "
-        f"{means[slowest] / means[fastest]:.3g} times as long. Their test accuracies {spread}."
+        f"({formats.time(means[fastest])}) and {slowest} the most, {times} times as long. "
+        f"Their test accuracies {spread}."
     )
 
 
@@ -174,8 +175,8 @@ def _cards(groups: Mapping[str, Sequence[RunResult]]) -> Iterable[tuple[str, str
     for name, repeats in groups.items():
         done = [run for run in repeats if run.status == "completed"]
         if done:
-            accuracy = show_percent(statistics.fmean(run.test_accuracy for run in done))
-            time = show_seconds(statistics.fmean(run.epoch_seconds for run in done))
+            accuracy = formats.percent(statistics.fmean(run.test_accuracy for run in done))
+            time = formats.time(statistics.fmean(run.epoch_seconds for run in done))
             yield name, "completed", accuracy, time
         else:
             yield name, repeats[0].status, "", ""
@@ -202,7 +203,7 @@ def _environment(result: ComparisonResult) -> list[tuple[str, str]]:
     facts = []
     for name, value in result.environment.items():
         if name.endswith("_bytes"):
-            name, value = name.removesuffix("_bytes"), f"{value / 2**30:.0f} GiB"
+            name, value = name.removesuffix("_bytes"), formats.gibibytes(value)
         facts.append((name.replace("_", " "), _text(value)))
     threads = sorted({run.threads for run in result.runs})
     return [*facts, ("threads of each run", _text(threads))]
@@ -215,7 +216,10 @@ def _settings(result: ComparisonResult) -> list[tuple[str, str]]:
         for name, value in result.config.items()
         if name not in ("data_dir", "offline")
     ]
-    images = f"{facts.train_size:,} for training, {facts.test_size:,} for testing"
+    images = (
+        f"{formats.count(facts.train_size)} for training, "
+        f"{formats.count(facts.test_size)} for testing"
+    )
     return [
         *settings,
         ("images", images),

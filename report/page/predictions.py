@@ -15,7 +15,7 @@ from scipy.special import softmax
 from report import table
 from report.page import svg
 from report.page.charts import Figure, Groups, Table
-from shared import plotting
+from shared import formats, plotting
 from shared.config import CLASSES
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, group_by_run
@@ -161,7 +161,7 @@ def _card(row: int, dataset: Dataset, logits: Mapping[int, np.ndarray], names: d
         shown = [int(k) for k in order[:2]]
         if truth not in shown:
             shown.append(truth)
-        texts = [f"{100 * chance:.1f} %" for chance in chances]
+        texts = [formats.probability(chance) for chance in chances]
         likeliest = [(dataset.class_names[k], texts[k]) for k in shown]
         every = zip(dataset.class_names, texts, strict=True)
         tip = (names[place], [(None, f"{name}: {text}") for name, text in every])
@@ -227,7 +227,7 @@ def _per_class(predicted: Mapping[int, np.ndarray], dataset: Dataset, names: dic
         alternative = f"{title} of each class, of {', '.join(labels)}."
         chart = svg.dot_chart(dataset.class_names, shares, list(predicted), labels, alternative)
         rows = [
-            [name, *(f"{100 * values[k]:.1f} %" for values in shares)]
+            [name, *(formats.percent(values[k], 1) for values in shares)]
             for k, name in enumerate(dataset.class_names)
         ]
         figures.append(

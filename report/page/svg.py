@@ -14,6 +14,8 @@ import msgspec
 from markupsafe import Markup, escape
 from matplotlib.ticker import MaxNLocator
 
+from shared import formats
+
 # Of charts with a fixed shape, in their own units; a unit is about a pixel.
 WIDTH, HEIGHT = 400, 240
 
@@ -171,7 +173,7 @@ def _rules(marks: Iterable[float], to_y: Callable[[float], float], show: Show) -
 def _x_marks(xs: Sequence[float], places: dict[float, float]) -> Iterable[Markup]:
     every = math.ceil(len(xs) / 10)
     for x in xs[::every]:
-        yield tag("text", f"{x:,.10g}", x=places[x], y=HEIGHT - BOTTOM + 17, class_="middle")
+        yield tag("text", formats.count(x), x=places[x], y=HEIGHT - BOTTOM + 17, class_="middle")
 
 
 def _curve(line: Line, places: dict[float, float], to_y: Callable[[float], float]) -> Markup:
@@ -225,7 +227,7 @@ def _columns(
             tag("rect", x=left, y=TOP, width=right - left, height=HEIGHT - BOTTOM - TOP),
             tag("line", x1=places[x], x2=places[x], y1=TOP, y2=HEIGHT - BOTTOM),
             class_="hit column",
-            data_tip=_tip((f"{x_name} {x:,.10g}", rows)),
+            data_tip=_tip((f"{x_name} {formats.count(x)}", rows)),
         )
 
 
@@ -292,7 +294,7 @@ def dot_chart(
     for mark in (mark for mark in marks if mark <= 1.0):
         x = to_x(mark)
         parts.append(tag("line", x1=x, x2=x, y1=4, y2=bottom, class_="rule"))
-        parts.append(tag("text", f"{100 * mark:.4g} %", x=x, y=bottom + 17, class_="middle"))
+        parts.append(tag("text", formats.percent(mark, None), x=x, y=bottom + 17, class_="middle"))
     for place, name in enumerate(names):
         y = place * LINE + LINE / 2 + 4
         at = [to_x(shares[place]) for shares in values]
@@ -312,7 +314,7 @@ def dot_chart(
             for order, (run, x) in enumerate(zip(runs, at, strict=True))
         ]
         rows = [
-            (run, f"{label}: {100 * shares[place]:.1f} %")
+            (run, f"{label}: {formats.percent(shares[place], 1)}")
             for run, label, shares in zip(runs, labels, values, strict=True)
         ]
         strip = tag("rect", x=0, y=y - LINE / 2, width=WIDTH, height=LINE)

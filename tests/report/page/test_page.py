@@ -23,7 +23,7 @@ from report.page import page as page_module
 from report.page import predictions as predictions_module
 from report.page import svg
 from shared.datasets import Dataset
-from shared.results import ComparisonResult, group_by_run, save_results
+from shared.results import ComparisonResult, group_by_run, load_results, save_results
 from tests.support.commands import run_command
 from tests.support.folders import HOSTILE, make_dataset, make_folder, make_whole
 from tests.support.results import (
@@ -112,7 +112,7 @@ def test_the_page_needs_nothing_but_itself(whole, dataset):
 def test_a_page_drawn_again_is_the_same(whole, dataset):
     result, folder = whole
     first = page_module.write_page(result, dataset, folder).read_bytes()
-    again = page_module.load_results(folder / "results.json")
+    again = load_results(folder / "results.json")
     assert page_module.write_page(again, dataset, folder).read_bytes() == first
     assert not list(folder.glob("*.partial"))
 
@@ -385,17 +385,6 @@ def test_ticks_are_round_and_enclose_the_values(low, high, expected):
 
 def test_logarithmic_ticks():
     assert svg.logarithmic_ticks(3, 70) == [2, 5, 10, 20, 50, 100]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        *((0.0000123, "12.3 µs"), (0.0009999, "1.00 ms"), (0.01, "10.0 ms"), (2.2, "2.20 s")),
-        *((123.4, "123 s"), (12345.6, "12,346 s"), (0.0, "0.00 µs")),
-    ],
-)
-def test_seconds(seconds, text):
-    assert charts_module.show_seconds(seconds) == text
 
 
 # Several folders on one page
