@@ -15,13 +15,11 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from matplotlib.figure import Figure
 from rich import box, progress
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from comparison import attribution as attribution_module
 from numpy_impl.model import Sequential, build_model, set_weights
 from numpy_impl.optimizers import Adam
 from numpy_impl.train import Tensors, train, train_epoch, train_step
@@ -34,9 +32,9 @@ from shared.datasets import Dataset
 from shared.environment import describe_environment
 from shared.initial_weights import initial_weights
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
-from shared.plotting import COLORS, DATASET_TITLES, save, set_epoch_ticks
 from shared.results import EpochResult, MeanInterval, write_atomically
 from shared.sampling import load
+from shared.series import Line
 
 # Far from every seed that a repeat may have.
 OTHER_ORDER = 1_000_000
@@ -242,7 +240,7 @@ def attribute(
     )
     encoded = msgspec.json.format(msgspec.json.encode(attribution), indent=2)
     write_atomically(folder / "attribution.json", encoded)
-    attribution_module.plot_attribution(attribution, folder / "attribution.png")
+    draw(attribution, folder / "attribution.png")
     write_atomically(folder / "attribution.md", markdown(attribution))
 
     table = Table(box=box.SIMPLE_HEAD)
@@ -287,54 +285,20 @@ def markdown(attribution: Attribution) -> str:
     )
 
 
-def plot_attribution(attribution: "Attribution", path: Path) -> None:
+def draw(attribution: Attribution, path: Path) -> None:
     """Effect of each default: on the final test accuracy, and on the training loss by epoch."""
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
-    accuracy_axes, loss_axes = figure.subplots(1, 2)
-    for row, (effect, color) in enumerate(zip(attribution.effects, COLORS * 9, strict=False)):
-        low, middle, high = (
-            100 * (effect.test_accuracy.mean if limit is None else limit)
-            for limit in (
-                effect.test_accuracy.low,
-                effect.test_accuracy.mean,
-                effect.test_accuracy.high,
-            )
-        )
-        accuracy_axes.errorbar(
-            middle, row, xerr=[[middle - low], [high - middle]], fmt="o", color=color, capsize=4
-        )
-        epochs = range(1, len(effect.train_losses) + 1)
-        loss_axes.plot(
-            epochs,
-            [interval.mean for interval in effect.train_losses],
-            "o-",
-            color=color,
-            label=effect.name,
-        )
-        if all(interval.low is not None for interval in effect.train_losses):
-            loss_axes.fill_between(
-                epochs,
-                [interval.low for interval in effect.train_losses],
-                [interval.high for interval in effect.train_losses],
-                color=color,
-                alpha=0.15,
-                lw=0,
-            )
-    names = [effect.name for effect in attribution.effects]
-    accuracy_axes.set_yticks(range(len(names)), names)
-    accuracy_axes.invert_yaxis()
-    accuracy_axes.set(title="Final test accuracy", xlabel="Change, percentage points")
-    loss_axes.set(title="Training loss", xlabel="Epoch")
-    set_epoch_ticks(loss_axes, max(len(effect.train_losses) for effect in attribution.effects))
-    loss_axes.legend(frameon=False, fontsize=8)
-    accuracy_axes.axvline(0, color="black", lw=0.8)
-    loss_axes.axhline(0, color="black", lw=0.8)
-    for axes in (accuracy_axes, loss_axes):
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(
-        f"Switching one default from PyTorch's to Keras's on "
-        f"{DATASET_TITLES[attribution.dataset]}: mean over {attribution.repeats} paired seeds "
-        "with 95 % intervals"
+    lines = []
+    for place, effect in enumerate(attribution.effects):
+        points, band = [], []
+        for epoch, interval in enumerate(effect.train_losses, start=1):
+            points.append((epoch, interval.mean))
+            if interval.low is not None and interval.high is not None:
+                band.append((interval.low, interval.high))
+        lines.append(Line(place, effect.name, points, band))
+    title = (
+        "Switching one default from PyTorch's to Keras's on "
+        f"{plotting.DATASET_TITLES[attribution.dataset]}: mean over {attribution.repeats} paired "
+        "seeds with 95 % intervals"
     )
-    save(figure, path)
+    accuracies = {effect.name: effect.test_accuracy for effect in attribution.effects}
+    plotting.plot_effects(title, accuracies, lines, path)

@@ -65,7 +65,7 @@ def table(result: ComparisonResult) -> list[list[str]]:
         _fact_row("version", "framework_version", groups),
     ]
     return [
-        [plotting.title(result), *groups],
+        [dataset_title(result), *groups],
         ["status", *(_statuses(repeats) for repeats in groups.values())],
         *(row for row in rows if any(cell != UNKNOWN for cell in row[1:])),
     ]
@@ -86,6 +86,11 @@ def sweep_table(result: ComparisonResult) -> list[list[str]]:
             cells.append(_mean_cell(speeds, formats.count))
         rows.append([str(size), *cells])
     return rows
+
+
+def dataset_title(result: ComparisonResult) -> str:
+    """The dataset's name as people write it."""
+    return plotting.DATASET_TITLES[result.dataset.name]
 
 
 def completed_by_run(result: ComparisonResult) -> dict[str, list[RunResult]]:

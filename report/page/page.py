@@ -16,10 +16,11 @@ import jinja2
 from markupsafe import Markup
 
 from report import sentences, table
-from report.merge import _labelled, _merged, _text, _with_whole_paths, machine_labels, merge_notices
+from report.merge import as_text, label_runs, machine_labels, merge_notices, merge_results
 from report.page import charts
-from report.page import predictions as predictions_module
 from report.page.charts import Table
+from report.page.predictions import first_layers, predictions_of
+from report.read import with_whole_paths
 from shared import formats, plotting
 from shared.clock import PHASES
 from shared.datasets import Dataset
@@ -49,14 +50,14 @@ def render(parts: Sequence[tuple[ComparisonResult, Path]], dataset: Dataset | No
         parts: each result and the folder of its files; all of the same dataset.
         dataset: as in `write_page`.
     """
-    results = [_with_whole_paths(result, folder) for result, folder in parts]
+    results = [with_whole_paths(result, folder) for result, folder in parts]
     labels = [""]
     if len(results) > 1:
         labels = machine_labels(results, [folder for _, folder in parts])
-        results = [_labelled(each, label) for each, label in zip(results, labels, strict=True)]
-    whole = results[0] if len(results) == 1 else _merged(results)
+        results = [label_runs(each, label) for each, label in zip(results, labels, strict=True)]
+    whole = results[0] if len(results) == 1 else merge_results(results)
     firsts = [first_size(each) for each in results]
-    first = firsts[0] if len(results) == 1 else _merged(firsts)
+    first = firsts[0] if len(results) == 1 else merge_results(firsts)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -67,9 +68,9 @@ def render(parts: Sequence[tuple[ComparisonResult, Path]], dataset: Dataset | No
     environment.filters["code"] = _code
     groups = group_by_run(first.runs)
     header, *rows = table.table(first)
-    predictions, missing = predictions_module.predictions_of(first, dataset)
+    predictions, missing = predictions_of(groups, dataset)
     page = environment.get_template("report.html.j2").render(
-        dataset_title=plotting.title(first),
+        dataset_title=table.dataset_title(first),
         runs=list(groups),
         created=[_date(each.created) for each in results],
         verdict=verdict(first),
@@ -89,7 +90,7 @@ def render(parts: Sequence[tuple[ComparisonResult, Path]], dataset: Dataset | No
         missing=missing,
         classes=first.dataset.classes,
         long_names=max(map(len, first.dataset.classes)) > 2,
-        weights=list(predictions_module.first_layers(groups)),
+        weights=list(first_layers(groups)),
         same_start=len(results) == 1 and first.config["alignment"] != "defaults",
         environments=[_environment(each) for each in results],
         settings=[_settings(each) for each in results],
@@ -133,8 +134,9 @@ def verdict(result: ComparisonResult) -> str:
     if len(completed) == 1:
         (run,) = completed
         return (
-            f"{run} classifies {formats.percent(accuracies[0])} of {plotting.title(result)}'s test "
-            f"images correctly, and needs {formats.time(means[run])} of training time per epoch."
+            f"{run} classifies {formats.percent(accuracies[0])} of "
+            f"{table.dataset_title(result)}'s test images correctly, and needs "
+            f"{formats.time(means[run])} of training time per epoch."
         )
     fastest, slowest = min(means, key=means.get), max(means, key=means.get)
     times = formats.number(means[slowest] / means[fastest])
@@ -204,15 +206,15 @@ def _environment(result: ComparisonResult) -> list[tuple[str, str]]:
     for name, value in result.environment.items():
         if name.endswith("_bytes"):
             name, value = name.removesuffix("_bytes"), formats.gibibytes(value)
-        facts.append((name.replace("_", " "), _text(value)))
+        facts.append((name.replace("_", " "), as_text(value)))
     threads = sorted({run.threads for run in result.runs})
-    return [*facts, ("threads of each run", _text(threads))]
+    return [*facts, ("threads of each run", as_text(threads))]
 
 
 def _settings(result: ComparisonResult) -> list[tuple[str, str]]:
     facts: DatasetFacts = result.dataset
     settings = [
-        (name.replace("_", " "), _text(value))
+        (name.replace("_", " "), as_text(value))
         for name, value in result.config.items()
         if name not in ("data_dir", "offline")
     ]

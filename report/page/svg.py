@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from matplotlib.ticker import MaxNLocator
 
 from shared import formats
+from shared.series import Line
 
 # Of charts with a fixed shape, in their own units; a unit is about a pixel.
 WIDTH, HEIGHT = 400, 240
@@ -30,18 +31,6 @@ LINE = 26  # height of one line of a dot chart
 Tip = tuple[str, Sequence[tuple[int | None, str]]]
 
 Show = Callable[[float], str]
-
-
-@dataclass(frozen=True)
-class Line:
-    """One curve: [n] points (x, y) and, for repeats, [n] limits (low, high) of the band."""
-
-    run: int
-    label: str
-    points: Sequence[tuple[float, float]]
-    band: Sequence[tuple[float, float]] = ()
-    dashed: bool = False
-    width: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -178,6 +167,7 @@ def _x_marks(xs: Sequence[float], places: dict[float, float]) -> Iterable[Markup
 
 def _curve(line: Line, places: dict[float, float], to_y: Callable[[float], float]) -> Markup:
     points = [(places[x], to_y(y)) for x, y in line.points]
+    width = 2.0 if line.depth is None else 1.6 + 1.8 * line.depth
     parts = []
     if line.band:
         lows, highs = (
@@ -193,12 +183,12 @@ def _curve(line: Line, places: dict[float, float], to_y: Callable[[float], float
             "polyline",
             points=_path(points),
             class_="dashed line" if line.dashed else "line",
-            stroke_width=line.width,
+            stroke_width=width,
         )
     )
-    radius = 1.2 + line.width
+    radius = 1.2 + width
     parts += [tag("circle", cx=x, cy=y, r=radius, class_="dot") for x, y in points]
-    return tag("g", *parts, class_=f"run-{line.run}", data_run=line.run)
+    return tag("g", *parts, class_=f"run-{line.place}", data_run=line.place)
 
 
 def _path(points: Iterable[tuple[float, float]]) -> str:
@@ -217,7 +207,7 @@ def _columns(
     edges.append(WIDTH - RIGHT)
     for x, left, right in zip(xs, edges, edges[1:], strict=False):
         rows = [
-            (line.run, f"{line.label}: {show(y)}")
+            (line.place, f"{line.label}: {show(y)}")
             for line in lines
             for at, y in line.points
             if at == x

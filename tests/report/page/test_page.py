@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from report import __main__ as report_main
-from report import merge, read
+from report import read
 from report.page import charts as charts_module
 from report.page import page as page_module
 from report.page import predictions as predictions_module
@@ -293,8 +293,8 @@ def test_disputed_images_come_before_shared_mistakes(dataset, tmp_path):
     other[20], other[30] = 2 * np.roll(truth[20], 1), 9 * np.roll(truth[30], 1)
     for run, logits in zip(runs, (base, other), strict=True):
         save_file({"logits": logits}, tmp_path / run.predictions)
-    first = merge._with_whole_paths(result, tmp_path)
-    predictions, missing = predictions_module.predictions_of(first, dataset)
+    first = read.with_whole_paths(result, tmp_path)
+    predictions, missing = predictions_module.predictions_of(group_by_run(first.runs), dataset)
     assert missing == []
     assert [card.number for card in predictions.disputed] == [30, 20]
     assert [card.number for card in predictions.wrong] == [7, 3]
@@ -314,9 +314,8 @@ def test_disputed_images_come_before_shared_mistakes(dataset, tmp_path):
 def test_the_difference_of_confusion_matrices(dataset, tmp_path):
     runs = [make_run("pytorch/eager"), make_run("tensorflow/fit")]
     result = make_folder(tmp_path, dataset, *runs)
-    predictions, _ = predictions_module.predictions_of(
-        merge._with_whole_paths(result, tmp_path), dataset
-    )
+    groups = group_by_run(read.with_whole_paths(result, tmp_path).runs)
+    predictions, _ = predictions_module.predictions_of(groups, dataset)
     first, second, difference = predictions.matrices
     assert [matrix.difference for matrix in predictions.matrices] == [False, False, True]
     assert [cell for cell, _ in first.cells[0]] == ["5", *"000000000"]
@@ -331,9 +330,8 @@ def test_repeats_are_compared_at_a_seed_that_all_completed(dataset, tmp_path):
     failed = make_unfinished("tensorflow/fit", "failed", "It broke.", seed=0)
     runs = [make_run("a/a", 0), failed, make_run("a/a", 1), make_run("tensorflow/fit", 1)]
     result = make_folder(tmp_path, dataset, *runs)
-    predictions, _ = predictions_module.predictions_of(
-        merge._with_whole_paths(result, tmp_path), dataset
-    )
+    groups = group_by_run(read.with_whole_paths(result, tmp_path).runs)
+    predictions, _ = predictions_module.predictions_of(groups, dataset)
     assert predictions.seeds == " of seed 1"
 
 
@@ -358,7 +356,7 @@ def test_weights_are_tiles_from_orange_over_white_to_blue(dataset, tmp_path):
     kernel = np.zeros((784, 20), np.float32)
     kernel[:, 17], kernel[0, 3] = 2, -2
     save_file({"dense_1/kernel": kernel}, tmp_path / run.weights)
-    groups = group_by_run(merge._with_whole_paths(result, tmp_path).runs)
+    groups = group_by_run(read.with_whole_paths(result, tmp_path).runs)
     (layer,) = predictions_module.first_layers(groups)
     assert (layer.units, layer.limit) == (20, 2)
     content = base64.b64decode(layer.source.partition(",")[2])
