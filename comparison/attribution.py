@@ -58,13 +58,19 @@ class Rung:
 
 BASE = Rung("PyTorch's defaults")
 
-KERAS_ADAM = {"epsilon": 1e-7, "epsilon_hat": True}
+KERAS_EPSILON = 1e-7
 
 LADDER = (
     Rung("initial weights", weights="keras"),
-    Rung("Adam's epsilon and its place", **KERAS_ADAM),
+    Rung("Adam's epsilon and its place", epsilon=KERAS_EPSILON, epsilon_hat=True),
     Rung("order of the images", order=OTHER_ORDER),
-    Rung("all three: Keras's defaults", weights="keras", order=OTHER_ORDER, **KERAS_ADAM),
+    Rung(
+        "all three: Keras's defaults",
+        weights="keras",
+        order=OTHER_ORDER,
+        epsilon=KERAS_EPSILON,
+        epsilon_hat=True,
+    ),
     Rung("nothing but rounding", permuted=True),
 )
 

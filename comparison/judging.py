@@ -13,7 +13,7 @@ NEXT = {
     "step": "another step",
     "epoch": "the end of the epoch",
     "start": "a start",
-    None: "nothing",
+    "end": "nothing",
 }
 
 # Under which name the largest error of each array is reported; all else is gradients or weights.
@@ -30,6 +30,19 @@ GROUPS = {
 }
 
 
+# What a start computes before its gradients, in this order, and what the first of these to be off
+# points to.
+COMPUTED = {
+    "images": "the rows are the same, so the images are scaled differently",
+    "labels": "the images agree, so the labels are changed",
+    "logits": "the batch agrees, so the weights are laid out or applied differently",
+    "loss": "the logits agree, so the loss is computed differently",
+}
+
+# Logits that are nearer than this to the oracle's were computed from the same weights.
+IMPRECISE = 1e-4
+
+
 def judge(verdict: RunVerification, trace: Iterable[Moment], reference: Reference) -> None:
     """Compare one trace with the oracle's, moment by moment; note the figures and any failure.
 
@@ -39,12 +52,12 @@ def judge(verdict: RunVerification, trace: Iterable[Moment], reference: Referenc
     expectations = iter(zip(reference.moments, reference.tolerances, strict=True))
     step = 0
     failed = False
-    for kind, arrays in chain(trace, [(None, {})]):
+    for kind, arrays in chain(trace, [("end", {})]):
         if failed:
             continue
         # One moment of the trace may stand for many steps; then only the last one is compared.
         for _ in range(int(arrays.get("steps", 1))):
-            (expected_kind, expected), tolerances = next(expectations, ((None, {}), {}))
+            (expected_kind, expected), tolerances = next(expectations, (("end", {}), {}))
             step += expected_kind == "step"
             if kind != expected_kind:
                 break
@@ -70,7 +83,7 @@ def judge(verdict: RunVerification, trace: Iterable[Moment], reference: Referenc
                 f"{diagnose(kind, step, off, errors)}"
             )
             failed = True
-    verdict.figures[reference.float_type] = largest
+    verdict.figures[reference.float_type] = {**largest}
 
 
 def diagnose(kind: str, step: int, off: Sequence[str], errors: Mapping[str, float]) -> str:
@@ -83,25 +96,22 @@ def diagnose(kind: str, step: int, off: Sequence[str], errors: Mapping[str, floa
         if step == 1:
             return "the gradients agree, so the optimizer's update differs, as by its epsilon"
         return "the first update agrees, so the optimizer's running means differ, as by its betas"
-    if "images" in off and "labels" in off:
+    first = [name for name in COMPUTED if name in off]
+    if first[:1] == ["logits"] and errors["logits"] < IMPRECISE:
+        return "so little that the arithmetic has less precision than asked for"
+    if first[:2] == ["images", "labels"]:
         return "the first batch holds other rows"
-    if "images" in off:
-        return "the rows are the same, so the images are scaled differently"
-    if "labels" in off:
-        return "the images agree, so the labels are changed"
-    if "logits" in off:
-        if errors["logits"] < 1e-4:
-            return "so little that the arithmetic has less precision than asked for"
-        return "the batch agrees, so the weights are laid out or applied differently"
-    if "loss" in off:
-        return "the logits agree, so the loss is computed differently"
-    return "the loss agrees, so the backward pass differs"
+    return COMPUTED[first[0]] if first else "the loss agrees, so the backward pass differs"
 
 
 def describe_agreement(verdict: RunVerification, steps: int) -> str:
     """The figures of a run that passed, in words."""
     exact, rounded = (
-        {name: formats.error(value) for name, value in verdict.figures[float_type].items()}
+        {
+            name: formats.error(value)
+            for name, value in verdict.figures[float_type].items()
+            if value is not None
+        }
         for float_type in FLOAT_TYPES
     )
     return (

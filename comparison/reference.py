@@ -14,7 +14,7 @@ import numpy as np
 
 import numpy_impl.trace
 from comparison.tracing import TEST_IMAGES
-from shared.config import ADAM_EPSILON, TrainConfig
+from shared.config import ADAM_EPSILON, FloatType, TrainConfig
 from shared.sampling import load_configured
 
 Arrays = Mapping[str, np.ndarray]
@@ -54,7 +54,7 @@ IGNORED = ("train_seconds", "evaluate_seconds", "nearest kink")
 class Reference:
     """The oracle's trace in one float type, and how far a run may stray from it at each moment."""
 
-    def __init__(self, config: TrainConfig, float_type: str) -> None:
+    def __init__(self, config: TrainConfig, float_type: FloatType) -> None:
         config = replace(config, float_type=float_type)
         dataset = load_configured(config).with_test_images(TEST_IMAGES)
         self.float_type = float_type

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from safetensors.numpy import load
 from threadpoolctl import threadpool_limits
@@ -127,6 +127,8 @@ def _judge_child(
     child: subprocess.Popen, runs: Sequence[Run], references: Sequence[Reference]
 ) -> list[RunVerification]:
     """Read all traces of one child and judge each run by those in both float types."""
+    assert child.stdout is not None
+    assert child.stderr is not None
     verdicts = {run.name: RunVerification(run.name) for run in runs}
     try:
         for reference in references:
@@ -143,7 +145,7 @@ def _judge_child(
     return list(verdicts.values())
 
 
-def _moments(stream: BinaryIO, verdict: RunVerification) -> Iterator[Moment]:
+def _moments(stream: IO[bytes], verdict: RunVerification) -> Iterator[Moment]:
     """One trace, moment by moment, unless the run can't be had."""
     for frame in read_frames(stream):
         if frame.kind == "unavailable":

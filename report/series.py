@@ -279,9 +279,11 @@ def like_repeats(groups: Groups) -> dict[int, RunResult]:
         for place, repeats in enumerate(groups.values())
     }
     completed = {place: repeats for place, repeats in completed.items() if repeats}
-    first, *others = completed.values() or [{}]
+    if not completed:
+        return {}
+    first, *others = completed.values()
     common = next(
-        (seed for seed in first if all(seed in each for each in others)), next(iter(first), None)
+        (seed for seed in first if all(seed in each for each in others)), next(iter(first))
     )
     return {
         place: repeats.get(common) or next(iter(repeats.values()))

@@ -21,7 +21,7 @@ def epoch_line(
     """The last of the epochs so far in one line, with the time that the rest will take."""
     last = epochs[-1]
     validation = ""
-    if last.validation_loss is not None:
+    if last.validation_loss is not None and last.validation_accuracy is not None:
         validation = f"  validation {_figures(last.validation_loss, last.validation_accuracy)}"
     rate = (
         ""
@@ -83,8 +83,8 @@ def print_report(result: ComparisonResult, console: Console) -> None:
             drawn.add_row(*row)
         console.print(drawn)
     say(console, *in_words(result))
-    for run in result.runs:
-        say(console, *(f"  {run.run}: {line}" for line in run.error_output))
+    for each in result.runs:
+        say(console, *(f"  {each.run}: {line}" for line in each.error_output))
 
 
 def make_console() -> Console:

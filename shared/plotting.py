@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 
 from shared import formats
@@ -155,15 +155,15 @@ def plot_predictions(
         truth = dataset.test_labels[row]
         image = dataset.test_images[row].reshape(side, side)
         axes.imshow(image, cmap="gray_r", extent=(left, left + side, top + side, top))
-        middle = {"x": left + side / 2, "ha": "center", "fontsize": 8.5}
-        axes.text(y=top - 0.3 * line, s=f"{row}: {dataset.class_names[truth]}", **middle)
+        middle, shown = left + side / 2, {"ha": "center", "fontsize": 8.5}
+        axes.text(middle, top - 0.3 * line, f"{row}: {dataset.class_names[truth]}", shown)
         if row in disputed:
             frame = Rectangle((left, top), side, side, fill=False, edgecolor=DISAGREE, linewidth=4)
             axes.add_patch(frame)
         for number, (run, labels) in enumerate(predicted.items(), start=1):
             answer = f"{run}: {dataset.class_names[labels[row]]}"
             color = RIGHT if labels[row] == truth else WRONG
-            axes.text(y=top + side + number * line, s=answer, color=color, **middle)
+            axes.text(middle, top + side + number * line, answer, shown, color=color)
     # Drawing an image sets the limits anew.
     axes.set(xlim=(0, GRID_COLUMNS * width), ylim=(GRID_ROWS * height, 0))
     if len(predicted) > 1:
@@ -255,10 +255,19 @@ def draw_lines(axes: Axes, lines: Iterable[Line]) -> None:
         color = COLORS[line.place % len(COLORS)]
         width = 1.5 + 3 * (line.depth or 0)
         xs, ys = zip(*line.points, strict=True)
-        style = {"color": color, "lw": width, "ms": width + 2, "alpha": 0.8}
-        axes.plot(xs, ys, "o--" if line.dashed else "o-", label=line.label, **style)
+        axes.plot(
+            xs,
+            ys,
+            "o--" if line.dashed else "o-",
+            label=line.label,
+            color=color,
+            lw=width,
+            ms=width + 2,
+            alpha=0.8,
+        )
         if line.band:
-            axes.fill_between(xs, *zip(*line.band, strict=True), color=color, alpha=0.15, lw=0)
+            lows, highs = zip(*line.band, strict=True)
+            axes.fill_between(xs, lows, highs, color=color, alpha=0.15, lw=0)
 
 
 def set_epoch_ticks(axes: Axes, lines: Iterable[Line]) -> None:
@@ -267,7 +276,7 @@ def set_epoch_ticks(axes: Axes, lines: Iterable[Line]) -> None:
     if epochs <= 20:
         axes.set_xticks(range(1, epochs + 1))
     else:
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 2.5, 5, 10], integer=True))
 
 
 def clear_frame(axes: Axes) -> None:
