@@ -40,6 +40,8 @@ def label_runs(result: ComparisonResult, label: str) -> ComparisonResult:
 
 def merge_results(results: Sequence[ComparisonResult]) -> ComparisonResult:
     """All runs in one result, whose other facts are those of the first one."""
+    if len(results) == 1:
+        return results[0]
     runs = [run for result in results for run in result.runs]
     verified = [each.verification for each in results if each.verification]
     return replace(
@@ -63,26 +65,11 @@ def merge_notices(results: Sequence[ComparisonResult]) -> list[str]:
     ]
     names = dict.fromkeys(name for result in results for name in result.config)
     for name in names:
-        values = [as_text(result.config.get(name)) for result in results]
+        values = [formats.text(result.config.get(name)) for result in results]
         if len(set(values)) > 1 and name not in ("data_dir", "offline", "threads"):
             setting = name.replace("_", " ")
             said.append(f"WARNING: the comparisons differ in {setting}: {'; '.join(values)}.")
     return said
-
-
-def as_text(value: object) -> str:
-    """A setting or a fact as people write it."""
-    if isinstance(value, dict):
-        return ", ".join(
-            f"{key} {as_text(each)}" for key, each in value.items() if each is not None
-        )
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(as_text, value)) or "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return formats.number(value, 4)
-    return "none" if value is None else str(value)
 
 
 def _short(processor: str) -> str:

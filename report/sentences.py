@@ -10,11 +10,6 @@ from shared.config import CLASSES, IMAGE_SIZE, WITHOUT_EQUAL, TrainConfig, flag
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, RunResult, Verification
 
-# Above these, figures are called doubtful: cores kept busy by others, slowest to fastest probe.
-MOST_FOREIGN_CPUS = 0.1
-
-MOST_DRIFT = 1.15
-
 OPTIMIZER_TITLES = {
     "adam": "Adam",
     "adamw": "AdamW",
@@ -76,6 +71,11 @@ def in_words(result: ComparisonResult) -> list[str]:
             f"{formats.seconds(floor.median_seconds, 3)} with {floor.library}."
         )
     return sentences + paid_off(result)
+
+
+# Above these, figures are called doubtful: cores kept busy by others, slowest to fastest probe.
+MOST_FOREIGN_CPUS = 0.1
+MOST_DRIFT = 1.15
 
 
 def doubts(result: ComparisonResult) -> list[str]:

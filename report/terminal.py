@@ -15,6 +15,17 @@ from shared.datasets import Dataset
 from shared.results import ComparisonResult, EpochResult
 
 
+def make_console() -> Console:
+    """Standard output; in a log, which has no width, wide enough for a table of many runs."""
+    return Console() if Console().is_terminal else Console(width=200)
+
+
+def say(console: Console, *lines: str) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def epoch_line(
     run: str, epochs: Sequence[EpochResult], config: TrainConfig, dataset: Dataset
 ) -> str:
@@ -46,30 +57,10 @@ def epoch_news(epochs: Sequence[EpochResult], config: TrainConfig, dataset: Data
     )
 
 
-def _figures(loss: float, accuracy: float) -> str:
-    # As wide for 9 % as for 100 %, so that the lines stay in columns.
-    return f"loss {formats.loss(loss)} accuracy {formats.percent(accuracy):>7}"
-
-
-def _pace(epochs: Sequence[EpochResult], config: TrainConfig, dataset: Dataset) -> str:
-    speed = len(dataset.train_labels) / epochs[-1].train_seconds
-    left = formats.duration(seconds_left(epochs, config.epochs))
-    return f"{formats.count(speed)} images/s  {left} left"
-
-
 def seconds_left(epochs: Sequence[EpochResult], total: int) -> float:
     """Estimate of the seconds that the remaining epochs take: as the last one did."""
     last = epochs[-1]
     return (total - last.epoch) * (last.train_seconds + last.evaluate_seconds)
-
-
-def describe_files(folder: Path) -> str:
-    """The last line of a command: what it wrote where."""
-    paths = sorted(path for path in folder.iterdir() if path.name != "command.txt")
-    names = [path.name for path in paths if path.suffix not in (".safetensors", ".log")]
-    others = len(paths) - len(names)
-    runs = f", and {others} files of weights, predictions and logs" if others else ""
-    return f"Written to {folder}: {', '.join(names)}{runs}"
 
 
 def print_report(result: ComparisonResult, console: Console) -> None:
@@ -87,12 +78,21 @@ def print_report(result: ComparisonResult, console: Console) -> None:
         say(console, *(f"  {each.run}: {line}" for line in each.error_output))
 
 
-def make_console() -> Console:
-    """Standard output; in a log, which has no width, wide enough for a table of many runs."""
-    return Console() if Console().is_terminal else Console(width=200)
+def describe_files(folder: Path) -> str:
+    """The last line of a command: what it wrote where."""
+    paths = sorted(path for path in folder.iterdir() if path.name != "command.txt")
+    names = [path.name for path in paths if path.suffix not in (".safetensors", ".log")]
+    others = len(paths) - len(names)
+    runs = f", and {others} files of weights, predictions and logs" if others else ""
+    return f"Written to {folder}: {', '.join(names)}{runs}"
 
 
-def say(console: Console, *lines: str) -> None:
-    """Print lines as they are."""
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+def _figures(loss: float, accuracy: float) -> str:
+    # As wide for 9 % as for 100 %, so that the lines stay in columns.
+    return f"loss {formats.loss(loss)} accuracy {formats.percent(accuracy):>7}"
+
+
+def _pace(epochs: Sequence[EpochResult], config: TrainConfig, dataset: Dataset) -> str:
+    speed = len(dataset.train_labels) / epochs[-1].train_seconds
+    left = formats.duration(seconds_left(epochs, config.epochs))
+    return f"{formats.count(speed)} images/s  {left} left"

@@ -103,3 +103,16 @@ def gibibytes(value: float) -> str:
 def joules(value: float) -> str:
     """`123 J`."""
     return f"{count(value)} J"
+
+
+def text(value: object) -> str:
+    """A setting or a fact as people write it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {text(each)}" for key, each in value.items() if each is not None)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(text, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value, 4)
+    return "none" if value is None else str(value)

@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from report import sentences, table
-from report.merge import as_text, label_runs, machine_labels, merge_notices, merge_results
+from report.merge import label_runs, machine_labels, merge_notices, merge_results
 from report.page import charts
 from report.page.charts import Table
 from report.page.predictions import first_layers, predictions_of
@@ -55,9 +55,6 @@ def render(parts: Sequence[tuple[ComparisonResult, Path]], dataset: Dataset | No
     if len(results) > 1:
         labels = machine_labels(results, [folder for _, folder in parts])
         results = [label_runs(each, label) for each, label in zip(results, labels, strict=True)]
-    whole = results[0] if len(results) == 1 else merge_results(results)
-    firsts = [first_size(each) for each in results]
-    first = firsts[0] if len(results) == 1 else merge_results(firsts)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -66,43 +63,66 @@ def render(parts: Sequence[tuple[ComparisonResult, Path]], dataset: Dataset | No
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["code"] = _code
+    content = _content(results, labels) | _content_of_images(results, dataset)
+    return environment.get_template("report.html.j2").render(content) + "\n"
+
+
+def open_in_browser(path: Path) -> None:
+    """Show a page, or say where it is if there is no browser."""
+    if not webbrowser.open(path.resolve().as_uri()):
+        print(f"No browser could be opened: the page is {path}.", file=sys.stderr)
+
+
+def _content(results: Sequence[ComparisonResult], labels: Sequence[str]) -> dict[str, object]:
+    """What the template asks for by name, but for what depends on predictions and weights."""
+    firsts = [first_size(each) for each in results]
+    first = merge_results(firsts)
     groups = group_by_run(first.runs)
     header, *rows = table.table(first)
-    predictions, missing = predictions_of(groups, dataset)
-    page = environment.get_template("report.html.j2").render(
-        dataset_title=table.dataset_title(first),
-        runs=list(groups),
-        created=[_date(each.created) for each in results],
-        verdict=verdict(first),
-        details=[pair.verdict for pair in first.comparison.pairs] if len(groups) > 2 else [],
-        notices=[*merge_notices(firsts), *notices(firsts, labels)],
-        cards=list(_cards(groups)),
-        overview=Table("The runs side by side", ["", *header[1:]], rows),
-        repeats=max(map(len, groups.values())),
-        verifications=[_verification(each) for each in firsts],
-        labels=labels,
-        curves=charts.curves(groups),
-        times=charts.times(first, groups),
-        phases=PHASES,
-        throughput=charts.throughput(whole),
-        latency=charts.latency(groups),
-        predictions=predictions,
-        missing=missing,
-        classes=first.dataset.classes,
-        long_names=max(map(len, first.dataset.classes)) > 2,
-        weights=list(first_layers(groups)),
-        same_start=len(results) == 1 and first.config["alignment"] != "defaults",
-        environments=[_environment(each) for each in results],
-        settings=[_settings(each) for each in results],
-        commands=[each.command for each in results],
-        error_outputs=[
+    return {
+        "dataset_title": table.dataset_title(first),
+        "runs": list(groups),
+        "created": [_date(each.created) for each in results],
+        "verdict": verdict(first),
+        "details": [pair.verdict for pair in first.comparison.pairs] if len(groups) > 2 else [],
+        "notices": [*merge_notices(firsts), *notices(firsts, labels)],
+        "cards": list(_cards(groups)),
+        "overview": Table("The runs side by side", ["", *header[1:]], rows),
+        "repeats": max(map(len, groups.values())),
+        "verifications": [_verification(each) for each in firsts],
+        "labels": labels,
+        "curves": charts.curves(groups),
+        "times": charts.times(first, groups),
+        "phases": PHASES,
+        "throughput": charts.throughput(merge_results(results)),
+        "latency": charts.latency(groups),
+        "environments": [_environment(each) for each in results],
+        "settings": [_settings(each) for each in results],
+        "commands": [each.command for each in results],
+        "error_outputs": [
             (f"{run.run}, seed {run.seed}", run.error_output)
             for run in first.runs
             if run.error_output
         ],
-        colors=len(plotting.COLORS),
-    )
-    return page + "\n"
+        "colors": len(plotting.COLORS),
+    }
+
+
+def _content_of_images(
+    results: Sequence[ComparisonResult], dataset: Dataset | None
+) -> dict[str, object]:
+    """The part of the content that depends on predictions and weights."""
+    first = merge_results([first_size(each) for each in results])
+    groups = group_by_run(first.runs)
+    predictions, missing = predictions_of(groups, dataset)
+    return {
+        "predictions": predictions,
+        "missing": missing,
+        "classes": first.dataset.classes,
+        "long_names": max(map(len, first.dataset.classes)) > 2,
+        "weights": list(first_layers(groups)),
+        "same_start": len(results) == 1 and first.config["alignment"] != "defaults",
+    }
 
 
 def first_size(result: ComparisonResult) -> ComparisonResult:
@@ -184,37 +204,21 @@ def _cards(groups: Mapping[str, Sequence[RunResult]]) -> Iterable[tuple[str, str
             yield name, repeats[0].status, "", ""
 
 
-def _code(text: str) -> Markup:
-    """What stands between backticks, set as code."""
-    return Markup("").join(
-        Markup("<code>{}</code>").format(each) if number % 2 else each
-        for number, each in enumerate(text.split("`"))
-    )
-
-
-def _date(created: str) -> str:
-    try:
-        moment = datetime.fromisoformat(created)
-    except ValueError:
-        return created
-    return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
-
-
 def _environment(result: ComparisonResult) -> list[tuple[str, str]]:
     """The facts of the machine by name, and what each run found on it."""
     facts = []
     for name, value in result.environment.items():
         if name.endswith("_bytes"):
             name, value = name.removesuffix("_bytes"), formats.gibibytes(value)
-        facts.append((name.replace("_", " "), as_text(value)))
+        facts.append((name.replace("_", " "), formats.text(value)))
     threads = sorted({run.threads for run in result.runs})
-    return [*facts, ("threads of each run", as_text(threads))]
+    return [*facts, ("threads of each run", formats.text(threads))]
 
 
 def _settings(result: ComparisonResult) -> list[tuple[str, str]]:
     facts: DatasetFacts = result.dataset
     settings = [
-        (name.replace("_", " "), as_text(value))
+        (name.replace("_", " "), formats.text(value))
         for name, value in result.config.items()
         if name not in ("data_dir", "offline")
     ]
@@ -229,7 +233,17 @@ def _settings(result: ComparisonResult) -> list[tuple[str, str]]:
     ]
 
 
-def open_in_browser(path: Path) -> None:
-    """Show a page, or say where it is if there is no browser."""
-    if not webbrowser.open(path.resolve().as_uri()):
-        print(f"No browser could be opened: the page is {path}.", file=sys.stderr)
+def _date(created: str) -> str:
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
+
+
+def _code(text: str) -> Markup:
+    """What stands between backticks, set as code."""
+    return Markup("").join(
+        Markup("<code>{}</code>").format(each) if number % 2 else each
+        for number, each in enumerate(text.split("`"))
+    )

@@ -43,6 +43,9 @@ CASES = [
     (formats.mebibytes, (1300 * 2**20,), "1,300 MiB"),
     (formats.gibibytes, (8 * 2**30,), "8 GiB"),
     (formats.joules, (1234.5,), "1,234 J"),
+    (formats.text, ({"a": True, "b": None, "c": [64, 0.001]},), "a yes, c 64, 0.001"),
+    (formats.text, ((),), "none"),
+    (formats.text, (None,), "none"),
 ]
 
 
