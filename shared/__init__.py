@@ -3,7 +3,8 @@
 Nothing here imports a framework. In the order of reading, from a request to its results:
 
 errors.py           what goes wrong because of the request
-config.py           every setting that all sides share; the implementations and their runs
+registry.py         every run that there is, and what its process needs
+config.py           every setting that all sides share
 flags.py            settings as flags of the command line
 datasets.py         MNIST, Fashion-MNIST and digits as arrays
 sampling.py         which training images a run sees, and how much each class counts
