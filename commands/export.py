@@ -63,7 +63,7 @@ def export(name: str, request: ExportRequest) -> int:
         exporters, evaluate = import_twin(name, "export").EXPORTERS, import_twin(name, "evaluate")
         _, model = evaluate.restore(weights, "cpu")
         original = measure(request.weights, partial(evaluate.predict, model), dataset)
-        files = {
+        files: dict[str, Measured] = {
             kind: export_one(kind, exporters[kind], model, dataset, folder)
             for kind in dict.fromkeys(request.format)
         }
