@@ -3,7 +3,6 @@
 import sys
 
 from comparison.plan import Request
-from comparison.run import compare
 from shared.errors import UsageError
 from shared.flags import interrupt_on_terminate, parse_flags
 
@@ -15,6 +14,9 @@ def main() -> int:
     try:
         request = parse_flags(Request, PROGRAM)
         interrupt_on_terminate()
+        # Only now: what reads data and draws pictures takes longer to import than --help may take.
+        from comparison.run import compare
+
         return compare(request)
     except UsageError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)

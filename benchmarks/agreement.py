@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from tyro.conf import Positional
 
 from benchmarks.command import run_benchmark
+from shared import formats
 from shared.errors import UsageError
 from shared.results import load_results
 
@@ -51,8 +52,8 @@ def measure(request: Request) -> int:
         )
         print(
             f"{run.run} and {first.run}, seed {run.seed}, {len(run.epochs)} epochs: weights within "
-            f"{distance:.1e}, {np.count_nonzero(labels != others)} of {len(labels)} predictions "
-            "differ"
+            f"{formats.error(distance, 1)}, {np.count_nonzero(labels != others)} of {len(labels)} "
+            "predictions differ"
         )
     return 0
 

@@ -25,6 +25,7 @@ from comparison.jobs import run_job
 from report import sentences, terminal
 from report.intervals import ratio_interval
 from report.progress import RunProgress
+from shared import formats
 from shared.clock import Clock
 from shared.config import TrainConfig, physical_cores, prepare_environment
 from shared.datasets import FILES
@@ -112,10 +113,10 @@ def rows(results: Sequence[RunResult], floor_seconds: float) -> list[list[str]]:
         table.append(
             [
                 name,
-                f"{median:.3f}",
+                formats.decimal(median, 3),
                 show_ratio(ratios) if ratios else "-",
-                f"{median / floor_seconds:.2f}",
-                f"{100 * accuracy:.2f} %",
+                formats.ratio(median / floor_seconds),
+                formats.percent(accuracy),
             ]
         )
     return table
@@ -125,8 +126,9 @@ def show_ratio(ratios: Sequence[float]) -> str:
     """The median ratio, with its 95 % interval where there are repeats."""
     interval = ratio_interval(ratios)
     if interval.low is None:
-        return f"{interval.median:.2f}"
-    return f"{interval.median:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+        return formats.ratio(interval.median)
+    median, low, high = map(formats.ratio, (interval.median, interval.low, interval.high))
+    return f"{median} ({low} to {high})"
 
 
 def describe_floors(measured: Sequence[Sequence[Floor]]) -> str:
@@ -139,10 +141,12 @@ def describe_floors(measured: Sequence[Sequence[Floor]]) -> str:
         if each.library == floor.library
     )
     seconds = floor.epoch_seconds
+    median, fastest, slowest, before, after = map(
+        formats.number, (floor.median_seconds, min(seconds), max(seconds), before, after)
+    )
     return (
-        f"Floor ({floor.library}): {floor.median_seconds:.3g} s an epoch, median of "
-        f"{len(seconds)}, fastest {min(seconds):.3g}, slowest {max(seconds):.3g}; before all runs "
-        f"{before:.3g}, after them {after:.3g}."
+        f"Floor ({floor.library}): {median} s an epoch, median of {len(seconds)}, fastest "
+        f"{fastest}, slowest {slowest}; before all runs {before}, after them {after}."
     )
 
 
@@ -204,9 +208,9 @@ def measure(request: Request) -> int:
         console,
         *(f"{run.run} {run.status}: {run.error}" for run in failed),
         describe_floors(floors),
-        f"n = {request.repeats} interleaved repeats of {config.epochs} epochs of {train_size:,} "
-        f"images in batches of {config.batch_size}, threads: {config.threads}; ratios with their "
-        "95 % intervals.",
+        f"n = {request.repeats} interleaved repeats of {config.epochs} epochs of "
+        f"{formats.count(train_size)} images in batches of {config.batch_size}, threads: "
+        f"{config.threads}; ratios with their 95 % intervals.",
         sentences.describe_machine(environment),
     )
     return 1 if failed else 0

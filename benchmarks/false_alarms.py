@@ -12,6 +12,7 @@ from tyro.conf import Positional
 
 from benchmarks.command import run_benchmark
 from comparison.verification import verify
+from shared import formats
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.errors import UsageError
@@ -56,7 +57,7 @@ def measure(request: Request) -> int:
         print(f"{seed + 1} of {count} verifications, {alarms} false alarms", flush=True)
     print(
         f"{count} verifications of {len(RUNS)} runs on {config.dataset}: {alarms} false alarms; "
-        f"float64 weights within {largest:.0e} of the oracle"
+        f"float64 weights within {formats.error(largest)} of the oracle"
     )
     return 1 if alarms else 0
 

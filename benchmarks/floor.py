@@ -4,6 +4,7 @@ import sys
 
 from benchmarks.command import run_benchmark
 from comparison.floor import epoch_flops, lowest, measure_floor
+from shared import formats
 from shared.config import CLASSES, IMAGE_SIZE, TrainConfig
 from shared.errors import UsageError
 from shared.registry import IMPLEMENTATIONS
@@ -12,10 +13,14 @@ from shared.results import Floor
 
 def describe_floor(floor: Floor, flops: int) -> str:
     """One line: median, fastest and slowest epoch, and the speed of the median one."""
-    seconds, median = floor.epoch_seconds, floor.median_seconds
+    seconds = floor.epoch_seconds
+    median, fastest, slowest = map(
+        formats.number, (floor.median_seconds, min(seconds), max(seconds))
+    )
+    speed = formats.decimal(flops / floor.median_seconds / 1e9, 1)
     return (
-        f"{floor.library}: {median:.3g} s an epoch (median of {len(seconds)}; fastest "
-        f"{min(seconds):.3g}, slowest {max(seconds):.3g}), {flops / median / 1e9:,.1f} GFLOP/s"
+        f"{floor.library}: {median} s an epoch (median of {len(seconds)}; fastest {fastest}, "
+        f"slowest {slowest}), {speed} GFLOP/s"
     )
 
 
@@ -36,10 +41,10 @@ def print_floor(config: TrainConfig) -> int:
     if notice:
         print(f"NOTICE: {notice}")
     print(
-        f"The matrix products of each training step alone: {train_size:,} images of "
+        f"The matrix products of each training step alone: {formats.count(train_size)} images of "
         f"{config.dataset} in batches of {config.batch_size}, network "
         f"{'-'.join(map(str, (IMAGE_SIZE, *config.hidden, CLASSES)))}, {config.float_type}, "
-        f"threads: {config.threads}; {flops / 1e9:.3g} GFLOP an epoch."
+        f"threads: {config.threads}; {formats.number(flops / 1e9)} GFLOP an epoch."
     )
     for floor in floors:
         print(describe_floor(floor, flops))

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.command import CHILD_VARIABLE, run_benchmark, run_child
+from shared import formats
 from shared.clock import Clock
 from shared.config import CLASSES, TrainConfig, prepare_environment
 from shared.environment import describe_environment
@@ -272,8 +273,8 @@ def describe(outcome: Outcome) -> str:
     if outcome.error:
         return f"{outcome.error}\n{'':39}"
     figures = (outcome.losses[0], outcome.losses[-1], outcome.test_loss)
-    losses = " ".join(f"{figure:9.4g}" for figure in figures)
-    return f"{losses} {100 * outcome.test_accuracy:7.2f} %"
+    losses = " ".join(f"{formats.number(figure, 4):>9}" for figure in figures)
+    return f"{losses} {formats.percent(outcome.test_accuracy):>9}"
 
 
 def draw(curves: dict[str, list[float]], path: Path) -> None:

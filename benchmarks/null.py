@@ -20,6 +20,7 @@ from comparison.jobs import Job, run_jobs
 from report.intervals import compare_runs, detectable
 from report.progress import RunProgress
 from report.sentences import describe_job, describe_machine
+from shared import formats
 from shared.clock import Clock
 from shared.config import SEEDS, TrainConfig
 from shared.environment import describe_environment
@@ -94,8 +95,9 @@ def describe_null(number: int, pair: Pair) -> str:
     ratio, accuracy = pair.train_time_ratio, pair.test_accuracy_difference
     claim = "a difference is claimed" if detectable(ratio, 1) else "no detectable difference"
     return (
-        f"{number}: ratio {ratio.median:.4f} ({ratio.low:.4f} to {ratio.high:.4f}), {claim}; "
-        f"test accuracy {100 * accuracy.mean:+z.3f} percentage points"
+        f"{number}: ratio {formats.decimal(ratio.median, 4)} ({formats.decimal(ratio.low, 4)} to "
+        f"{formats.decimal(ratio.high, 4)}), {claim}; "
+        f"test accuracy {formats.points(accuracy.mean, 3)} percentage points"
     )
 
 
@@ -107,14 +109,14 @@ def summarize(pairs: list[Pair], slowdown: float) -> str:
         median = statistics.median(ratio.median for ratio in ratios)
         return (
             f"A slow-down of {slowdown:g} % was detected in {seen} of {len(pairs)} comparisons of "
-            f"{pairs[0].repeats} paired repeats; median ratio {median:.4f}."
+            f"{pairs[0].repeats} paired repeats; median ratio {formats.decimal(median, 4)}."
         )
     claimed = sum(map(bool, (detectable(ratio, 1) for ratio in ratios)))
     furthest = max((ratio.median for ratio in ratios), key=lambda ratio: abs(math.log(ratio)))
     return (
         f"A difference was claimed in {claimed} of {len(pairs)} null comparisons of "
-        f"{pairs[0].repeats} paired repeats ({100 * claimed / len(pairs):.0f} %; expected: about "
-        f"5 %); the ratio furthest from 1: {furthest:.4f}."
+        f"{pairs[0].repeats} paired repeats ({formats.percent(claimed / len(pairs), 0)}; expected: "
+        f"about 5 %); the ratio furthest from 1: {formats.decimal(furthest, 4)}."
     )
 
 

@@ -13,6 +13,7 @@ from rich import box
 from rich.table import Table
 
 from benchmarks.command import run_benchmark
+from shared import formats
 from shared.config import TrainConfig, prepare_environment
 from shared.environment import describe_environment
 
@@ -88,7 +89,7 @@ def measure(request: Request) -> int:
     measured = profile(config)
     table = Table("seconds an epoch", *measured, box=box.SIMPLE_HEAD)
     for kind in next(iter(measured.values())):
-        table.add_row(kind, *(f"{kinds[kind]:.3f}" for kinds in measured.values()))
+        table.add_row(kind, *(formats.decimal(kinds[kind], 3) for kinds in measured.values()))
     make_console().print(table)
     print(describe_machine(environment))
     return 0

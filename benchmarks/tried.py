@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from benchmarks.command import CHILD_VARIABLE, run_benchmark, run_child
+from shared import formats
 from shared.clock import Clock
 from shared.config import TrainConfig, prepare_environment
 from shared.environment import describe_environment
@@ -300,8 +301,11 @@ def describe(name: str, repeats: Sequence[Sequence[float]]) -> str:
     """
     epochs = [statistics.median(seconds[1:] or seconds) for seconds in repeats]
     beyond = [seconds[0] - epoch for seconds, epoch in zip(repeats, epochs, strict=True)]
-    epoch, spread = statistics.median(epochs), f"{min(epochs):.3f} to {max(epochs):.3f}"
-    return f"{epoch:12.3f}  {spread:>16}  {statistics.median(beyond):16.1f}  {name}"
+    epoch, fastest, slowest = (
+        formats.decimal(of(epochs), 3) for of in (statistics.median, min, max)
+    )
+    spread, start = f"{fastest} to {slowest}", formats.decimal(statistics.median(beyond), 1)
+    return f"{epoch:>12}  {spread:>16}  {start:>16}  {name}"
 
 
 def try_all(request: Request) -> int:

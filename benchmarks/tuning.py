@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.command import run_benchmark
+from shared import formats
 from shared.clock import Clock
 from shared.config import TrainConfig, prepare_environment
 from shared.environment import describe_environment
@@ -191,7 +192,7 @@ def measure(request: Request) -> int:
             done = [train(trial, replace(config, seed=seed), dataset) for seed in seeds]
             loss, accuracy, test_accuracy = map(statistics.fmean, zip(*done, strict=True))
             shares = (accuracy, test_accuracy, min(each[2] for each in done))
-            table.add_row(trial.name, f"{loss:.3g}", *(f"{100 * each:.2f} %" for each in shares))
+            table.add_row(trial.name, formats.number(loss), *map(formats.percent, shares))
         console.print(table)
     print(
         f"n = {request.repeats} seeds, {config.epochs} epochs of {config.dataset} where not said."

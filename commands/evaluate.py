@@ -15,6 +15,7 @@ from safetensors.numpy import save
 from commands.requests import EvaluateRequest, MeasureRequest
 from commands.twin import import_twin
 from report.terminal import make_console, say
+from shared import formats
 from shared.config import CLASSES, IMAGE_SIZE
 from shared.datasets import Dataset, load_dataset, prepare_dataset
 from shared.metrics import ClassFigures, class_figures, confusion
@@ -135,12 +136,18 @@ def print_evaluation(evaluation: Evaluation, framework: str, console: Console) -
         console,
         f"{evaluation.weights}: network {sizes}{norm}, computed by {framework} "
         f"{evaluation.framework_version} on {evaluation.device} in {evaluation.float_type}.",
-        f"{DATASET_TITLES[evaluation.dataset]}, {evaluation.images:,} {evaluation.split} images: "
-        f"loss {evaluation.loss:.4f}, accuracy {100 * evaluation.accuracy:.2f} % "
-        f"({right:,} of n = {evaluation.images:,}).",
+        f"{describe_images(evaluation)}: loss {formats.loss(evaluation.loss)}, accuracy "
+        f"{formats.percent(evaluation.accuracy)} "
+        f"({formats.count(right)} of n = {formats.count(evaluation.images)}).",
     )
     console.print(_class_table(evaluation.classes))
     console.print(_confusion_table(evaluation))
+
+
+def describe_images(evaluation: Evaluation) -> str:
+    """`MNIST, 10,000 test images`."""
+    title, images = DATASET_TITLES[evaluation.dataset], formats.count(evaluation.images)
+    return f"{title}, {images} {evaluation.split} images"
 
 
 def _class_table(classes: list[ClassFigures]) -> Table:
@@ -149,8 +156,8 @@ def _class_table(classes: list[ClassFigures]) -> Table:
         table.add_column(heading, justify="right")
     for row in classes:
         fractions = (row.precision, row.recall, row.f1)
-        shown = ("-" if value is None else f"{100 * value:.2f} %" for value in fractions)
-        table.add_row(row.name, *shown, f"{row.support:,}")
+        shown = ("-" if value is None else formats.percent(value) for value in fractions)
+        table.add_row(row.name, *shown, formats.count(row.support))
     return table
 
 
@@ -165,7 +172,7 @@ def _confusion_table(evaluation: Evaluation) -> Table:
     for place, (heading, name, counts) in enumerate(
         zip(headings, names, evaluation.confusion, strict=True)
     ):
-        cells = [f"{count:,}" if count else "." for count in counts]
+        cells = [formats.count(count) if count else "." for count in counts]
         cells[place] = f"[bold]{cells[place]}[/bold]"
         table.add_row(name if name == heading else f"{heading} {name}", *cells)
     return table
@@ -174,8 +181,8 @@ def _confusion_table(evaluation: Evaluation) -> Table:
 def write_files(evaluation: Evaluation, logits: np.ndarray, folder: Path) -> None:
     """Write `confusion.png`, the logits, and at last `evaluation.json`."""
     names = [row.name for row in evaluation.classes]
-    title = f"{DATASET_TITLES[evaluation.dataset]}, {evaluation.images:,} {evaluation.split} images"
-    plot_confusion(np.array(evaluation.confusion), names, title, folder / "confusion.png")
+    counts, path = np.array(evaluation.confusion), folder / "confusion.png"
+    plot_confusion(counts, names, describe_images(evaluation), path)
     write_atomically(folder / evaluation.predictions, save({"logits": logits}))
     content = msgspec.json.format(msgspec.json.encode(evaluation), indent=2)
     write_atomically(folder / "evaluation.json", content)

@@ -17,6 +17,7 @@ from commands.evaluate import load_images
 from commands.requests import ExportRequest
 from commands.twin import import_twin, native_chatter_held_back
 from report.terminal import make_console, say
+from shared import formats
 from shared.datasets import Dataset
 from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
@@ -62,7 +63,7 @@ def export(name: str, request: ExportRequest) -> int:
         exporters, evaluate = import_twin(name, "export").EXPORTERS, import_twin(name, "evaluate")
         _, model = evaluate.restore(weights, "cpu")
         original = measure(request.weights, partial(evaluate.predict, model), dataset)
-        files = {
+        files: dict[str, Measured] = {
             kind: export_one(kind, exporters[kind], model, dataset, folder)
             for kind in dict.fromkeys(request.format)
         }
@@ -109,7 +110,7 @@ def show(original: Measured, files: dict[str, Measured], dataset: Dataset) -> in
     """Print the table and what is wrong; returns the exit status."""
     console = make_console()
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column(f"{dataset.name}, {len(dataset.test_labels):,} test images")
+    table.add_column(f"{dataset.name}, {formats.count(len(dataset.test_labels))} test images")
     for column in COLUMNS:
         table.add_column(column, justify="right")
     table.add_row(*figures(original, dataset), "-", "-")
@@ -118,18 +119,19 @@ def show(original: Measured, files: dict[str, Measured], dataset: Dataset) -> in
     for kind, measured in files.items():
         difference = np.abs(measured.logits - original.logits).max() / largest
         changed = np.mean(measured.logits.argmax(axis=1) != original.logits.argmax(axis=1))
-        table.add_row(*figures(measured, dataset), percent(changed), f"{difference:.1e}")
+        off = formats.error(difference, 1)
+        table.add_row(*figures(measured, dataset), formats.percent(changed), off)
         # Put so that it complains of what is not a number, too.
         if not difference <= TOLERANCE[kind]:
             complaints.append(
-                f"{measured.file} is not to be trusted: its logits are off by {difference:.1e} of "
+                f"{measured.file} is not to be trusted: its logits are off by {off} of "
                 f"the largest logit, where at most {TOLERANCE[kind]:g} is rounding."
             )
     console.print(table)
     say(
         console,
         f"Differences are from the logits of {original.file}, in parts of its largest logit, "
-        f"{largest:.1f}.",
+        f"{formats.decimal(largest, 1)}.",
         *complaints,
     )
     return 1 if complaints else 0
@@ -140,16 +142,11 @@ def figures(measured: Measured, dataset: Dataset) -> tuple[str, ...]:
     accuracy = np.mean(measured.logits.argmax(axis=1) == dataset.test_labels)
     return (
         measured.file,
-        f"{measured.size:,}",
-        f"{1e3 * measured.latency.median_seconds:.3f} ms",
-        f"{1e3 * measured.latency.p99_seconds:.3f} ms",
-        percent(accuracy),
+        formats.count(measured.size),
+        formats.milliseconds(measured.latency.median_seconds, 3),
+        formats.milliseconds(measured.latency.p99_seconds, 3),
+        formats.percent(accuracy),
     )
-
-
-def percent(fraction: float) -> str:
-    """A fraction as a percentage with two digits."""
-    return f"{100 * fraction:.2f} %"
 
 
 def missing(error: ImportError) -> str:

@@ -14,10 +14,11 @@ from commands.pictures import prepare, read_picture
 from commands.requests import PredictRequest
 from commands.twin import import_twin
 from report.terminal import make_console, say
+from shared import formats
 from shared.config import Pixels
 from shared.datasets import DIGIT_NAMES, FASHION_NAMES, STANDARDIZATION, load_dataset, standardize
 from shared.errors import UsageError
-from shared.plotting import DATASET_TITLES, percent, plot_pictures
+from shared.plotting import DATASET_TITLES, plot_pictures
 from shared.registry import LABELS
 from shared.weights_file import float_type, load_network
 
@@ -81,9 +82,13 @@ def print_predictions(
         table.add_column("runners-up")
     for path, row in zip(paths, probabilities, strict=True):
         best, *others = np.argsort(-row, kind="stable")[:top]
-        cells = [str(path), class_names[best], percent(row[best])]
+        cells = [str(path), class_names[best], formats.probability(row[best])]
         if others:
-            cells.append(", ".join(f"{class_names[each]} {percent(row[each])}" for each in others))
+            cells.append(
+                ", ".join(
+                    f"{class_names[each]} {formats.probability(row[each])}" for each in others
+                )
+            )
         # As texts, or a name with brackets would be read as markup.
         table.add_row(*map(Text, cells))
     console.print(table)

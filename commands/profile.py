@@ -11,6 +11,7 @@ from rich.table import Table
 from commands.requests import PROFILED_STEPS, ProfileRequest
 from commands.twin import import_twin, native_chatter_held_back
 from report.terminal import make_console, say
+from shared import formats
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
@@ -41,9 +42,10 @@ def profile(name: str, request: ProfileRequest) -> None:
     dataset = load(config, Clock())
     steps = len(dataset.train_labels) // config.batch_size
     if request.steps > steps:
+        images = formats.count(len(dataset.train_labels))
         raise UsageError(
-            f"--steps {request.steps}: {dataset.name} has only {len(dataset.train_labels):,} "
-            f"training images, enough for {steps} steps."
+            f"--steps {request.steps}: {dataset.name} has only {images} training images, enough "
+            f"for {steps} steps."
         )
     folder = claim_output_dir(request.output_dir, current_command())
     try:
@@ -102,13 +104,14 @@ def print_operators(operators: Sequence[Operator], title: str) -> None:
         share = operator.seconds / total
         table.add_row(
             operator.name,
-            f"{operator.calls:,}",
-            f"{1e3 * operator.seconds:.2f}",
-            f"{100 * share:.1f} %",
+            formats.count(operator.calls),
+            formats.decimal(1000 * operator.seconds, 2),
+            formats.percent(share, 1),
         )
     console.print(table)
     say(
         console,
-        f"Own time, without what an operator calls, of all threads together: {1e3 * total:.1f} ms. "
-        "Watching makes everything slower, short operators most.",
+        "Own time, without what an operator calls, of all threads together: "
+        f"{formats.milliseconds(total, 1)}. Watching makes everything slower, short operators "
+        "most.",
     )

@@ -7,6 +7,7 @@ from commands.requests import SummaryRequest
 from commands.tensorboard import require_tensorboard, write_graph
 from commands.twin import import_twin
 from report.terminal import make_console
+from shared import formats
 from shared.config import IMAGE_SIZE
 from shared.outputs import claim_output_dir, current_command
 from shared.trained import KINDS
@@ -32,7 +33,7 @@ def summarize(name: str, request: SummaryRequest) -> None:
     table = Table("layer", box=box.SIMPLE_HEAD, show_footer=True)
     table.columns[0].footer = "total"
     table.add_column("output", justify="right")
-    total = f"{sum(layer.parameters for layer in layers):,}"
+    total = formats.count(sum(layer.parameters for layer in layers))
     table.add_column("parameters", total, justify="right")
     table.add_row("images", f"\\[batch, {IMAGE_SIZE}]", "")
     seen: list[str] = []
@@ -40,7 +41,7 @@ def summarize(name: str, request: SummaryRequest) -> None:
         kind = KINDS.get(layer.kind, layer.kind)
         seen.append(kind)
         shape = ", ".join(map(str, ("batch", *layer.output_shape)))
-        parameters = f"{layer.parameters:,}"
+        parameters = formats.count(layer.parameters)
         # Escaped, because rich reads what stands in brackets.
         table.add_row(f"{kind}_{seen.count(kind)}", f"\\[{shape}]", parameters)
     make_console().print(table)

@@ -1,1 +1,15 @@
-"""The instrument: planning, proving, measuring and timing runs side by side."""
+"""The instrument: for whoever asks whether a comparison can be believed, or changes how it is made.
+
+In the order of reading:
+
+plan.py          the request: which runs with which settings, in which order
+run.py           a comparison from beginning to end: prepare, prove, measure, report
+jobs.py          the child processes that train, and what became of each
+probes.py        what the machine did meanwhile: other processes, energy, changes of speed
+verification.py  the proof that all runs compute the same: its children and its verdicts
+tracing.py       how a child sends what it computes
+reference.py     what each run is held against, and how far it may stray from it
+judging.py       where a run strays first, and what that points to
+floor.py         the matrix products alone, the lower limit of an epoch
+attribution.py   how much each default that differs between the frameworks matters
+"""

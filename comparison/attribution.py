@@ -7,6 +7,7 @@ is nothing, the same training with only the rounding changed.
 """
 
 import statistics
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,28 +15,26 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from matplotlib.figure import Figure
 from rich import box, progress
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from comparison import attribution as attribution_module
 from numpy_impl.model import Sequential, build_model, set_weights
 from numpy_impl.optimizers import Adam
 from numpy_impl.train import Tensors, train, train_epoch, train_step
 from report import sentences, terminal
 from report.intervals import detectable, paired_interval
-from shared import plotting
+from shared import formats, plotting
 from shared.clock import Clock
 from shared.config import ADAM_EPSILON, TrainConfig
 from shared.datasets import Dataset
 from shared.environment import describe_environment
 from shared.initial_weights import initial_weights
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
-from shared.plotting import COLORS, DATASET_TITLES, save, set_epoch_ticks
 from shared.results import EpochResult, MeanInterval, write_atomically
 from shared.sampling import load
+from shared.series import Line
 
 # Far from every seed that a repeat may have.
 OTHER_ORDER = 1_000_000
@@ -59,13 +58,19 @@ class Rung:
 
 BASE = Rung("PyTorch's defaults")
 
-KERAS_ADAM = {"epsilon": 1e-7, "epsilon_hat": True}
+KERAS_EPSILON = 1e-7
 
 LADDER = (
     Rung("initial weights", weights="keras"),
-    Rung("Adam's epsilon and its place", **KERAS_ADAM),
+    Rung("Adam's epsilon and its place", epsilon=KERAS_EPSILON, epsilon_hat=True),
     Rung("order of the images", order=OTHER_ORDER),
-    Rung("all three: Keras's defaults", weights="keras", order=OTHER_ORDER, **KERAS_ADAM),
+    Rung(
+        "all three: Keras's defaults",
+        weights="keras",
+        order=OTHER_ORDER,
+        epsilon=KERAS_EPSILON,
+        epsilon_hat=True,
+    ),
     Rung("nothing but rounding", permuted=True),
 )
 
@@ -190,18 +195,18 @@ def describe_effect(effect: Effect) -> tuple[str, str, str, str]:
     accuracy, last = effect.test_accuracy, effect.train_losses[-1]
     return (
         effect.name,
-        _show(accuracy, 100, "+z.2f"),
-        _show(effect.test_loss, 1, "+z.4f"),
-        _show(last, 1, "+z.4f"),
+        _with_limits(accuracy, formats.points),
+        _with_limits(effect.test_loss, formats.loss_change),
+        _with_limits(last, formats.loss_change),
     )
 
 
-def _show(interval: MeanInterval, scale: float, form: str) -> str:
+def _with_limits(interval: MeanInterval, show: Callable[[float], str]) -> str:
     """`+0.12 (+0.03 to +0.21) *`, with the star where the interval excludes zero."""
-    text = format(scale * interval.mean, form)
+    text = show(interval.mean)
     if interval.low is None or interval.high is None:
         return text
-    low, high = format(scale * interval.low, form), format(scale * interval.high, form)
+    low, high = show(interval.low), show(interval.high)
     # Nor does a star stand where all that is shown is zero.
     star = detectable(interval, 0) and float(low) * float(high) > 0
     return f"{text} ({low} to {high})" + (" *" if star else "")
@@ -241,7 +246,7 @@ def attribute(
     )
     encoded = msgspec.json.format(msgspec.json.encode(attribution), indent=2)
     write_atomically(folder / "attribution.json", encoded)
-    attribution_module.plot_attribution(attribution, folder / "attribution.png")
+    draw(attribution, folder / "attribution.png")
     write_atomically(folder / "attribution.md", markdown(attribution))
 
     table = Table(box=box.SIMPLE_HEAD)
@@ -259,8 +264,8 @@ def describe_base(attribution: Attribution) -> str:
     base = attribution.base
     return (
         f"PyTorch's defaults, epochs: {attribution.config['epochs']}, seeds: "
-        f"{attribution.repeats}: test accuracy {100 * base['test_accuracy']:.2f} %, test loss "
-        f"{base['test_loss']:.4f}, training loss {base['train_loss']:.4f}."
+        f"{attribution.repeats}: test accuracy {formats.percent(base['test_accuracy'])}, test loss "
+        f"{formats.loss(base['test_loss'])}, training loss {formats.loss(base['train_loss'])}."
     )
 
 
@@ -286,54 +291,20 @@ def markdown(attribution: Attribution) -> str:
     )
 
 
-def plot_attribution(attribution: "Attribution", path: Path) -> None:
+def draw(attribution: Attribution, path: Path) -> None:
     """Effect of each default: on the final test accuracy, and on the training loss by epoch."""
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
-    accuracy_axes, loss_axes = figure.subplots(1, 2)
-    for row, (effect, color) in enumerate(zip(attribution.effects, COLORS * 9, strict=False)):
-        low, middle, high = (
-            100 * (effect.test_accuracy.mean if limit is None else limit)
-            for limit in (
-                effect.test_accuracy.low,
-                effect.test_accuracy.mean,
-                effect.test_accuracy.high,
-            )
-        )
-        accuracy_axes.errorbar(
-            middle, row, xerr=[[middle - low], [high - middle]], fmt="o", color=color, capsize=4
-        )
-        epochs = range(1, len(effect.train_losses) + 1)
-        loss_axes.plot(
-            epochs,
-            [interval.mean for interval in effect.train_losses],
-            "o-",
-            color=color,
-            label=effect.name,
-        )
-        if all(interval.low is not None for interval in effect.train_losses):
-            loss_axes.fill_between(
-                epochs,
-                [interval.low for interval in effect.train_losses],
-                [interval.high for interval in effect.train_losses],
-                color=color,
-                alpha=0.15,
-                lw=0,
-            )
-    names = [effect.name for effect in attribution.effects]
-    accuracy_axes.set_yticks(range(len(names)), names)
-    accuracy_axes.invert_yaxis()
-    accuracy_axes.set(title="Final test accuracy", xlabel="Change, percentage points")
-    loss_axes.set(title="Training loss", xlabel="Epoch")
-    set_epoch_ticks(loss_axes, max(len(effect.train_losses) for effect in attribution.effects))
-    loss_axes.legend(frameon=False, fontsize=8)
-    accuracy_axes.axvline(0, color="black", lw=0.8)
-    loss_axes.axhline(0, color="black", lw=0.8)
-    for axes in (accuracy_axes, loss_axes):
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(
-        f"Switching one default from PyTorch's to Keras's on "
-        f"{DATASET_TITLES[attribution.dataset]}: mean over {attribution.repeats} paired seeds "
-        "with 95 % intervals"
+    lines = []
+    for place, effect in enumerate(attribution.effects):
+        points, band = [], []
+        for epoch, interval in enumerate(effect.train_losses, start=1):
+            points.append((epoch, interval.mean))
+            if interval.low is not None and interval.high is not None:
+                band.append((interval.low, interval.high))
+        lines.append(Line(place, effect.name, points, band))
+    title = (
+        "Switching one default from PyTorch's to Keras's on "
+        f"{plotting.DATASET_TITLES[attribution.dataset]}: mean over {attribution.repeats} paired "
+        "seeds with 95 % intervals"
     )
-    save(figure, path)
+    accuracies = {effect.name: effect.test_accuracy for effect in attribution.effects}
+    plotting.plot_effects(title, accuracies, lines, path)

@@ -14,7 +14,7 @@ from report.progress import RunProgress
 from shared.config import TrainConfig
 from shared.flags import CHILD_VARIABLE
 from shared.registry import RUNS, Run
-from shared.results import EpochResult, Event, Floor, RunResult
+from shared.results import EpochResult, Event, Floor, RunResult, Status
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,11 +46,26 @@ class Job:
             *("--output-dir", str(folder.absolute())),
         ]
 
-    def result(self, **known: object) -> RunResult:
+    def result(
+        self,
+        status: Status,
+        error: str,
+        epochs: Sequence[EpochResult] = (),
+        error_output: Sequence[str] = (),
+    ) -> RunResult:
         """The result of a run that did not report one itself."""
-        config = self.config
-        shared = (config.seed, config.threads, config.batch_size)
-        return RunResult(self.run, self.entry.framework, self.entry.variant, *shared, **known)
+        return RunResult(
+            self.run,
+            self.entry.framework,
+            self.entry.variant,
+            self.config.seed,
+            self.config.threads,
+            self.config.batch_size,
+            status,
+            error,
+            list(error_output),
+            epochs=list(epochs),
+        )
 
 
 def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProgress) -> RunResult:
@@ -77,6 +92,7 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
             stderr=log,
             start_new_session=True,
         )
+    assert child.stdout is not None
     try:
         for line in child.stdout:
             try:
@@ -102,13 +118,14 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
         result.run = job.run
         if len(readings) > 1:
             result.foreign_cpus = readings[0].foreign_cpus(readings[-1])
-        if energy is not None:
-            result.energy_joules = max(0.0, energy_joules() - energy)
+        later = energy_joules()
+        if energy is not None and later is not None:
+            result.energy_joules = max(0.0, later - energy)
         return result
     if child.returncode == 2 and output:
-        return job.result(status="unavailable", error=output[-1].partition(": ")[2])
+        return job.result("unavailable", output[-1].partition(": ")[2])
     error = _describe_death(child.returncode)
-    return job.result(status="failed", error=error, error_output=output[-10:], epochs=epochs)
+    return job.result("failed", error, epochs, output[-10:])
 
 
 def _end(child: subprocess.Popen) -> None:
@@ -120,7 +137,8 @@ def _end(child: subprocess.Popen) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-    child.stdout.close()
+    if child.stdout is not None:
+        child.stdout.close()
 
 
 def _describe_death(returncode: int) -> str:
@@ -168,7 +186,7 @@ def run_jobs(
         if len(probes) > len(results):
             current = jobs[len(results)]
             error = f"ended after epoch {len(epochs)} of {current.config.epochs}"
-            results.append(current.result(status="interrupted", error=error, epochs=epochs))
+            results.append(current.result("interrupted", error, epochs))
         rest = jobs[len(results) :]
-        results += [job.result(status="interrupted", error="not started") for job in rest]
+        results += [job.result("interrupted", "not started") for job in rest]
     return results, probes, floors

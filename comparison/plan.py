@@ -113,45 +113,6 @@ def plan_jobs(
     return jobs
 
 
-def _expand(run: str, interpreters: dict[str, str]) -> Sequence[str]:
-    """The runs that one word of the command line stands for."""
-    if run == "all":
-        # Another interpreter was named because the framework is installed there.
-        return [
-            name
-            for name, each in RUNS.items()
-            if interpreters[each.implementation] != sys.executable or each.is_available()
-        ]
-    if run not in RUNS:
-        raise UsageError(f"{run}: expected all or one of: {', '.join(RUNS)}.")
-    return [run]
-
-
-def _interpreters(choices: Sequence[str]) -> dict[str, str]:
-    """The interpreters given as `tensorflow=PATH`, by implementation."""
-    chosen = {}
-    for choice in choices:
-        implementation, _, path = choice.partition("=")
-        program = shutil.which(path)
-        if implementation not in IMPLEMENTATIONS or program is None or not _starts(program):
-            raise UsageError(
-                f"--python {choice}: expected IMPLEMENTATION=PATH with one of "
-                f"{', '.join(IMPLEMENTATIONS)} and the path of a Python interpreter."
-            )
-        # Not resolved: the link in a virtual environment is what makes it that environment.
-        chosen[implementation] = str(Path(program).absolute())
-    return chosen
-
-
-def _starts(program: str) -> bool:
-    """Whether the system can run this file at all."""
-    try:
-        subprocess.run([program, "--version"], capture_output=True, check=False)
-    except OSError:
-        return False
-    return True
-
-
 def refuse_with_attribute(request: Request) -> None:
     """Refuse what --attribute, which trains in NumPy, would have to ignore.
 
@@ -193,3 +154,42 @@ def _refuse_with(flag: str, ignored: dict[str, bool], reason: str) -> None:
         raise UsageError(
             f"{flag}: expected without {', '.join(given)}, because {reason}; leave that out."
         )
+
+
+def _expand(run: str, interpreters: dict[str, str]) -> Sequence[str]:
+    """The runs that one word of the command line stands for."""
+    if run == "all":
+        # Another interpreter was named because the framework is installed there.
+        return [
+            name
+            for name, each in RUNS.items()
+            if interpreters[each.implementation] != sys.executable or each.is_available()
+        ]
+    if run not in RUNS:
+        raise UsageError(f"{run}: expected all or one of: {', '.join(RUNS)}.")
+    return [run]
+
+
+def _interpreters(choices: Sequence[str]) -> dict[str, str]:
+    """The interpreters given as `tensorflow=PATH`, by implementation."""
+    chosen = {}
+    for choice in choices:
+        implementation, _, path = choice.partition("=")
+        program = shutil.which(path)
+        if implementation not in IMPLEMENTATIONS or program is None or not _starts(program):
+            raise UsageError(
+                f"--python {choice}: expected IMPLEMENTATION=PATH with one of "
+                f"{', '.join(IMPLEMENTATIONS)} and the path of a Python interpreter."
+            )
+        # Not resolved: the link in a virtual environment is what makes it that environment.
+        chosen[implementation] = str(Path(program).absolute())
+    return chosen
+
+
+def _starts(program: str) -> bool:
+    """Whether the system can run this file at all."""
+    try:
+        subprocess.run([program, "--version"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return True

@@ -1,7 +1,13 @@
-"""A comparison from beginning to end."""
+"""A comparison from beginning to end: prepare, prove, measure, report."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from rich.console import Console
+
+from comparison.attribution import attribute
+from comparison.floor import measure_floor, pool
+from comparison.jobs import Job, run_jobs
 from comparison.plan import (
     Request,
     plan_jobs,
@@ -9,8 +15,44 @@ from comparison.plan import (
     refuse_with_attribute,
     refuse_with_verify_only,
 )
+from comparison.verification import verify
+from report import sentences, terminal, write
+from report.progress import RunProgress
+from shared.checkpoints import refuse_existing
+from shared.clock import Clock
 from shared.config import TrainConfig
+from shared.datasets import Dataset
+from shared.environment import describe_environment
 from shared.errors import UsageError
+from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.results import Floor, RunResult, Verification
+from shared.sampling import load
+from shared.sampling import prepare as prepare_dataset
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A comparison whose request is in order and whose dataset is at hand."""
+
+    runs: list[str]
+    interpreters: dict[str, str]
+    """Of each implementation."""
+    jobs: list[Job]
+    config: TrainConfig
+    """That of the first batch size."""
+    dataset: Dataset
+    notice: str | None
+    """What the user has to know about the dataset."""
+    environment: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the jobs came to; `probes` and `floors` as `run_jobs` returns them."""
+
+    results: list[RunResult]
+    probes: list[float]
+    floors: list[Floor]
 
 
 def compare(request: Request) -> int:
@@ -20,84 +62,145 @@ def compare(request: Request) -> int:
         UsageError: the request can't be met; nothing was left behind.
     """
     if request.attribute:
-        refuse_with_attribute(request)
-    if request.verify_only:
-        refuse_with_verify_only(request)
-    runs, interpreters = plan_runs(request)
-    # Only now: what reads data and draws pictures takes longer to import than --help may take.
-    from comparison.floor import measure_floor, pool
-    from comparison.jobs import run_jobs
-    from comparison.verification import verify
-    from report import sentences, terminal, write
-    from report.progress import RunProgress
-    from shared.checkpoints import refuse_existing
-    from shared.clock import Clock
-    from shared.environment import describe_environment
-    from shared.outputs import abandon_output_dir, claim_output_dir, current_command
-    from shared.results import Floor
-    from shared.sampling import load, prepare
-
-    configs = request.configs()
-    first, notice = prepare(configs[0])
-    # All downloading is done.
-    configs = [replace(config, dataset=first.dataset, offline=True) for config in configs]
-    config = configs[0]
-    dataset = load(config, Clock())
-    if request.attribute:
-        from comparison.attribution import attribute
-
-        return attribute(config, notice, request.repeats or 8, request.output_dir)
-    jobs = plan_jobs(runs, interpreters, configs, request.repeats or 1)
-    for job in jobs if not request.verify_only else ():
-        refuse_existing(job.config, job.slug)
-    console = terminal.make_console()
-    command = current_command()
+        return compare_defaults(request)
+    prepared = prepare(request)
+    folder = None
     if not request.verify_only:
-        folder = claim_output_dir(request.output_dir, command)
-    environment = describe_environment()
-    terminal.say(console, sentences.describe_job(config, dataset, notice))
-    verification = None
-    if request.verify or request.verify_only:
-        different = [run for run in runs if "#" not in run]
-        try:
-            verification = verify(different, interpreters, config, len(dataset.train_labels))
-        except KeyboardInterrupt:
-            if not request.verify_only:
-                abandon_output_dir(folder)
-            raise
-        terminal.say(console, *sentences.describe_verification(verification, config.as_json()))
-    if request.verify_only:
-        return 0 if verification.passed else 1
-
-    def measure(config: TrainConfig) -> list[Floor]:
-        if not request.floor:
-            return []
-        terminal.say(console, "Timing the matrix products alone")
-        try:
-            return measure_floor(config, len(dataset.train_labels), interpreters)
-        except (UsageError, ChildProcessError) as error:
-            # The runs go on all the same.
-            terminal.say(console, f"WARNING: a floor is missing: {error}")
-            return []
-
-    with RunProgress(console, config, dataset) as progress:
-        results, probes, floors = run_jobs(jobs, folder, progress, measure)
-    # Interrupted while the first floor was timed.
-    if not probes:
-        abandon_output_dir(folder)
-        raise KeyboardInterrupt
-    if all(result.status == "unavailable" for result in results):
-        abandon_output_dir(folder)
-        raise UsageError(" ".join(dict.fromkeys(result.error for result in results)))
-    comparison = write.assemble(
-        command, config, dataset, notice, environment, results, verification, pool(floors), probes
-    )
-    write.write_report(comparison, dataset, folder)
-    terminal.print_report(comparison, console)
-    terminal.say(console, terminal.describe_files(folder))
+        folder = claim_output_dir(request.output_dir, current_command())
+    console = terminal.make_console()
+    job = sentences.describe_job(prepared.config, prepared.dataset, prepared.notice)
+    terminal.say(console, job)
+    verification = prove(request, prepared, folder, console)
+    verified = verification is None or verification.passed
+    if folder is None:
+        return 0 if verified else 1
+    measured = measure(request, prepared, folder, console)
+    report(prepared, verification, measured, folder, console)
     if request.open:
         from report.page.page import PAGE, open_in_browser
 
         open_in_browser(folder / PAGE)
-    verified = verification is None or verification.passed
-    return 0 if verified and all(result.status == "completed" for result in results) else 1
+    completed = all(result.status == "completed" for result in measured.results)
+    return 0 if verified and completed else 1
+
+
+def compare_defaults(request: Request) -> int:
+    """Measure how much each default matters; returns the exit status.
+
+    Raises:
+        UsageError: the request can't be met.
+    """
+    refuse_with_attribute(request)
+    plan_runs(request)
+    configs, notice = prepare_configs(request)
+    return attribute(configs[0], notice, request.repeats or 8, request.output_dir)
+
+
+def prepare(request: Request) -> Prepared:
+    """Check what was asked for, get the dataset, plan the jobs.
+
+    Raises:
+        UsageError: the request can't be met.
+    """
+    if request.verify_only:
+        refuse_with_verify_only(request)
+    runs, interpreters = plan_runs(request)
+    configs, notice = prepare_configs(request)
+    dataset = load(configs[0], Clock())
+    jobs = plan_jobs(runs, interpreters, configs, request.repeats or 1)
+    for job in jobs if not request.verify_only else ():
+        refuse_existing(job.config, job.slug)
+    environment = describe_environment()
+    return Prepared(runs, interpreters, jobs, configs[0], dataset, notice, environment)
+
+
+def prepare_configs(request: Request) -> tuple[list[TrainConfig], str | None]:
+    """The configuration for each batch size, its dataset downloaded, and a notice about that.
+
+    Raises:
+        UsageError: a batch size is not as expected, or the dataset can't be had.
+    """
+    configs = request.configs()
+    first, notice = prepare_dataset(configs[0])
+    # All downloading is done.
+    return [replace(config, dataset=first.dataset, offline=True) for config in configs], notice
+
+
+def prove(
+    request: Request, prepared: Prepared, folder: Path | None, console: Console
+) -> Verification | None:
+    """Show that all runs compute the same, unless that is not wanted.
+
+    Args:
+        folder: given up if this is interrupted.
+    """
+    if not (request.verify or request.verify_only):
+        return None
+    different = [run for run in prepared.runs if "#" not in run]
+    config, train_size = prepared.config, len(prepared.dataset.train_labels)
+    try:
+        verification = verify(different, prepared.interpreters, config, train_size)
+    except KeyboardInterrupt:
+        if folder:
+            abandon_output_dir(folder)
+        raise
+    terminal.say(console, *sentences.describe_verification(verification, config.as_json()))
+    return verification
+
+
+def measure(request: Request, prepared: Prepared, folder: Path, console: Console) -> Measured:
+    """Run all jobs, and time the floor beside them if asked to.
+
+    Raises:
+        KeyboardInterrupt: nothing was measured before it, and the folder is given up.
+        UsageError: no run is available here, and the folder is given up.
+    """
+
+    def floors_of(config: TrainConfig) -> list[Floor]:
+        return time_floor(config, prepared, console) if request.floor else []
+
+    with RunProgress(console, prepared.config, prepared.dataset) as progress:
+        measured = Measured(*run_jobs(prepared.jobs, folder, progress, floors_of))
+    # Interrupted while the first floor was timed.
+    if not measured.probes:
+        abandon_output_dir(folder)
+        raise KeyboardInterrupt
+    if all(result.status == "unavailable" for result in measured.results):
+        abandon_output_dir(folder)
+        errors = dict.fromkeys(result.error or "" for result in measured.results)
+        raise UsageError(" ".join(errors))
+    return measured
+
+
+def time_floor(config: TrainConfig, prepared: Prepared, console: Console) -> list[Floor]:
+    """Time the matrix products alone; where they can't be timed, say so and go on without."""
+    terminal.say(console, "Timing the matrix products alone")
+    try:
+        return measure_floor(config, len(prepared.dataset.train_labels), prepared.interpreters)
+    except (UsageError, ChildProcessError) as error:
+        terminal.say(console, f"WARNING: a floor is missing: {error}")
+        return []
+
+
+def report(
+    prepared: Prepared,
+    verification: Verification | None,
+    measured: Measured,
+    folder: Path,
+    console: Console,
+) -> None:
+    """Write and print all that is known."""
+    comparison = write.assemble(
+        current_command(),
+        prepared.config,
+        prepared.dataset,
+        prepared.notice,
+        prepared.environment,
+        measured.results,
+        verification,
+        pool(measured.floors),
+        measured.probes,
+    )
+    write.write_report(comparison, prepared.dataset, folder)
+    terminal.print_report(comparison, console)
+    terminal.say(console, terminal.describe_files(folder))

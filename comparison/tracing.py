@@ -11,15 +11,15 @@ import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import msgspec
 
-from shared.config import NO_CACHE_VARIABLE, TrainConfig, prepare_environment
+from shared.config import NO_CACHE_VARIABLE, FloatType, TrainConfig, prepare_environment
 from shared.errors import UsageError
 from shared.flags import parse_flags
 
-FLOAT_TYPES = ("float64", "float32")
+FLOAT_TYPES: tuple[FloatType, ...] = ("float64", "float32")
 
 TEST_IMAGES = 1000
 
@@ -46,7 +46,7 @@ def write_frame(stream: BinaryIO, frame: Frame) -> None:
     stream.write(message)
 
 
-def read_frames(stream: BinaryIO) -> Iterator[Frame]:
+def read_frames(stream: IO[bytes]) -> Iterator[Frame]:
     """Receive one trace, up to its end.
 
     Raises:

@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from shared import formats
 from shared.results import Comparison, MeanInterval, Pair, RatioInterval, RunResult, group_by_run
 
 CONFIDENCE = 0.95
@@ -86,24 +87,21 @@ def describe_pair(
     name: str, baseline: str, ratio: RatioInterval, difference: MeanInterval, repeats: int
 ) -> str:
     """Time and accuracy of a run against the baseline, in words, and no more than is known."""
-    time = f"{name} needs {_show(ratio.median)} times the training time per epoch of {baseline}"
-    points = f"{100 * difference.mean:+z.2f} percentage points"
+    times = formats.ratio(ratio.median)
+    time = f"{name} needs {times} times the training time per epoch of {baseline}"
+    points = f"{formats.points(difference.mean)} percentage points"
     if repeats == 1:
         accuracy = f"differs by {points}" if difference.mean else "is the same"
         chance = "one repeat, so no interval: either may be chance"
         return f"{time}, and its test accuracy {accuracy} ({chance})."
     if not detectable(ratio, 1):
         time = f"No detectable difference in training time per epoch between {name} and {baseline}"
-        time += f": ratio {_show(ratio.median)}"
-    time += f" (95 % interval {_show(ratio.low)} to {_show(ratio.high)}, {repeats} paired repeats)."
+        time += f": ratio {times}"
+    low, high = formats.ratio(ratio.low), formats.ratio(ratio.high)
+    time += f" (95 % interval {low} to {high}, {repeats} paired repeats)."
     if detectable(difference, 0):
         accuracy = f"Its test accuracy differs by {points}"
     else:
         accuracy = f"No detectable difference in test accuracy: {points}"
-    low, high = 100 * difference.low, 100 * difference.high
-    return f"{time} {accuracy} (95 % interval {low:+z.2f} to {high:+z.2f})."
-
-
-def _show(ratio: float) -> str:
-    """Two decimals, unless so few repeats say so little that the limits are out of proportion."""
-    return f"{ratio:.2f}" if 0.01 <= ratio < 1000 else f"{ratio:.0e}"
+    low, high = formats.points(difference.low), formats.points(difference.high)
+    return f"{time} {accuracy} (95 % interval {low} to {high})."

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from report.intervals import compare_runs
+from shared import formats
 from shared.errors import UsageError
 from shared.results import ComparisonResult
 
@@ -23,24 +24,7 @@ def machine_labels(results: Sequence[ComparisonResult], folders: Sequence[Path])
     raise UsageError(f"{', '.join(candidates[-1])}: expected different folders; name each once.")
 
 
-def _short(processor: str) -> str:
-    """A processor's name without trade marks, clock rate and other words that tell nothing."""
-    return " ".join(re.sub(r"\((R|TM)\)| CPU| Processor|@.*", " ", processor).split())
-
-
-def _with_whole_paths(result: ComparisonResult, folder: Path) -> ComparisonResult:
-    runs = [
-        replace(
-            run,
-            weights=run.weights and str(folder / run.weights),
-            predictions=run.predictions and str(folder / run.predictions),
-        )
-        for run in result.runs
-    ]
-    return replace(result, runs=runs)
-
-
-def _labelled(result: ComparisonResult, label: str) -> ComparisonResult:
+def label_runs(result: ComparisonResult, label: str) -> ComparisonResult:
     """The same with the machine's name before that of every run."""
     verification = result.verification and replace(
         result.verification,
@@ -54,8 +38,10 @@ def _labelled(result: ComparisonResult, label: str) -> ComparisonResult:
     )
 
 
-def _merged(results: Sequence[ComparisonResult]) -> ComparisonResult:
+def merge_results(results: Sequence[ComparisonResult]) -> ComparisonResult:
     """All runs in one result, whose other facts are those of the first one."""
+    if len(results) == 1:
+        return results[0]
     runs = [run for result in results for run in result.runs]
     verified = [each.verification for each in results if each.verification]
     return replace(
@@ -79,21 +65,13 @@ def merge_notices(results: Sequence[ComparisonResult]) -> list[str]:
     ]
     names = dict.fromkeys(name for result in results for name in result.config)
     for name in names:
-        values = [_text(result.config.get(name)) for result in results]
+        values = [formats.text(result.config.get(name)) for result in results]
         if len(set(values)) > 1 and name not in ("data_dir", "offline", "threads"):
             setting = name.replace("_", " ")
             said.append(f"WARNING: the comparisons differ in {setting}: {'; '.join(values)}.")
     return said
 
 
-def _text(value: object) -> str:
-    """A setting or a fact as people write it."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_text(each)}" for key, each in value.items() if each is not None)
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(_text, value)) or "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "none" if value is None else str(value)
+def _short(processor: str) -> str:
+    """A processor's name without trade marks, clock rate and other words that tell nothing."""
+    return " ".join(re.sub(r"\((R|TM)\)| CPU| Processor|@.*", " ", processor).split())

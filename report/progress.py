@@ -7,7 +7,7 @@ from typing import Self
 from rich import progress
 from rich.console import Console
 
-from report.terminal import epoch_line, format_duration, say, seconds_left
+from report.terminal import epoch_line, epoch_news, say
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.results import EpochResult, RunResult
@@ -51,14 +51,8 @@ class RunProgress:
 
     def epoch(self, epochs: Sequence[EpochResult]) -> None:
         """An epoch of the current run has ended; `epochs` are all of them so far."""
-        last = epochs[-1]
-        speed = len(self.dataset.train_labels) / last.train_seconds
-        left = format_duration(seconds_left(epochs, self.config.epochs))
-        news = (
-            f"epoch {last.epoch}/{self.config.epochs}  test loss {last.test_loss:.4f} "
-            f"accuracy {100 * last.test_accuracy:.2f} %  {speed:,.0f} images/s  {left} left"
-        )
-        self.bars.update(self.task, completed=last.epoch, news=news)
+        news = epoch_news(epochs, self.config, self.dataset)
+        self.bars.update(self.task, completed=epochs[-1].epoch, news=news)
         self.bars.refresh()
         self._say(epoch_line(self.title, epochs, self.config, self.dataset))
 

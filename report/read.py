@@ -1,5 +1,6 @@
 """Reading what a comparison left behind, checked before it is drawn."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from shared import plotting
@@ -42,3 +43,16 @@ def read_folder(folder: Path) -> ComparisonResult:
     if lacking:
         raise UsageError(f"{path} lacks {', '.join(lacking)}: expected what a comparison wrote.")
     return result
+
+
+def with_whole_paths(result: ComparisonResult, folder: Path) -> ComparisonResult:
+    """The same, with `folder` before the names of the runs' files."""
+    runs = [
+        replace(
+            run,
+            weights=run.weights and str(folder / run.weights),
+            predictions=run.predictions and str(folder / run.predictions),
+        )
+        for run in result.runs
+    ]
+    return replace(result, runs=runs)

@@ -5,15 +5,10 @@ import statistics
 from collections.abc import Mapping
 
 from report.table import completed_by_run, lowest_floor
-from shared import plotting
+from shared import formats, plotting
 from shared.config import CLASSES, IMAGE_SIZE, WITHOUT_EQUAL, TrainConfig, flag
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, RunResult, Verification
-
-# Above these, figures are called doubtful: cores kept busy by others, slowest to fastest probe.
-MOST_FOREIGN_CPUS = 0.1
-
-MOST_DRIFT = 1.15
 
 OPTIMIZER_TITLES = {
     "adam": "Adam",
@@ -38,10 +33,12 @@ def describe_job(config: TrainConfig, dataset: Dataset, notice: str | None) -> s
     """What is about to be trained, on what; the notice about the dataset, if any, comes first."""
     sizes = "-".join(map(str, (IMAGE_SIZE, *config.hidden, CLASSES)))
     title = plotting.DATASET_TITLES[dataset.name]
-    held_out = f", {len(dataset.validation_labels):,} validation" if config.validation else ""
+    held_out = (
+        f", {formats.count(len(dataset.validation_labels))} validation" if config.validation else ""
+    )
     job = (
-        f"{title}: {len(dataset.train_labels):,} training{held_out} and "
-        f"{len(dataset.test_labels):,} test images. Network {sizes}, "
+        f"{title}: {formats.count(len(dataset.train_labels))} training{held_out} and "
+        f"{formats.count(len(dataset.test_labels))} test images. Network {sizes}, "
         f"{OPTIMIZER_TITLES[config.optimizer]} {config.learning_rate:g}, "
         f"batches of {config.batch_size}, epochs: {config.epochs}, seed {config.seed}, "
         f"{config.float_type}, threads: {config.threads}."
@@ -71,9 +68,14 @@ def in_words(result: ComparisonResult) -> list[str]:
     if floor := lowest_floor(result):
         sentences.append(
             f"The floor, the eight matrix products of a step alone, is an epoch in "
-            f"{floor.median_seconds:.3f} s with {floor.library}."
+            f"{formats.seconds(floor.median_seconds, 3)} with {floor.library}."
         )
     return sentences + paid_off(result)
+
+
+# Above these, figures are called doubtful: cores kept busy by others, slowest to fastest probe.
+MOST_FOREIGN_CPUS = 0.1
+MOST_DRIFT = 1.15
 
 
 def doubts(result: ComparisonResult) -> list[str]:
@@ -92,21 +94,23 @@ def doubts(result: ComparisonResult) -> list[str]:
         )
     if cores and load > cores / 2:
         found.append(
-            f"the machine was busy when the comparison began (load {load:.1f} on {cores} cores), "
-            "so its timings may not be repeatable."
+            "the machine was busy when the comparison began (load "
+            f"{formats.decimal(load, 1)} on {cores} cores), so its timings may not be repeatable."
         )
     if busy:
         most = max(busy, key=lambda run: run.foreign_cpus)
         found.append(
             f"other processes were at work during {len(busy)} of {len(result.runs)} runs, most "
-            f"during {most.run} (seed {most.seed}): {most.foreign_cpus:.1f} cores on average."
+            f"during {most.run} (seed {most.seed}): {formats.decimal(most.foreign_cpus, 1)} cores "
+            "on average."
         )
     if result.probes and max(result.probes) > MOST_DRIFT * min(result.probes):
-        low, high = (1000 * limit(result.probes) for limit in (min, max))
+        low, high = (limit(result.probes) for limit in (min, max))
         found.append(
-            f"the machine changed its speed by itself: the same small piece of work took {low:.1f} "
-            f"to {high:.1f} ms before different runs. More --repeats help, and so does --threads 1 "
-            "where cores are at times slow to hear from one another, as on virtual machines."
+            "the machine changed its speed by itself: the same small piece of work took "
+            f"{formats.decimal(1000 * low, 1)} to {formats.milliseconds(high, 1)} before different "
+            "runs. More --repeats help, and so does --threads 1 where cores are at times slow to "
+            "hear from one another, as on virtual machines."
         )
     if cores and result.config["threads"] > cores:
         found.append(
@@ -144,14 +148,15 @@ def paid_off(result: ComparisonResult) -> list[str]:
             statistics.fmean(run.epoch_seconds for run in group) for group in (runs, groups[plain])
         )
         later = start - plain_start
-        costs = f"{name} spends {abs(later):.1f} s {'more' if later > 0 else 'less'} than {plain}"
+        more = "more" if later > 0 else "less"
+        costs = f"{name} spends {formats.seconds(abs(later), 1)} {more} than {plain}"
         if epoch < plain_epoch:
             ahead = (
                 f"after epoch {math.ceil(later / (plain_epoch - epoch))}"
                 if later > 0
                 else "at once"
             )
-            saves = f"saves {plain_epoch - epoch:.2f} s an epoch: it is ahead {ahead}"
+            saves = f"saves {formats.seconds(plain_epoch - epoch, 2)} an epoch: it is ahead {ahead}"
         else:
             saves = "saves nothing an epoch: it never makes up for that"
         sentences.append(f"{costs} on its start and {saves}.")
@@ -193,9 +198,8 @@ def describe_verification(verification: Verification, config: Mapping[str, objec
     if beyond and not plain:
         beyond = " Timed are the frameworks' own layers and optimizers (docs/DIFFERENCES.md)."
     return [
-        f"Verification {verdict} ({verification.steps} steps, {verification.seconds:.1f} s)."
-        + beyond
-        + left_out,
+        f"Verification {verdict} ({verification.steps} steps, "
+        f"{formats.seconds(verification.seconds, 1)})." + beyond + left_out,
         *(f"  {run.run} {run.message}" for run in verification.runs),
     ]
 
@@ -205,7 +209,7 @@ def describe_machine(environment: dict[str, object]) -> str:
     versions = ", ".join(f"{name} {v}" for name, v in environment["versions"].items() if v)
     return (
         f"{environment['processor']}, {environment['physical_cores']} cores, "
-        f"{environment['memory_bytes'] / 2**30:.0f} GiB; {environment['platform']}; "
+        f"{formats.gibibytes(environment['memory_bytes'])}; {environment['platform']}; "
         f"Python {environment['python']}, {versions}; "
-        f"load average at the start {environment['load_average'][0]:.2f}"
+        f"load average at the start {formats.decimal(environment['load_average'][0], 2)}"
     )

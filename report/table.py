@@ -1,85 +1,53 @@
-"""The figures of a comparison as tables of text."""
+"""The figures of a comparison as tables of text: ROWS is the one list of those of a run."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
-from shared import plotting
+from shared import formats, plotting
 from shared.results import ComparisonResult, Floor, RunResult, group_by_run
 
+Row = tuple[str, Callable[[RunResult], float | None], Callable[[float], str]]
 
-def completed_by_run(result: ComparisonResult) -> dict[str, list[RunResult]]:
-    """The completed repeats of each run; runs without one are left out."""
-    return group_by_run([run for run in result.main_runs() if run.status == "completed"])
+UNKNOWN = "-"
 
 
-def latency(run: RunResult, batch_size: int, figure: str) -> float | None:
+def latency(batch_size: int, figure: str, run: RunResult) -> float | None:
     """A figure of one prediction call, if it was measured at that batch size."""
     measured = {each.batch_size: getattr(each, figure) for each in run.inference}
     return measured.get(batch_size)
 
 
-Row = tuple[str, Callable[[RunResult], float | None], Callable[[float], str]]
-
+# Name, figure and form of each; a row in which no run has a figure is left out.
 ROWS: tuple[Row, ...] = (
-    ("test accuracy", lambda run: run.test_accuracy, lambda value: f"{100 * value:.2f} %"),
-    ("test loss", lambda run: run.test_loss, lambda value: f"{value:.4f}"),
-    ("training time per epoch", lambda run: run.epoch_seconds, lambda value: f"{value:.3f} s"),
+    ("test accuracy", lambda run: run.test_accuracy, formats.percent),
+    ("test loss", lambda run: run.test_loss, formats.loss),
+    ("training time per epoch", lambda run: run.epoch_seconds, partial(formats.seconds, digits=3)),
+    ("training images per second", lambda run: run.samples_per_second, formats.count),
     (
-        "training images per second",
-        lambda run: run.samples_per_second,
-        lambda value: f"{value:,.0f}",
+        "time to first step",
+        lambda run: run.time_to_first_step_seconds,
+        partial(formats.seconds, digits=2),
     ),
-    ("time to first step", lambda run: run.time_to_first_step_seconds, lambda v: f"{v:.2f} s"),
     *(
         (
             f"inference, batch of {size}, {name}",
-            lambda run, size=size, figure=figure: latency(run, size, figure),
-            lambda value: f"{1000 * value:.2f} ms",
+            partial(latency, size, figure),
+            partial(formats.milliseconds, digits=2),
         )
         for size in (1, 64, 1000)
         for name, figure in (("median", "median_seconds"), ("99th percentile", "p99_seconds"))
     ),
-    ("peak memory", lambda run: run.peak_memory_bytes, lambda value: f"{value / 2**20:,.0f} MiB"),
+    ("peak memory", lambda run: run.peak_memory_bytes, formats.mebibytes),
+    ("peak GPU memory", lambda run: run.peak_device_memory_bytes, formats.mebibytes),
+    ("energy", lambda run: run.energy_joules, formats.joules),
     (
-        "peak GPU memory",
-        lambda run: run.peak_device_memory_bytes,
-        lambda value: f"{value / 2**20:,.0f} MiB",
+        "cores that others kept busy",
+        lambda run: run.foreign_cpus,
+        partial(formats.decimal, digits=2),
     ),
-    ("energy", lambda run: run.energy_joules, lambda value: f"{value:,.0f} J"),
-    ("cores that others kept busy", lambda run: run.foreign_cpus, lambda value: f"{value:.2f}"),
-    ("wall time", lambda run: run.wall_seconds, lambda value: f"{value:.1f} s"),
+    ("wall time", lambda run: run.wall_seconds, partial(formats.seconds, digits=1)),
 )
-
-
-def table(result: ComparisonResult) -> list[list[str]]:
-    """The runs as columns: a header row, then one row a figure; means over completed repeats."""
-    groups = group_by_run(result.main_runs())
-    rows = [[plotting.title(result), *groups]]
-    rows.append(["status", *(_statuses(repeats) for repeats in groups.values())])
-    for name, figure, show in (*ROWS, *_rows_of(result)):
-        cells = []
-        for repeats in groups.values():
-            values = [figure(run) for run in repeats if run.status == "completed"]
-            known = [value for value in values if value is not None]
-            cells.append(show(statistics.fmean(known)) if known else "-")
-        if known_to_any(cells):
-            rows.append([name, *cells])
-    if result.verification:
-        verified = {run.run: run.figures.get("float64", {}) for run in result.verification.runs}
-        for figure in ("logits", "gradients", "weights"):
-            # The second of two equal runs was verified with the first.
-            offs = [verified.get(run.partition("#")[0], {}).get(figure) for run in groups]
-            cells = ["-" if off is None else f"{off:.0e}" for off in offs]
-            if known_to_any(cells):
-                rows.append([f"off the oracle, {figure}", *cells])
-    for name, attribute in (("device", "device"), ("version", "framework_version")):
-        cells = [
-            ", ".join(sorted({getattr(run, attribute) or "-" for run in repeats}))
-            for repeats in groups.values()
-        ]
-        if known_to_any(cells):
-            rows.append([name, *cells])
-    return rows
 
 
 def tables(result: ComparisonResult) -> list[list[list[str]]]:
@@ -87,25 +55,47 @@ def tables(result: ComparisonResult) -> list[list[list[str]]]:
     return [table(result)] + ([sweep_table(result)] if len(result.batch_sizes()) > 1 else [])
 
 
-def _rows_of(result: ComparisonResult) -> list[Row]:
-    """The rows that depend on what was asked for: the target accuracy, the floor."""
-    target = result.config["target_accuracy"]
-    rows: list[Row] = [
-        (
-            f"time to {100 * target:g} % test accuracy",
-            lambda run: run.time_to_target_seconds,
-            lambda value: f"{value:.2f} s",
-        )
+def table(result: ComparisonResult) -> list[list[str]]:
+    """The runs as columns: a header row, then one row a figure; means over completed repeats."""
+    groups = group_by_run(result.main_runs())
+    rows = [
+        *_figure_rows(result, groups),
+        *_oracle_rows(result, groups),
+        _fact_row("device", "device", groups),
+        _fact_row("version", "framework_version", groups),
     ]
-    if result.floor:
-        rows.append(
-            (
-                "training time in multiples of the floor",
-                lambda run: multiple_of_floor(result, run),
-                lambda value: f"{value:.2f}",
-            )
-        )
+    return [
+        [dataset_title(result), *groups],
+        ["status", *(_statuses(repeats) for repeats in groups.values())],
+        *(row for row in rows if any(cell != UNKNOWN for cell in row[1:])),
+    ]
+
+
+def sweep_table(result: ComparisonResult) -> list[list[str]]:
+    """Training images per second: a row for each batch size, a column for each run; means."""
+    names = list(group_by_run(result.runs))
+    rows = [["batch size", *(f"{name}, images/s" for name in names)]]
+    for size in result.batch_sizes():
+        cells = []
+        for name in names:
+            speeds = [
+                run.samples_per_second
+                for run in result.runs
+                if (run.run, run.batch_size, run.status) == (name, size, "completed")
+            ]
+            cells.append(_mean_cell(speeds, formats.count))
+        rows.append([str(size), *cells])
     return rows
+
+
+def dataset_title(result: ComparisonResult) -> str:
+    """The dataset's name as people write it."""
+    return plotting.DATASET_TITLES[result.dataset.name]
+
+
+def completed_by_run(result: ComparisonResult) -> dict[str, list[RunResult]]:
+    """The completed repeats of each run; runs without one are left out."""
+    return group_by_run([run for run in result.main_runs() if run.status == "completed"])
 
 
 def multiple_of_floor(result: ComparisonResult, run: RunResult) -> float | None:
@@ -129,26 +119,57 @@ def lowest_floor(result: ComparisonResult, machine: str = "") -> Floor | None:
     return min(floors, key=lambda floor: floor.median_seconds, default=None)
 
 
-def sweep_table(result: ComparisonResult) -> list[list[str]]:
-    """Training images per second: a row for each batch size, a column for each run; means."""
-    names = list(group_by_run(result.runs))
-    rows = [["batch size", *(f"{name}, images/s" for name in names)]]
-    for size in result.batch_sizes():
-        cells = []
-        for name in names:
-            known = [
-                run.samples_per_second
-                for run in result.runs
-                if (run.run, run.batch_size, run.status) == (name, size, "completed")
-            ]
-            cells.append(f"{statistics.fmean(known):,.0f}" if known else "-")
-        rows.append([str(size), *cells])
-    return rows
+def _figure_rows(
+    result: ComparisonResult, groups: Mapping[str, Sequence[RunResult]]
+) -> Iterable[list[str]]:
+    for name, figure, show in (*ROWS, *_rows_as_asked(result)):
+        cells = (
+            _mean_cell([figure(run) for run in repeats if run.status == "completed"], show)
+            for repeats in groups.values()
+        )
+        yield [name, *cells]
 
 
-def known_to_any(cells: Sequence[str]) -> bool:
-    """Whether a row of the table says anything."""
-    return any(cell != "-" for cell in cells)
+def _rows_as_asked(result: ComparisonResult) -> list[Row]:
+    """The rows that depend on what was asked for: the target accuracy, the floor."""
+    target = formats.percent(result.config["target_accuracy"], None)
+    return [
+        (
+            f"time to {target} test accuracy",
+            lambda run: run.time_to_target_seconds,
+            partial(formats.seconds, digits=2),
+        ),
+        (
+            "training time in multiples of the floor",
+            partial(multiple_of_floor, result),
+            formats.ratio,
+        ),
+    ]
+
+
+def _oracle_rows(result: ComparisonResult, groups: Iterable[str]) -> Iterable[list[str]]:
+    """How far each run was off the oracle."""
+    if result.verification is None:
+        return
+    verified = {run.run: run.figures.get("float64", {}) for run in result.verification.runs}
+    for figure in ("logits", "gradients", "weights"):
+        # The second of two equal runs was verified with the first.
+        offs = [verified.get(run.partition("#")[0], {}).get(figure) for run in groups]
+        cells = (UNKNOWN if off is None else formats.error(off) for off in offs)
+        yield [f"off the oracle, {figure}", *cells]
+
+
+def _fact_row(name: str, attribute: str, groups: Mapping[str, Sequence[RunResult]]) -> list[str]:
+    cells = (
+        ", ".join(sorted({getattr(run, attribute) or UNKNOWN for run in repeats}))
+        for repeats in groups.values()
+    )
+    return [name, *cells]
+
+
+def _mean_cell(values: Iterable[float | None], show: Callable[[float], str]) -> str:
+    known = [value for value in values if value is not None]
+    return show(statistics.fmean(known)) if known else UNKNOWN
 
 
 def _statuses(repeats: Sequence[RunResult]) -> str:

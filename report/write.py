@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from safetensors.numpy import load_file
-
+from report import series
 from report.intervals import compare_runs
 from report.markdown import markdown
-from report.table import completed_by_run
+from report.read import with_whole_paths
+from report.table import dataset_title
 from shared import plotting
 from shared.config import TrainConfig
 from shared.datasets import Dataset
@@ -18,6 +18,7 @@ from shared.results import (
     Floor,
     RunResult,
     Verification,
+    group_by_run,
     save_results,
     write_atomically,
 )
@@ -62,25 +63,37 @@ def write_report(result: ComparisonResult, dataset: Dataset, folder: Path) -> No
     The figures are written first, so that no failing picture can cost them.
     """
     save_results(result, folder / "results.json")
-    pictures = {}
-    if len(result.batch_sizes()) > 1:
-        pictures["throughput.png"] = "Training images per second against batch size"
-        plotting.plot_throughput(result, folder / "throughput.png")
-    if any(run.phases for run in result.main_runs()):
-        pictures["time.png"] = "Where the time went"
-        plotting.plot_time(result, folder / "time.png")
-    if any(run.epochs for run in result.main_runs()):
-        pictures["curves.png"] = "Learning curves"
-        plotting.plot_curves(result, folder / "curves.png")
-    if completed := completed_by_run(result):
-        pictures["predictions.png"] = "Predictions on test images"
-        logits = {
-            run: load_file(folder / repeats[0].predictions)["logits"]
-            for run, repeats in completed.items()
-        }
-        plotting.plot_predictions(result, dataset, logits, folder / "predictions.png")
+    pictures = draw_pictures(result, dataset, folder)
     write_atomically(folder / "summary.md", markdown(result, pictures))
-    # Only now: that module builds on this one.
+    # Only now: what draws the page takes longer to import than a small network to train.
     from report.page.page import write_page
 
     write_page(result, dataset, folder)
+
+
+def draw_pictures(result: ComparisonResult, dataset: Dataset, folder: Path) -> dict[str, str]:
+    """Draw what there is to be seen; returns the files' names, each with a text for it."""
+    groups = group_by_run(with_whole_paths(result, folder).main_runs())
+    title, pictures = dataset_title(result), {}
+    if len(result.batch_sizes()) > 1 and (lines := series.throughput(result)):
+        pictures["throughput.png"] = "Training images per second against batch size"
+        plotting.plot_throughput(f"Training speed on {title}", lines, folder / "throughput.png")
+    if ledgers := series.phase_times(groups):
+        pictures["time.png"] = "Where the time went"
+        plotting.plot_time(f"Where the time went on {title}", ledgers, folder / "time.png")
+    if curves := series.curves(groups):
+        pictures["curves.png"] = "Learning curves"
+        plotting.plot_curves(f"Learning curves on {title}", curves, folder / "curves.png")
+    given = series.answers(groups, dataset.test_labels)
+    if given.logits:
+        pictures["predictions.png"] = "Predictions on test images"
+        cells = plotting.GRID_COLUMNS * plotting.GRID_ROWS
+        plotting.plot_predictions(
+            f"Predictions on {title}",
+            dataset,
+            {given.runs[place]: logits.argmax(axis=1) for place, logits in given.logits.items()},
+            given.disputed,
+            series.grid_rows(given.disputed, len(dataset.test_labels), cells),
+            folder / "predictions.png",
+        )
+    return pictures

@@ -1,4 +1,31 @@
-"""What every side of the comparison needs; nothing here imports a framework."""
+"""What the implementations themselves import, and plotting: for whoever follows a name from there.
+
+Nothing here imports a framework. In the order of reading, from a request to its results:
+
+errors.py           what goes wrong because of the request
+registry.py         every run that there is, and what its process needs
+config.py           every setting that all sides share
+flags.py            settings as flags of the command line
+datasets.py         MNIST, Fashion-MNIST and digits as arrays
+sampling.py         which training images a run sees, and how much each class counts
+batches.py          which of them are in which batch
+augmentation.py     images moved a little, anew in every epoch
+preparation.py      which images an epoch shows, and how
+initial_weights.py  seeded starting weights
+weights_file.py     trained weights as a file, checked when read
+checkpoints.py      a training, to be gone on with
+clock.py            where the time of a run goes, by phase
+metrics.py          figures of an epoch and of each class
+trained.py          what an implementation hands back
+results.py          what a run and a comparison leave behind: results.json
+outputs.py          the folder that a command writes to
+environment.py      the machine and the software
+trace_events.py     what a profiler saw, as a file for Chrome's viewer
+onnx_graph.py       ONNX files, and predictions from them
+formats.py          how numbers are written
+series.py           the series of a chart, as numbers
+plotting.py         the pictures that are drawn of them
+"""
 
 import importlib.util
 import sys

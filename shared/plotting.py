@@ -1,21 +1,23 @@
-"""Every picture: curves, time and predictions, as PNG."""
+"""Every picture, as PNG: each is handed the series that it draws."""
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 
+from shared import formats
 from shared.clock import PHASES
 from shared.datasets import Dataset
 from shared.registry import COLORS
-from shared.results import ComparisonResult, group_by_run, write_atomically
+from shared.results import MeanInterval, write_atomically
+from shared.series import Ledger, Line
 
 PHASE_COLORS = ("#999999", "#56B4E9", "#009E73", "#E69F00", "#0072B2", "#CC79A7", "#DDDDDD")
 
@@ -26,107 +28,120 @@ GRID_COLUMNS, GRID_ROWS = 8, 4
 MOST_PICTURES = 100
 
 
-def plot_curves(result: ComparisonResult, path: Path) -> None:
+def plot_curves(title: str, curves: Mapping[str, Sequence[Line]], path: Path) -> None:
     """Loss and accuracy of all runs by epoch: dashed on training images, solid on test images.
 
-    Several repeats of a run give its mean as a line and their range as a band.
+    Args:
+        curves: the lines of `loss` and of `accuracy`.
     """
-    groups = group_by_run(result.main_runs())
-    height = 4.4 + 0.2 * math.ceil(2 * len(groups) / 4)
+    height = 4.4 + 0.2 * math.ceil(len(curves["loss"]) / 4)
     figure = Figure(figsize=(11, height), layout="constrained")
     loss_axes, accuracy_axes = figure.subplots(1, 2)
-    for place, (run, repeats) in enumerate(groups.items()):
-        color = COLORS[place % len(COLORS)]
-        # Curves that coincide stay visible: the first ones are drawn wider, beneath the others.
-        width = 1.5 + 3 * (len(groups) - 1 - place) / max(1, len(groups) - 1)
-        # A repeat that was cut short would bend the mean of the later epochs.
-        longest = max(len(repeat.epochs) for repeat in repeats)
-        histories = [repeat.epochs for repeat in repeats if len(repeat.epochs) == longest]
-        if longest == 0:
-            continue
-        epochs = [epoch.epoch for epoch in histories[0]]
-        for axes, figure_name in ((loss_axes, "loss"), (accuracy_axes, "accuracy")):
-            for part, style in (("train", "--"), ("test", "-")):
-                values = np.array(
-                    [
-                        [getattr(e, f"{part}_{figure_name}") for e in history]
-                        for history in histories
-                    ]
-                )
-                label = f"{run}, {part}"
-                axes.plot(
-                    epochs,
-                    values.mean(axis=0),
-                    style,
-                    color=color,
-                    lw=width,
-                    marker="o",
-                    ms=width + 2,
-                    alpha=0.8,
-                    label=label,
-                )
-                if len(values) > 1:
-                    low, high = values.min(axis=0), values.max(axis=0)
-                    axes.fill_between(epochs, low, high, color=color, alpha=0.15, lw=0)
     for axes, name in ((loss_axes, "Cross-entropy loss"), (accuracy_axes, "Accuracy")):
+        draw_lines(axes, curves["loss" if axes is loss_axes else "accuracy"])
         axes.set(xlabel="Epoch", title=name)
-        set_epoch_ticks(axes, max(len(run.epochs) for run in result.main_runs()))
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+        set_epoch_ticks(axes, curves["loss"])
+        clear_frame(axes)
     # Beneath, because many runs would hide their own curves.
     handles, labels = loss_axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    accuracy_axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.1f} %")
-    figure.suptitle(f"Learning curves on {title(result)}")
+    accuracy_axes.yaxis.set_major_formatter(lambda value, _: formats.percent(value, 1))
+    figure.suptitle(title)
     save(figure, path)
 
 
-def plot_time(result: ComparisonResult, path: Path) -> None:
-    """Where the wall time of each run went: one stacked bar a run, mean over its repeats."""
-    groups = {
-        run: [repeat.phases for repeat in repeats if repeat.phases]
-        for run, repeats in group_by_run(result.main_runs()).items()
-    }
-    groups = {run: repeats for run, repeats in groups.items() if repeats}
-    figure = Figure(figsize=(11, 1.9 + 0.6 * len(groups)), layout="constrained")
+def plot_time(title: str, ledgers: Sequence[Ledger], path: Path) -> None:
+    """Where the wall time of each run went: one stacked bar a run."""
+    figure = Figure(figsize=(11, 1.9 + 0.6 * len(ledgers)), layout="constrained")
     axes = figure.subplots()
-    left = np.zeros(len(groups))
+    left = np.zeros(len(ledgers))
     for phase, color in zip(PHASES, PHASE_COLORS, strict=True):
-        seconds = np.array(
-            [np.mean([phases[phase] for phases in repeats]) for repeats in groups.values()]
-        )
-        axes.barh(list(groups), seconds, left=left, color=color, label=phase.replace("_", " "))
+        seconds = np.array([ledger.seconds[phase] for ledger in ledgers])
+        runs, label = [ledger.run for ledger in ledgers], phase.replace("_", " ")
+        axes.barh(runs, seconds, left=left, color=color, label=label)
         left += seconds
     for row, total in enumerate(left):
-        axes.text(total, row, f"  {total:.1f} s", va="center")
+        axes.text(total, row, f"  {formats.seconds(total, 1)}", va="center")
     axes.invert_yaxis()
     axes.margins(x=0.08)
     axes.set_xlabel("Seconds since the process started")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(ncols=len(PHASES), frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    figure.suptitle(f"Where the time went on {title(result)}")
+    figure.suptitle(title)
+    save(figure, path)
+
+
+def plot_throughput(title: str, lines: Sequence[Line], path: Path) -> None:
+    """Training images per second of all runs against batch size, both logarithmic.
+
+    Where a line rises with the batch size, its framework's work per step rules; where it levels
+    off, the arithmetic does. A dashed line shows what the arithmetic alone allows.
+    """
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    draw_lines(axes, lines)
+    axes.set(
+        title=title,
+        xlabel="Batch size",
+        ylabel="Images per second",
+        xscale="log",
+        yscale="log",
+    )
+    sizes = sorted({x for line in lines for x, _ in line.points})
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: formats.count(value))
+    clear_frame(axes)
+    # Beneath, because bands may fill the whole picture.
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    save(figure, path)
+
+
+def plot_effects(
+    title: str,
+    accuracies: Mapping[str, MeanInterval],
+    losses: Sequence[Line],
+    path: Path,
+) -> None:
+    """Changes of the final test accuracy by name, and of the training loss by epoch."""
+    figure = Figure(figsize=(11, 3.8), layout="constrained")
+    accuracy_axes, loss_axes = figure.subplots(1, 2)
+    for row, interval in enumerate(accuracies.values()):
+        limits = (interval.low, interval.mean, interval.high)
+        low, middle, high = (100 * (interval.mean if each is None else each) for each in limits)
+        error, color = [[middle - low], [high - middle]], COLORS[row % len(COLORS)]
+        accuracy_axes.errorbar(middle, row, xerr=error, fmt="o", color=color, capsize=4)
+    accuracy_axes.set_yticks(range(len(accuracies)), list(accuracies))
+    accuracy_axes.invert_yaxis()
+    accuracy_axes.set(title="Final test accuracy", xlabel="Change, percentage points")
+    accuracy_axes.axvline(0, color="black", lw=0.8)
+    draw_lines(loss_axes, losses)
+    loss_axes.set(title="Training loss", xlabel="Epoch")
+    set_epoch_ticks(loss_axes, losses)
+    loss_axes.legend(frameon=False, fontsize=8)
+    loss_axes.axhline(0, color="black", lw=0.8)
+    for axes in (accuracy_axes, loss_axes):
+        clear_frame(axes)
+    figure.suptitle(title)
     save(figure, path)
 
 
 def plot_predictions(
-    result: ComparisonResult, dataset: Dataset, logits: Mapping[str, np.ndarray], path: Path
+    title: str,
+    dataset: Dataset,
+    predicted: Mapping[str, np.ndarray],
+    disputed: np.ndarray,
+    rows: np.ndarray,
+    path: Path,
 ) -> None:
     """A grid of test images with the true class and what each run predicts.
 
-    Images that the runs disagree about come first (at most half of the grid), then the first
-    images of the test set. A yellow frame marks a disagreement.
-
     Args:
-        logits: of each run, [n, 10] in the order of the test images.
+        predicted: the class of each test image, [n], by run.
+        disputed: rows that the runs disagree about, which get a yellow frame.
+        rows: those to draw, at most as many as the grid has cells.
     """
-    predicted = {run: values.argmax(axis=1) for run, values in logits.items()}
-    votes = np.array(list(predicted.values()))
-    disagree = (votes != votes[0]).any(axis=0)
-    cells = GRID_COLUMNS * GRID_ROWS
-    disputed = np.flatnonzero(disagree)[: cells // 2]
-    others = np.setdiff1d(np.arange(min(len(disagree), 2 * cells)), disputed)
-    rows = np.concatenate([disputed, others])[:cells]
-
     # One mosaic in one pair of axes: a pair for each image would take ten times as long to draw.
     side = math.isqrt(dataset.test_images.shape[1])
     margin, line = side / 4, side / 6
@@ -140,68 +155,25 @@ def plot_predictions(
         truth = dataset.test_labels[row]
         image = dataset.test_images[row].reshape(side, side)
         axes.imshow(image, cmap="gray_r", extent=(left, left + side, top + side, top))
-        middle = {"x": left + side / 2, "ha": "center", "fontsize": 8.5}
-        axes.text(y=top - 0.3 * line, s=f"{row}: {dataset.class_names[truth]}", **middle)
-        if disagree[row]:
+        middle, shown = left + side / 2, {"ha": "center", "fontsize": 8.5}
+        axes.text(middle, top - 0.3 * line, f"{row}: {dataset.class_names[truth]}", shown)
+        if row in disputed:
             frame = Rectangle((left, top), side, side, fill=False, edgecolor=DISAGREE, linewidth=4)
             axes.add_patch(frame)
         for number, (run, labels) in enumerate(predicted.items(), start=1):
             answer = f"{run}: {dataset.class_names[labels[row]]}"
             color = RIGHT if labels[row] == truth else WRONG
-            axes.text(y=top + side + number * line, s=answer, color=color, **middle)
+            axes.text(middle, top + side + number * line, answer, shown, color=color)
     # Drawing an image sets the limits anew.
     axes.set(xlim=(0, GRID_COLUMNS * width), ylim=(GRID_ROWS * height, 0))
-    count = int(disagree.sum())
-    disputes = f"; the runs disagree about {count:,} of {len(disagree):,} images"
-    figure.suptitle(f"Predictions on {title(result)}" + (disputes if len(predicted) > 1 else ""))
+    if len(predicted) > 1:
+        count, images = map(formats.count, (len(disputed), len(dataset.test_labels)))
+        title += f"; the runs disagree about {count} of {images} images"
+    figure.suptitle(title)
     handles = [Patch(color=RIGHT, label="right"), Patch(color=WRONG, label="wrong")]
-    if count:
+    if len(disputed):
         handles.append(Patch(color=DISAGREE, label="the runs disagree"))
     figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False)
-    save(figure, path)
-
-
-def plot_throughput(result: ComparisonResult, path: Path) -> None:
-    """Training images per second of all runs against batch size, both logarithmic.
-
-    Where a line rises with the batch size, its framework's work per step rules; where it levels
-    off, the arithmetic does. Several repeats give their mean as a line and their range as a band;
-    where the floor was measured, a dashed line shows what the arithmetic alone allows.
-    """
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
-    for place, (run, repeats) in enumerate(group_by_run(result.runs).items()):
-        color = COLORS[place % len(COLORS)]
-        measured: dict[int, list[float]] = {}
-        for repeat in repeats:
-            if repeat.status == "completed":
-                measured.setdefault(repeat.batch_size, []).append(repeat.samples_per_second)
-        sizes = sorted(measured)
-        axes.plot(sizes, [np.mean(measured[size]) for size in sizes], "o-", color=color, label=run)
-        low, high = ([limit(measured[size]) for size in sizes] for limit in (min, max))
-        axes.fill_between(sizes, low, high, color=color, alpha=0.15, lw=0)
-    floors: dict[int, float] = {}
-    for floor in result.floor:
-        fastest = floors.get(floor.batch_size, math.inf)
-        floors[floor.batch_size] = min(floor.median_seconds, fastest)
-    if floors:
-        sizes = sorted(floors)
-        speeds = [result.dataset.train_size / floors[size] for size in sizes]
-        axes.plot(sizes, speeds, "--", color="black", label="matrix products alone")
-    axes.set(
-        title=f"Training speed on {title(result)}",
-        xlabel="Batch size",
-        ylabel="Images per second",
-        xscale="log",
-        yscale="log",
-    )
-    axes.set_xticks(result.batch_sizes(), [str(size) for size in result.batch_sizes()])
-    axes.minorticks_off()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
     save(figure, path)
 
 
@@ -215,7 +187,9 @@ def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str, p
     for (row, column), count in np.ndenumerate(counts):
         if count:
             color = "white" if shares[row, column] > 0.4 else "black"
-            axes.text(column, row, f"{count:,}", ha="center", va="center", color=color, fontsize=9)
+            axes.text(
+                column, row, formats.count(count), ha="center", va="center", color=color, fontsize=9
+            )
     places = range(len(class_names))
     axes.set_xticks(places, class_names)
     if max(map(len, class_names)) > 2:
@@ -223,7 +197,7 @@ def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str, p
     axes.set_yticks(places, class_names)
     axes.set(xlabel="Prediction", ylabel="Label")
     right = int(np.trace(counts))
-    figure.suptitle(f"{title}: {100 * right / counts.sum():.2f} % right")
+    figure.suptitle(f"{title}: {formats.percent(right / counts.sum())} right")
     save(figure, path)
 
 
@@ -259,18 +233,14 @@ def plot_pictures(
         bars.barh(range(len(class_names)), probabilities[row], color=colors)
         bars.set(xlim=(0, 1), ylim=(len(class_names) - 0.5, -0.5))
         bars.set_yticks(range(len(class_names)), class_names, fontsize=8)
-        bars.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-        bars.set_title(f"{class_names[best]}, {percent(probabilities[row][best])}", fontsize=10)
+        bars.xaxis.set_major_formatter(lambda value, _: formats.percent(value, 0))
+        bars.set_title(
+            f"{class_names[best]}, {formats.probability(probabilities[row][best])}", fontsize=10
+        )
         bars.spines[["top", "right"]].set_visible(False)
     if shown < len(pictures):
         figure.suptitle(f"The first {shown} of {len(pictures)} images")
     save(figure, path)
-
-
-def percent(probability: float) -> str:
-    """A probability with one decimal; a network's 99.97 % is not certainty."""
-    shown = f"{100 * probability:.1f} %"
-    return {"100.0 %": "> 99.9 %", "0.0 %": "< 0.1 %"}.get(shown, shown)
 
 
 def shorten(name: str, length: int = 28) -> str:
@@ -279,17 +249,40 @@ def shorten(name: str, length: int = 28) -> str:
     return name if len(name) <= length else f"{name[:half]}...{name[-half:]}"
 
 
-def set_epoch_ticks(axes: Axes, epochs: int) -> None:
+def draw_lines(axes: Axes, lines: Iterable[Line]) -> None:
+    """Each line with its points and its band, in the colour of its run."""
+    for line in lines:
+        color = COLORS[line.place % len(COLORS)]
+        width = 1.5 + 3 * (line.depth or 0)
+        xs, ys = zip(*line.points, strict=True)
+        axes.plot(
+            xs,
+            ys,
+            "o--" if line.dashed else "o-",
+            label=line.label,
+            color=color,
+            lw=width,
+            ms=width + 2,
+            alpha=0.8,
+        )
+        if line.band:
+            lows, highs = zip(*line.band, strict=True)
+            axes.fill_between(xs, lows, highs, color=color, alpha=0.15, lw=0)
+
+
+def set_epoch_ticks(axes: Axes, lines: Iterable[Line]) -> None:
     """Mark whole epochs only, all of them where they are few."""
+    epochs = max(len(line.points) for line in lines)
     if epochs <= 20:
         axes.set_xticks(range(1, epochs + 1))
     else:
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 2.5, 5, 10], integer=True))
 
 
-def title(result: ComparisonResult) -> str:
-    """The dataset's name as people write it."""
-    return DATASET_TITLES[result.dataset.name]
+def clear_frame(axes: Axes) -> None:
+    """A grid in place of the frame's upper and right side."""
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 DATASET_TITLES = {

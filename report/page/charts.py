@@ -1,20 +1,19 @@
-"""The charts of `report.html`, each with the same figures as a table."""
+"""The charts of `report.html`, drawn from their series, each with the same figures as a table."""
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
 from markupsafe import Markup
 
+from report import series
 from report.page import svg
+from report.series import EpochTime, Groups, Latency
+from shared import formats
 from shared.clock import PHASES
-from shared.results import ComparisonResult, EpochResult, Floor, RunResult, group_by_run
-
-Groups = Mapping[str, Sequence[RunResult]]
-
-UNITS = ((1, "s"), (1e3, "ms"), (1e6, "µs"))
+from shared.results import ComparisonResult
+from shared.series import Ledger, Line
 
 
 @dataclass(frozen=True)
@@ -45,150 +44,92 @@ class Throughput:
     words: list[str]
 
 
-def show_percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
-def show_seconds(value: float) -> str:
-    """Three digits and a fitting unit."""
-    if value >= 999.5:
-        return f"{value:,.0f} s"
-    factor, unit = next((f, u) for f, u in UNITS if value * f >= 0.9995 or u == "µs")
-    return f"{value * factor:#.3g}".rstrip(".") + f" {unit}"
-
-
 def curves(groups: Groups) -> list[Figure]:
-    """Loss and accuracy by epoch: the mean over the repeats, and their range as a band."""
-    # A repeat that was cut short would bend the mean of the later epochs.
-    histories = {}
-    for place, (run, repeats) in enumerate(groups.items()):
-        longest = max(len(repeat.epochs) for repeat in repeats)
-        if longest:
-            kept = [each.epochs for each in repeats if len(each.epochs) == longest]
-            histories[place, run] = kept
-    if not histories:
+    """Loss and accuracy by epoch."""
+    lines = series.curves(groups)
+    if not lines:
         return []
     return [
-        _curve_figure(histories, "loss", "Cross-entropy loss", lambda value: f"{value:.3g}"),
-        _curve_figure(histories, "accuracy", "Accuracy", lambda value: f"{100 * value:.4g} %"),
+        _curve_figure("Cross-entropy loss", lines["loss"], formats.number),
+        _curve_figure("Accuracy", lines["accuracy"], partial(formats.percent, digits=None), 1.0),
     ]
 
 
 def _curve_figure(
-    histories: Mapping[tuple[int, str], Sequence[Sequence[EpochResult]]],
-    name: str,
-    title: str,
-    show: svg.Show,
+    title: str, lines: Sequence[Line], show: svg.Show, ceiling: float = math.inf
 ) -> Figure:
-    lines, columns = [], {}
-    for order, ((place, run), epochs) in enumerate(histories.items()):
-        for part, word in (("train", "training"), ("test", "test")):
-            values = np.array([[getattr(e, f"{part}_{name}") for e in each] for each in epochs])
-            xs = [each.epoch for each in epochs[0]]
-            band = list(zip(values.min(axis=0), values.max(axis=0), strict=True))
-            means = values.mean(axis=0).tolist()
-            lines.append(
-                svg.Line(
-                    place,
-                    f"{run}, {word}",
-                    list(zip(xs, means, strict=True)),
-                    band if len(values) > 1 else (),
-                    dashed=part == "train",
-                    # Curves that coincide stay visible: the first ones are wider, beneath.
-                    width=1.6 + 1.8 * (len(histories) - 1 - order) / max(1, len(histories) - 1),
-                )
-            )
-            columns[f"{run}, {word}"] = dict(zip(xs, means, strict=True))
-    alternative = f"{title} by epoch, of {', '.join(run for _, run in histories)}."
-    table = _by_x(f"{title} by epoch", "epoch", columns, show)
-    ceiling = 1.0 if name == "accuracy" else math.inf
+    runs = dict.fromkeys(line.label.rpartition(", ")[0] for line in lines)
+    alternative = f"{title} by epoch, of {', '.join(runs)}."
     chart = svg.line_chart(lines, alternative, "Epoch", show, ceiling=ceiling)
-    return Figure(title, chart, table)
+    return Figure(title, chart, _by_x(f"{title} by epoch", "epoch", lines, show))
 
 
-def _by_x(
-    caption: str, x_name: str, columns: Mapping[str, Mapping[float, float]], show: svg.Show
-) -> Table:
+def _by_x(caption: str, x_name: str, lines: Sequence[Line], show: svg.Show) -> Table:
     """Curves as a table: a row for each x, a column for each curve."""
+    columns = {line.label: dict(line.points) for line in lines}
     xs = sorted({x for values in columns.values() for x in values})
-    rows = [[f"{x:,}", *(show(v[x]) if x in v else "-" for v in columns.values())] for x in xs]
+    rows = [
+        [
+            formats.count(x),
+            *(show(values[x]) if x in values else "-" for values in columns.values()),
+        ]
+        for x in xs
+    ]
     return Table(caption, [x_name, *columns], rows)
 
 
 def times(result: ComparisonResult, groups: Groups) -> list[Figure]:
     """Where the wall time went, and one epoch of training beside the floor."""
     figures = []
-    bars, columns = [], {}
-    for place, (run, repeats) in enumerate(groups.items()):
-        ledgers = [repeat.phases for repeat in repeats if repeat.phases]
-        if not ledgers:
-            continue
-        phases = {
-            phase: statistics.fmean(ledger.get(phase, 0.0) for ledger in ledgers)
-            for phase in PHASES
-        }
-        total = sum(phases.values())
-        segments = [
-            svg.Segment(
-                seconds,
-                f"phase-{phase}",
-                (run, [(None, _tell(phase, seconds, total))]),
-            )
-            for phase, seconds in phases.items()
-        ]
-        bars.append(svg.Bar(run, show_seconds(total), segments, place))
-        columns[run] = [*map(show_seconds, phases.values()), show_seconds(total)]
-    if bars:
-        rows = [[phase_words(phase), *cells] for phase, *cells in _rows([*PHASES, "sum"], columns)]
-        figures.append(
-            Figure(
-                "Wall time by phase",
-                svg.bar_chart(bars, f"Wall time by phase, of {', '.join(columns)}."),
-                Table("Wall time by phase", ["phase", *columns], rows),
-            )
-        )
-    if epoch := _epoch_figure(result, groups):
-        figures.append(epoch)
+    if ledgers := series.phase_times(groups):
+        figures.append(_phase_figure(ledgers))
+    if epochs := series.epoch_times(groups, result.floor):
+        figures.append(_epoch_figure(epochs))
     return figures
 
 
-def _rows(names: Sequence[str], columns: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    return [[name, *cells] for name, *cells in zip(names, *columns.values(), strict=True)]
+def _phase_figure(ledgers: Sequence[Ledger]) -> Figure:
+    title = "Wall time by phase"
+    bars = [
+        svg.Bar(ledger.run, formats.time(ledger.total), _segments(ledger), ledger.place)
+        for ledger in ledgers
+    ]
+    columns: Mapping[str, list[str]] = {
+        ledger.run: [
+            *(formats.time(seconds) for seconds in ledger.seconds.values()),
+            formats.time(ledger.total),
+        ]
+        for ledger in ledgers
+    }
+    names = [*map(_phase_words, PHASES), "sum"]
+    rows = [[name, *cells] for name, *cells in zip(names, *columns.values(), strict=True)]
+    return Figure(
+        title,
+        svg.bar_chart(bars, f"{title}, of {', '.join(columns)}."),
+        Table(title, ["phase", *columns], rows),
+    )
 
 
-def phase_words(phase: str) -> str:
+def _segments(ledger: Ledger) -> list[svg.Segment]:
+    segments = []
+    for phase, seconds in ledger.seconds.items():
+        share = f", {formats.percent(seconds / ledger.total, 0)}" if ledger.total else ""
+        told = f"{_phase_words(phase)}: {formats.time(seconds)}{share}"
+        segments.append(svg.Segment(seconds, f"phase-{phase}", (ledger.run, [(None, told)])))
+    return segments
+
+
+def _phase_words(phase: str) -> str:
     return phase.replace("_", " ")
 
 
-def _tell(phase: str, seconds: float, total: float) -> str:
-    share = f", {100 * seconds / total:.0f} %" if total else ""
-    return f"{phase_words(phase)}: {show_seconds(seconds)}{share}"
-
-
-def _epoch_figure(result: ComparisonResult, groups: Groups) -> Figure | None:
-    measured = {
-        run: [each.epoch_seconds for each in repeats if each.epoch_seconds is not None]
-        for run, repeats in groups.items()
-    }
-    bars, rows = [], []
-    floors = {_floor_name(each): each.epoch_seconds for each in result.floor}
-    for place, (name, seconds) in enumerate((measured | floors).items()):
-        if not seconds:
-            continue
-        run = place if name in measured else None
-        mean = statistics.fmean(seconds)
-        rows.append([name, *map(show_seconds, (mean, min(seconds), max(seconds)))])
-        tip = (name, [(run, f"mean {show_seconds(mean)}")])
-        if len(seconds) > 1:
-            tip[1].append(
-                (run, f"{len(seconds)} repeats: " + ", ".join(map(show_seconds, seconds)))
-            )
-        segment = svg.Segment(mean, "floor" if run is None else f"run-{run}", tip)
-        marks = seconds if len(seconds) > 1 else ()
-        bars.append(svg.Bar(name, show_seconds(mean), [segment], run, marks))
-    if not bars:
-        return None
+def _epoch_figure(epochs: Sequence[EpochTime]) -> Figure:
     title = "Training time per epoch"
+    bars = [_epoch_bar(each) for each in epochs]
+    rows = [
+        [each.name, *map(formats.time, (each.mean, min(each.seconds), max(each.seconds)))]
+        for each in epochs
+    ]
     return Figure(
         title,
         svg.bar_chart(bars, f"{title}, of {', '.join(bar.label for bar in bars)}."),
@@ -199,74 +140,50 @@ def _epoch_figure(result: ComparisonResult, groups: Groups) -> Figure | None:
     )
 
 
+def _epoch_bar(epoch: EpochTime) -> svg.Bar:
+    mean, repeats = formats.time(epoch.mean), len(epoch.seconds)
+    told = [(epoch.place, f"mean {mean}")]
+    if repeats > 1:
+        single = ", ".join(map(formats.time, epoch.seconds))
+        told.append((epoch.place, f"{repeats} repeats: {single}"))
+    style = "floor" if epoch.place is None else f"run-{epoch.place}"
+    segment = svg.Segment(epoch.mean, style, (epoch.name, told))
+    marks = epoch.seconds if repeats > 1 else ()
+    return svg.Bar(epoch.name, mean, [segment], epoch.place, marks)
+
+
 def throughput(result: ComparisonResult) -> Throughput | None:
     """Training images per second against the batch size, if there were several sizes."""
-    if len({run.batch_size for run in result.runs}) < 2:
-        return None
-    runs = list(group_by_run(result.runs))
-    speeds: dict[str, dict[int, list[float]]] = {}
-    for run in result.runs:
-        if run.status == "completed" and run.samples_per_second:
-            sizes = speeds.setdefault(run.run, {})
-            sizes.setdefault(run.batch_size, []).append(run.samples_per_second)
-    for floor in result.floor:
-        sizes = speeds.setdefault(_floor_name(floor), {})
-        sizes[floor.batch_size] = [result.dataset.train_size / s for s in floor.epoch_seconds]
-    floors = [name for name in speeds if name not in runs]
-    lines, columns = [], {}
-    for name, unordered in speeds.items():
-        sizes = dict(sorted(unordered.items()))
-        columns[name] = {size: statistics.fmean(values) for size, values in sizes.items()}
-        several = max(map(len, sizes.values())) > 1
-        band = [(min(values), max(values)) for values in sizes.values()] if several else ()
-        place = (runs + floors).index(name)
-        points = list(columns[name].items())
-        lines.append(svg.Line(place, name, points, band, dashed=name in floors))
-    if not lines:
+    lines = series.throughput(result)
+    if len(result.batch_sizes()) < 2 or not lines:
         return None
     title = "Training images per second by batch size"
-    chart = svg.line_chart(
-        lines, f"{title}, of {', '.join(columns)}.", "Batch size", _thousands, logarithmic=True
-    )
-    table = _by_x(title, "batch size", columns, lambda value: f"{value:,.0f}")
+    alternative = f"{title}, of {', '.join(line.label for line in lines)}."
+    chart = svg.line_chart(lines, alternative, "Batch size", formats.thousands, logarithmic=True)
+    table = _by_x(title, "batch size", lines, formats.count)
     words = [
-        f"Batches of {pair.batch_size:,}: {pair.verdict}"
+        f"Batches of {formats.count(pair.batch_size)}: {pair.verdict}"
         for pair in result.comparison.pairs
         if pair.batch_size != result.config["batch_size"]
     ]
+    floors = [line.label for line in lines if line.dashed]
     return Throughput(Figure(title, chart, table, "Both axes are logarithmic."), floors, words)
-
-
-def _floor_name(floor: Floor) -> str:
-    return f"matrix products alone, {floor.library}"
-
-
-def _thousands(value: float) -> str:
-    return f"{value / 1000:,.4g} k" if value >= 1000 else f"{value:.3g}"
 
 
 def latency(groups: Groups) -> list[Figure]:
     """Latency of one prediction call, a chart for each batch size."""
-    measured: dict[int, dict[int, list]] = {}
-    names = list(groups)
-    for place, repeats in enumerate(groups.values()):
-        for each in (each for run in repeats for each in run.inference):
-            measured.setdefault(each.batch_size, {}).setdefault(place, []).append(each)
-    figures = []
-    for size, runs in sorted(measured.items()):
-        bars, rows = [], []
-        for place, each in runs.items():
-            median, p99 = (
-                statistics.fmean(getattr(one, name) for one in each)
-                for name in ("median_seconds", "p99_seconds")
-            )
-            texts = [show_seconds(median), show_seconds(p99)]
-            tip = (names[place], [(place, f"median {texts[0]}"), (place, f"p99 {texts[1]}")])
-            segment = svg.Segment(median, f"run-{place}", tip)
-            bars.append(svg.Bar(names[place], texts[0], [segment], place))
-            rows.append([names[place], *texts])
-        title = "One image at a time" if size == 1 else f"{size:,} images at a time"
-        alternative = f"Inference latency, {title}, of {', '.join(names[p] for p in runs)}."
-        table = Table(f"Inference latency, {title}", ["", "median", "99th percentile"], rows)
-        figures.append(Figure(title, svg.bar_chart(bars, alternative), table))
-    return figures
+    return [_latency_figure(size, runs) for size, runs in series.latency(groups).items()]
+
+
+def _latency_figure(size: int, runs: Sequence[Latency]) -> Figure:
+    bars, rows = [], []
+    for each in runs:
+        median, p99 = formats.time(each.median), formats.time(each.p99)
+        told = [(each.place, f"median {median}"), (each.place, f"p99 {p99}")]
+        segment = svg.Segment(each.median, f"run-{each.place}", (each.run, told))
+        bars.append(svg.Bar(each.run, median, [segment], each.place))
+        rows.append([each.run, median, p99])
+    title = "One image at a time" if size == 1 else f"{formats.count(size)} images at a time"
+    alternative = f"Inference latency, {title}, of {', '.join(each.run for each in runs)}."
+    table = Table(f"Inference latency, {title}", ["", "median", "99th percentile"], rows)
+    return Figure(title, svg.bar_chart(bars, alternative), table)

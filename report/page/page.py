@@ -16,11 +16,12 @@ import jinja2
 from markupsafe import Markup
 
 from report import sentences, table
-from report.merge import _labelled, _merged, _text, _with_whole_paths, machine_labels, merge_notices
+from report.merge import label_runs, machine_labels, merge_notices, merge_results
 from report.page import charts
-from report.page import predictions as predictions_module
-from report.page.charts import Table, show_percent, show_seconds
-from shared import plotting
+from report.page.charts import Table
+from report.page.predictions import first_layers, predictions_of
+from report.read import with_whole_paths
+from shared import formats, plotting
 from shared.clock import PHASES
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, DatasetFacts, RunResult, group_by_run, write_atomically
@@ -49,14 +50,11 @@ def render(parts: Sequence[tuple[ComparisonResult, Path]], dataset: Dataset | No
         parts: each result and the folder of its files; all of the same dataset.
         dataset: as in `write_page`.
     """
-    results = [_with_whole_paths(result, folder) for result, folder in parts]
+    results = [with_whole_paths(result, folder) for result, folder in parts]
     labels = [""]
     if len(results) > 1:
         labels = machine_labels(results, [folder for _, folder in parts])
-        results = [_labelled(each, label) for each, label in zip(results, labels, strict=True)]
-    whole = results[0] if len(results) == 1 else _merged(results)
-    firsts = [first_size(each) for each in results]
-    first = firsts[0] if len(results) == 1 else _merged(firsts)
+        results = [label_runs(each, label) for each, label in zip(results, labels, strict=True)]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -65,43 +63,66 @@ def render(parts: Sequence[tuple[ComparisonResult, Path]], dataset: Dataset | No
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["code"] = _code
+    content = _content(results, labels) | _content_of_images(results, dataset)
+    return environment.get_template("report.html.j2").render(content) + "\n"
+
+
+def open_in_browser(path: Path) -> None:
+    """Show a page, or say where it is if there is no browser."""
+    if not webbrowser.open(path.resolve().as_uri()):
+        print(f"No browser could be opened: the page is {path}.", file=sys.stderr)
+
+
+def _content(results: Sequence[ComparisonResult], labels: Sequence[str]) -> dict[str, object]:
+    """What the template asks for by name, but for what depends on predictions and weights."""
+    firsts = [first_size(each) for each in results]
+    first = merge_results(firsts)
     groups = group_by_run(first.runs)
     header, *rows = table.table(first)
-    predictions, missing = predictions_module.predictions_of(first, dataset)
-    page = environment.get_template("report.html.j2").render(
-        dataset_title=plotting.title(first),
-        runs=list(groups),
-        created=[_date(each.created) for each in results],
-        verdict=verdict(first),
-        details=[pair.verdict for pair in first.comparison.pairs] if len(groups) > 2 else [],
-        notices=[*merge_notices(firsts), *notices(firsts, labels)],
-        cards=list(_cards(groups)),
-        overview=Table("The runs side by side", ["", *header[1:]], rows),
-        repeats=max(map(len, groups.values())),
-        verifications=[_verification(each) for each in firsts],
-        labels=labels,
-        curves=charts.curves(groups),
-        times=charts.times(first, groups),
-        phases=PHASES,
-        throughput=charts.throughput(whole),
-        latency=charts.latency(groups),
-        predictions=predictions,
-        missing=missing,
-        classes=first.dataset.classes,
-        long_names=max(map(len, first.dataset.classes)) > 2,
-        weights=list(predictions_module.first_layers(groups)),
-        same_start=len(results) == 1 and first.config["alignment"] != "defaults",
-        environments=[_environment(each) for each in results],
-        settings=[_settings(each) for each in results],
-        commands=[each.command for each in results],
-        error_outputs=[
+    return {
+        "dataset_title": table.dataset_title(first),
+        "runs": list(groups),
+        "created": [_date(each.created) for each in results],
+        "verdict": verdict(first),
+        "details": [pair.verdict for pair in first.comparison.pairs] if len(groups) > 2 else [],
+        "notices": [*merge_notices(firsts), *notices(firsts, labels)],
+        "cards": list(_cards(groups)),
+        "overview": Table("The runs side by side", ["", *header[1:]], rows),
+        "repeats": max(map(len, groups.values())),
+        "verifications": [_verification(each) for each in firsts],
+        "labels": labels,
+        "curves": charts.curves(groups),
+        "times": charts.times(first, groups),
+        "phases": PHASES,
+        "throughput": charts.throughput(merge_results(results)),
+        "latency": charts.latency(groups),
+        "environments": [_environment(each) for each in results],
+        "settings": [_settings(each) for each in results],
+        "commands": [each.command for each in results],
+        "error_outputs": [
             (f"{run.run}, seed {run.seed}", run.error_output)
             for run in first.runs
             if run.error_output
         ],
-        colors=len(plotting.COLORS),
-    )
-    return page + "\n"
+        "colors": len(plotting.COLORS),
+    }
+
+
+def _content_of_images(
+    results: Sequence[ComparisonResult], dataset: Dataset | None
+) -> dict[str, object]:
+    """The part of the content that depends on predictions and weights."""
+    first = merge_results([first_size(each) for each in results])
+    groups = group_by_run(first.runs)
+    predictions, missing = predictions_of(groups, dataset)
+    return {
+        "predictions": predictions,
+        "missing": missing,
+        "classes": first.dataset.classes,
+        "long_names": max(map(len, first.dataset.classes)) > 2,
+        "weights": list(first_layers(groups)),
+        "same_start": len(results) == 1 and first.config["alignment"] != "defaults",
+    }
 
 
 def first_size(result: ComparisonResult) -> ComparisonResult:
@@ -133,16 +154,18 @@ def verdict(result: ComparisonResult) -> str:
     if len(completed) == 1:
         (run,) = completed
         return (
-            f"{run} classifies {show_percent(accuracies[0])} of {plotting.title(result)}'s test "
-            f"images correctly, and needs {show_seconds(means[run])} of training time per epoch."
+            f"{run} classifies {formats.percent(accuracies[0])} of "
+            f"{table.dataset_title(result)}'s test images correctly, and needs "
+            f"{formats.time(means[run])} of training time per epoch."
         )
     fastest, slowest = min(means, key=means.get), max(means, key=means.get)
-    low, high = show_percent(min(accuracies)), show_percent(max(accuracies))
+    times = formats.number(means[slowest] / means[fastest])
+    low, high = formats.percent(min(accuracies)), formats.percent(max(accuracies))
     spread = f"are all {low}" if low == high else f"lie between {low} and {high}"
     return (
         f"Of {len(completed)} runs, {fastest} needs the least training time per epoch "
-        f"({show_seconds(means[fastest])}) and {slowest} the most, "
-        f"{means[slowest] / means[fastest]:.3g} times as long. Their test accuracies {spread}."
+        f"({formats.time(means[fastest])}) and {slowest} the most, {times} times as long. "
+        f"Their test accuracies {spread}."
     )
 
 
@@ -174,19 +197,40 @@ def _cards(groups: Mapping[str, Sequence[RunResult]]) -> Iterable[tuple[str, str
     for name, repeats in groups.items():
         done = [run for run in repeats if run.status == "completed"]
         if done:
-            accuracy = show_percent(statistics.fmean(run.test_accuracy for run in done))
-            time = show_seconds(statistics.fmean(run.epoch_seconds for run in done))
+            accuracy = formats.percent(statistics.fmean(run.test_accuracy for run in done))
+            time = formats.time(statistics.fmean(run.epoch_seconds for run in done))
             yield name, "completed", accuracy, time
         else:
             yield name, repeats[0].status, "", ""
 
 
-def _code(text: str) -> Markup:
-    """What stands between backticks, set as code."""
-    return Markup("").join(
-        Markup("<code>{}</code>").format(each) if number % 2 else each
-        for number, each in enumerate(text.split("`"))
+def _environment(result: ComparisonResult) -> list[tuple[str, str]]:
+    """The facts of the machine by name, and what each run found on it."""
+    facts = []
+    for name, value in result.environment.items():
+        if name.endswith("_bytes"):
+            name, value = name.removesuffix("_bytes"), formats.gibibytes(value)
+        facts.append((name.replace("_", " "), formats.text(value)))
+    threads = sorted({run.threads for run in result.runs})
+    return [*facts, ("threads of each run", formats.text(threads))]
+
+
+def _settings(result: ComparisonResult) -> list[tuple[str, str]]:
+    facts: DatasetFacts = result.dataset
+    settings = [
+        (name.replace("_", " "), formats.text(value))
+        for name, value in result.config.items()
+        if name not in ("data_dir", "offline")
+    ]
+    images = (
+        f"{formats.count(facts.train_size)} for training, "
+        f"{formats.count(facts.test_size)} for testing"
     )
+    return [
+        *settings,
+        ("images", images),
+        *((f"SHA-256 of {k}", v) for k, v in facts.sha256.items()),
+    ]
 
 
 def _date(created: str) -> str:
@@ -197,33 +241,9 @@ def _date(created: str) -> str:
     return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
 
 
-def _environment(result: ComparisonResult) -> list[tuple[str, str]]:
-    """The facts of the machine by name, and what each run found on it."""
-    facts = []
-    for name, value in result.environment.items():
-        if name.endswith("_bytes"):
-            name, value = name.removesuffix("_bytes"), f"{value / 2**30:.0f} GiB"
-        facts.append((name.replace("_", " "), _text(value)))
-    threads = sorted({run.threads for run in result.runs})
-    return [*facts, ("threads of each run", _text(threads))]
-
-
-def _settings(result: ComparisonResult) -> list[tuple[str, str]]:
-    facts: DatasetFacts = result.dataset
-    settings = [
-        (name.replace("_", " "), _text(value))
-        for name, value in result.config.items()
-        if name not in ("data_dir", "offline")
-    ]
-    images = f"{facts.train_size:,} for training, {facts.test_size:,} for testing"
-    return [
-        *settings,
-        ("images", images),
-        *((f"SHA-256 of {k}", v) for k, v in facts.sha256.items()),
-    ]
-
-
-def open_in_browser(path: Path) -> None:
-    """Show a page, or say where it is if there is no browser."""
-    if not webbrowser.open(path.resolve().as_uri()):
-        print(f"No browser could be opened: the page is {path}.", file=sys.stderr)
+def _code(text: str) -> Markup:
+    """What stands between backticks, set as code."""
+    return Markup("").join(
+        Markup("<code>{}</code>").format(each) if number % 2 else each
+        for number, each in enumerate(text.split("`"))
+    )

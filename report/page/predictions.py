@@ -2,23 +2,29 @@
 
 import base64
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 from scipy.special import softmax
 
-from report import table
 from report.page import svg
-from report.page.charts import Figure, Groups, Table
-from shared import plotting
+from report.page.charts import Figure, Table
+from report.series import (
+    Answers,
+    Confusion,
+    Groups,
+    answers,
+    confusions,
+    first_kernels,
+    like_repeats,
+)
+from shared import formats, plotting
 from shared.config import CLASSES
 from shared.datasets import Dataset
-from shared.results import ComparisonResult, group_by_run
+from shared.metrics import class_figures
 
 DISPUTED, WRONG = 24, 12  # how many test images of each kind are shown
 
@@ -71,171 +77,6 @@ class Predictions:
     wrong_count: int
 
 
-def predictions_of(
-    result: ComparisonResult, dataset: Dataset | None
-) -> tuple[Predictions | None, list[str]]:
-    """What the runs answered on the test images, and why something of it can't be shown."""
-    completed = table.completed_by_run(result)
-    if not completed:
-        return None, ["No run completed, so there are no predictions."]
-    if dataset is None:
-        return None, [
-            "The test images were not at hand when this page was drawn, so everything about single "
-            "images and classes is missing. Draw it again where they are: python -m report "
-            "FOLDER --data-dir DIR"
-        ]
-    places = {run: place for place, run in enumerate(group_by_run(result.runs))}
-    logits, seeds, missing = {}, {}, []
-    seed = _common_seed(completed)
-    for run, repeats in completed.items():
-        chosen = next((each for each in repeats if each.seed == seed), repeats[0])
-        values = _tensor(chosen.predictions, "logits")
-        if values is None or values.shape != (len(dataset.test_labels), CLASSES):
-            missing.append(f"The predictions of {run} are missing or can't be read.")
-        else:
-            logits[places[run]], seeds[run] = values, chosen.seed
-    if not logits:
-        return None, missing
-    names = {place: run for run, place in places.items()}
-    predicted = {place: values.argmax(axis=1) for place, values in logits.items()}
-    disputed, wrong = _notable(logits, dataset.test_labels)
-    repeated = len({run.seed for run in result.runs}) > 1
-    said = f" of seed {seed}" if repeated and set(seeds.values()) == {seed} else ""
-
-    def cards(rows: np.ndarray) -> list[Card]:
-        return [_card(int(row), dataset, logits, names) for row in rows]
-
-    return Predictions(
-        said,
-        _matrices(predicted, dataset, names),
-        _per_class(predicted, dataset, names),
-        cards(disputed[:DISPUTED]),
-        len(disputed),
-        cards(wrong[:WRONG]),
-        len(wrong),
-    ), missing
-
-
-def _common_seed(completed: Groups) -> int:
-    """The first seed that all runs completed, so that like is set against like."""
-    first, *others = ([run.seed for run in repeats] for repeats in completed.values())
-    return next((s for s in first if all(s in seeds for seeds in others)), first[0])
-
-
-def _tensor(path: str | None, name: str) -> np.ndarray | None:
-    """One tensor of a safetensors file, or None if it isn't there."""
-    try:
-        return load_file(path or "").get(name)
-    except (OSError, SafetensorError):
-        return None
-
-
-def _notable(logits: Mapping[int, np.ndarray], labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that the runs disagree about, and those that all get wrong.
-
-    The ones come first whose probabilities differ most, then those that are wrong with most
-    confidence; a row is in one list only.
-    """
-    chances = np.array([softmax(values, axis=1) for values in logits.values()], np.float64)
-    votes = chances.argmax(axis=2)
-    disagree = (votes != votes[0]).any(axis=0)
-    wrong = (votes != labels).all(axis=0) & ~disagree
-    distance = np.abs(chances - chances[0]).sum(axis=2).max(axis=0)
-    confidence = chances.max(axis=2).mean(axis=0)
-    disputed, mistaken = np.flatnonzero(disagree), np.flatnonzero(wrong)
-    return (
-        disputed[np.argsort(-distance[disputed], kind="stable")],
-        mistaken[np.argsort(-confidence[mistaken], kind="stable")],
-    )
-
-
-def _card(row: int, dataset: Dataset, logits: Mapping[int, np.ndarray], names: dict) -> Card:
-    truth = int(dataset.test_labels[row])
-    pixels = dataset.test_images[row] * dataset.deviation + dataset.mean
-    side = round(len(pixels) ** 0.5)
-    ink = np.clip(np.rint(255 * (1 - pixels)), 0, 255).astype(np.uint8).reshape(side, side)
-    answers = []
-    for place, values in logits.items():
-        chances = softmax(values[row].astype(np.float64))
-        order = np.argsort(-chances, kind="stable")
-        shown = [int(k) for k in order[:2]]
-        if truth not in shown:
-            shown.append(truth)
-        texts = [f"{100 * chance:.1f} %" for chance in chances]
-        likeliest = [(dataset.class_names[k], texts[k]) for k in shown]
-        every = zip(dataset.class_names, texts, strict=True)
-        tip = (names[place], [(None, f"{name}: {text}") for name, text in every])
-        bars = svg.probability_bars(chances.tolist(), truth, tip)
-        answers.append(Answer(place, names[place], shown[0] == truth, likeliest, bars))
-    return Card(row, dataset.class_names[truth], _data_uri(Image.fromarray(ink)), answers)
-
-
-def _matrices(predicted: Mapping[int, np.ndarray], dataset: Dataset, names: dict) -> list[Matrix]:
-    from sklearn.metrics import confusion_matrix
-
-    counts = {
-        place: confusion_matrix(dataset.test_labels, answers, labels=range(CLASSES))
-        for place, answers in predicted.items()
-    }
-    off = ~np.eye(CLASSES, dtype=bool)
-    most = max(max(int(each[off].max()) for each in counts.values()), 1)
-    matrices = []
-    for place, each in counts.items():
-        # Mistakes share one scale; the diagonal would drown them.
-        shades = np.where(off, each / most, 0.0)
-        matrices.append(Matrix(names[place], _shaded(each, shades, "d")))
-    (first, base), *others = counts.items()
-    for place, each in others:
-        difference = each - base
-        extreme = max(int(np.abs(difference).max()), 1)
-        title = f"{names[place]} minus {names[first]}"
-        matrices.append(
-            Matrix(
-                title, _shaded(difference, difference / extreme, "+d"), True, not difference.any()
-            )
-        )
-    return matrices
-
-
-def _shaded(counts: np.ndarray, shades: np.ndarray, form: str) -> list[list[tuple[str, float]]]:
-    return [
-        [
-            (format(int(count), form) if count else "0", round(float(shade), 2))
-            for count, shade in zip(*row, strict=True)
-        ]
-        for row in zip(counts, shades, strict=True)
-    ]
-
-
-def _per_class(predicted: Mapping[int, np.ndarray], dataset: Dataset, names: dict) -> list[Figure]:
-    from sklearn.metrics import precision_recall_fscore_support
-
-    figures = []
-    scores = [
-        precision_recall_fscore_support(
-            dataset.test_labels, answers, labels=range(CLASSES), zero_division=0.0
-        )
-        for answers in predicted.values()
-    ]
-    labels = [names[place] for place in predicted]
-    notes = (
-        "Of the images given this class, the share that truly has it.",
-        "Of the images that truly have this class, the share that is given it.",
-    )
-    for which, (title, note) in enumerate(zip(("Precision", "Recall"), notes, strict=True)):
-        shares = [score[which].tolist() for score in scores]
-        alternative = f"{title} of each class, of {', '.join(labels)}."
-        chart = svg.dot_chart(dataset.class_names, shares, list(predicted), labels, alternative)
-        rows = [
-            [name, *(f"{100 * values[k]:.1f} %" for values in shares)]
-            for k, name in enumerate(dataset.class_names)
-        ]
-        figures.append(
-            Figure(title, chart, Table(f"{title} by class", ["class", *labels], rows), note)
-        )
-    return figures
-
-
 @dataclass(frozen=True)
 class FirstLayer:
     """The weights into the units of the first layer as one picture."""
@@ -249,36 +90,122 @@ class FirstLayer:
     limit: float
 
 
+def predictions_of(groups: Groups, dataset: Dataset | None) -> tuple[Predictions | None, list[str]]:
+    """What the runs answered on the test images, and why something of it can't be shown."""
+    if not like_repeats(groups):
+        return None, ["No run completed, so there are no predictions."]
+    if dataset is None:
+        return None, [
+            "The test images were not at hand when this page was drawn, so everything about single "
+            "images and classes is missing. Draw it again where they are: python -m report "
+            "FOLDER --data-dir DIR"
+        ]
+    given = answers(groups, dataset.test_labels)
+    missing = [f"The predictions of {run} are missing or can't be read." for run in given.unread]
+    if not given.logits:
+        return None, missing
+    repeated = len({run.seed for repeats in groups.values() for run in repeats}) > 1
+
+    def cards(rows: np.ndarray) -> list[Card]:
+        return [_card(int(row), dataset, given) for row in rows]
+
+    return Predictions(
+        f" of seed {given.seed}" if repeated and given.seed is not None else "",
+        _matrices(confusions(given, dataset.test_labels)),
+        _per_class(given, dataset),
+        cards(given.disputed[:DISPUTED]),
+        len(given.disputed),
+        cards(given.wrong[:WRONG]),
+        len(given.wrong),
+    ), missing
+
+
 def first_layers(groups: Groups) -> Iterable[FirstLayer]:
     """The first layer of each run that completed, all on one scale of colours."""
-    seed_groups = {
-        run: [each for each in repeats if each.status == "completed"]
-        for run, repeats in groups.items()
+    kernels = {
+        place: (run, kernel[:, :TILES]) for place, (run, kernel) in first_kernels(groups).items()
     }
-    completed = {run: repeats for run, repeats in seed_groups.items() if repeats}
-    if not completed:
-        return
-    seed = _common_seed(completed)
-    kernels = {}
-    for place, run in enumerate(groups):
-        if run not in completed:
-            continue
-        repeats = completed[run]
-        chosen = next((each for each in repeats if each.seed == seed), repeats[0])
-        kernel = _tensor(chosen.weights, "dense_1/kernel")
-        if (
-            kernel is not None
-            and kernel.ndim == 2
-            and round(len(kernel) ** 0.5) ** 2 == len(kernel)
-        ):
-            kernels[place, run] = kernel[:, :TILES]
     if not kernels:
         return
     # A few outliers would leave the others pale.
-    limit = float(np.quantile(np.abs(np.concatenate(list(kernels.values()), axis=1)), 0.998)) or 1.0
-    for (place, run), kernel in kernels.items():
+    weights = np.concatenate([kernel for _, kernel in kernels.values()], axis=1)
+    limit = float(np.quantile(np.abs(weights), 0.998)) or 1.0
+    for place, (run, kernel) in kernels.items():
         picture = _tiles(kernel, limit)
         yield FirstLayer(place, run, _data_uri(picture), *picture.size, kernel.shape[1], limit)
+
+
+def _card(row: int, dataset: Dataset, given: Answers) -> Card:
+    truth = int(dataset.test_labels[row])
+    pixels = dataset.test_images[row] * dataset.deviation + dataset.mean
+    side = round(len(pixels) ** 0.5)
+    ink = np.clip(np.rint(255 * (1 - pixels)), 0, 255).astype(np.uint8).reshape(side, side)
+    said = []
+    for place, values in given.logits.items():
+        chances = softmax(values[row].astype(np.float64))
+        order = np.argsort(-chances, kind="stable")
+        shown = [int(k) for k in order[:2]]
+        if truth not in shown:
+            shown.append(truth)
+        texts = [formats.probability(chance) for chance in chances]
+        likeliest = [(dataset.class_names[k], texts[k]) for k in shown]
+        every = zip(dataset.class_names, texts, strict=True)
+        tip = (given.runs[place], [(None, f"{name}: {text}") for name, text in every])
+        bars = svg.probability_bars(chances.tolist(), truth, tip)
+        said.append(Answer(place, given.runs[place], shown[0] == truth, likeliest, bars))
+    return Card(row, dataset.class_names[truth], _data_uri(Image.fromarray(ink)), said)
+
+
+def _matrices(confusions: Sequence[Confusion]) -> list[Matrix]:
+    singles = [each.counts for each in confusions if not each.difference]
+    off = ~np.eye(CLASSES, dtype=bool)
+    most = max(max(int(counts[off].max()) for counts in singles), 1)
+    matrices = []
+    for each in confusions:
+        if each.difference:
+            shades = each.counts / max(int(np.abs(each.counts).max()), 1)
+            cells = _shaded(each.counts, shades, "+d")
+            matrices.append(Matrix(each.title, cells, True, not each.counts.any()))
+        else:
+            # Mistakes share one scale; the diagonal would drown them.
+            shades = np.where(off, each.counts / most, 0.0)
+            matrices.append(Matrix(each.title, _shaded(each.counts, shades, "d")))
+    return matrices
+
+
+def _shaded(counts: np.ndarray, shades: np.ndarray, form: str) -> list[list[tuple[str, float]]]:
+    return [
+        [
+            (format(int(count), form) if count else "0", round(float(shade), 2))
+            for count, shade in zip(*row, strict=True)
+        ]
+        for row in zip(counts, shades, strict=True)
+    ]
+
+
+def _per_class(given: Answers, dataset: Dataset) -> list[Figure]:
+    scores = [
+        class_figures(logits, dataset.test_labels, dataset.class_names)
+        for logits in given.logits.values()
+    ]
+    labels = list(given.runs.values())
+    notes = (
+        "Of the images given this class, the share that truly has it.",
+        "Of the images that truly have this class, the share that is given it.",
+    )
+    figures = []
+    for name, note in zip(("precision", "recall"), notes, strict=True):
+        title = name.capitalize()
+        shares = [[getattr(each, name) or 0.0 for each in classes] for classes in scores]
+        alternative = f"{title} of each class, of {', '.join(labels)}."
+        chart = svg.dot_chart(dataset.class_names, shares, list(given.runs), labels, alternative)
+        rows = [
+            [class_name, *(formats.percent(values[k], 1) for values in shares)]
+            for k, class_name in enumerate(dataset.class_names)
+        ]
+        table = Table(f"{title} by class", ["class", *labels], rows)
+        figures.append(Figure(title, chart, table, note))
+    return figures
 
 
 def _tiles(kernel: np.ndarray, limit: float) -> Image.Image:

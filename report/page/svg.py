@@ -14,6 +14,9 @@ import msgspec
 from markupsafe import Markup, escape
 from matplotlib.ticker import MaxNLocator
 
+from shared import formats
+from shared.series import Line
+
 # Of charts with a fixed shape, in their own units; a unit is about a pixel.
 WIDTH, HEIGHT = 400, 240
 
@@ -28,18 +31,6 @@ LINE = 26  # height of one line of a dot chart
 Tip = tuple[str, Sequence[tuple[int | None, str]]]
 
 Show = Callable[[float], str]
-
-
-@dataclass(frozen=True)
-class Line:
-    """One curve: [n] points (x, y) and, for repeats, [n] limits (low, high) of the band."""
-
-    run: int
-    label: str
-    points: Sequence[tuple[float, float]]
-    band: Sequence[tuple[float, float]] = ()
-    dashed: bool = False
-    width: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -171,11 +162,12 @@ def _rules(marks: Iterable[float], to_y: Callable[[float], float], show: Show) -
 def _x_marks(xs: Sequence[float], places: dict[float, float]) -> Iterable[Markup]:
     every = math.ceil(len(xs) / 10)
     for x in xs[::every]:
-        yield tag("text", f"{x:,.10g}", x=places[x], y=HEIGHT - BOTTOM + 17, class_="middle")
+        yield tag("text", formats.count(x), x=places[x], y=HEIGHT - BOTTOM + 17, class_="middle")
 
 
 def _curve(line: Line, places: dict[float, float], to_y: Callable[[float], float]) -> Markup:
     points = [(places[x], to_y(y)) for x, y in line.points]
+    width = 2.0 if line.depth is None else 1.6 + 1.8 * line.depth
     parts = []
     if line.band:
         lows, highs = (
@@ -191,12 +183,12 @@ def _curve(line: Line, places: dict[float, float], to_y: Callable[[float], float
             "polyline",
             points=_path(points),
             class_="dashed line" if line.dashed else "line",
-            stroke_width=line.width,
+            stroke_width=width,
         )
     )
-    radius = 1.2 + line.width
+    radius = 1.2 + width
     parts += [tag("circle", cx=x, cy=y, r=radius, class_="dot") for x, y in points]
-    return tag("g", *parts, class_=f"run-{line.run}", data_run=line.run)
+    return tag("g", *parts, class_=f"run-{line.place}", data_run=line.place)
 
 
 def _path(points: Iterable[tuple[float, float]]) -> str:
@@ -215,7 +207,7 @@ def _columns(
     edges.append(WIDTH - RIGHT)
     for x, left, right in zip(xs, edges, edges[1:], strict=False):
         rows = [
-            (line.run, f"{line.label}: {show(y)}")
+            (line.place, f"{line.label}: {show(y)}")
             for line in lines
             for at, y in line.points
             if at == x
@@ -225,7 +217,7 @@ def _columns(
             tag("rect", x=left, y=TOP, width=right - left, height=HEIGHT - BOTTOM - TOP),
             tag("line", x1=places[x], x2=places[x], y1=TOP, y2=HEIGHT - BOTTOM),
             class_="hit column",
-            data_tip=_tip((f"{x_name} {x:,.10g}", rows)),
+            data_tip=_tip((f"{x_name} {formats.count(x)}", rows)),
         )
 
 
@@ -292,7 +284,7 @@ def dot_chart(
     for mark in (mark for mark in marks if mark <= 1.0):
         x = to_x(mark)
         parts.append(tag("line", x1=x, x2=x, y1=4, y2=bottom, class_="rule"))
-        parts.append(tag("text", f"{100 * mark:.4g} %", x=x, y=bottom + 17, class_="middle"))
+        parts.append(tag("text", formats.percent(mark, None), x=x, y=bottom + 17, class_="middle"))
     for place, name in enumerate(names):
         y = place * LINE + LINE / 2 + 4
         at = [to_x(shares[place]) for shares in values]
@@ -312,7 +304,7 @@ def dot_chart(
             for order, (run, x) in enumerate(zip(runs, at, strict=True))
         ]
         rows = [
-            (run, f"{label}: {100 * shares[place]:.1f} %")
+            (run, f"{label}: {formats.percent(shares[place], 1)}")
             for run, label, shares in zip(runs, labels, values, strict=True)
         ]
         strip = tag("rect", x=0, y=y - LINE / 2, width=WIDTH, height=LINE)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from comparison import verification
+from comparison import judging, reference, verification
 from shared.config import TrainConfig
 from shared.registry import REFERENCE, RUNS
 from shared.results import RunVerification, load_results
@@ -76,10 +76,10 @@ def reference_of(*weights: float) -> SimpleNamespace:
     """An oracle whose only weight takes these values, one a step."""
     moments = [("step", {"weight": np.array([value])}) for value in weights]
     tolerances = [{"weight": 1e-6}] * len(moments)
-    errors = verification.Reference.errors
-    reference = SimpleNamespace(moments=moments, tolerances=tolerances, float_type="float64")
-    reference.errors = lambda *arguments: errors(reference, *arguments)
-    return reference
+    errors = reference.Reference.errors
+    oracle = SimpleNamespace(moments=moments, tolerances=tolerances, float_type="float64")
+    oracle.errors = lambda *arguments: errors(oracle, *arguments)
+    return oracle
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_moment_may_stand_for_many_steps_but_for_none_too_many_or_few(groups, 
         ("step", {"steps": np.array(steps), "weight": np.array([value])}) for steps, value in groups
     ]
     verdict = RunVerification("run")
-    verification.judge(verdict, trace, reference_of(0.5, 0.25, 0.125))
+    judging.judge(verdict, trace, reference_of(0.5, 0.25, 0.125))
     assert verdict.passed == passed, verdict.message
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from report import markdown, sentences, table
+from report import markdown, sentences, series, table
 from shared import plotting
 from shared.results import (
     ComparisonResult,
@@ -101,8 +101,10 @@ def test_a_sweep_has_a_table_and_a_picture_of_its_own(figures, dataset, tmp_path
     ]
     assert rows_of(result)["training time per epoch"] == ["1.000 s"]
     assert "| 256 | 2,874 |" in markdown.markdown(result, {})
-    plotting.plot_throughput(result, tmp_path / "throughput.png")
+    plotting.plot_throughput("Speed", series.throughput(result), tmp_path / "throughput.png")
     (axes,) = figures[0].axes
-    assert list(axes.lines[0].get_xdata()) == [64, 256]
-    assert list(axes.lines[0].get_ydata()) == [1437, 2874]
-    assert list(axes.lines[1].get_ydata()) == [4 * 1437, 8 * 1437]
+    lines = {line.get_label(): line for line in axes.lines}
+    assert list(lines["pytorch/eager"].get_xdata()) == [64, 256]
+    assert list(lines["pytorch/eager"].get_ydata()) == [1437, 2874]
+    assert list(lines["matrix products alone, slow"].get_ydata()) == [2 * 1437]
+    assert list(lines["matrix products alone, fast"].get_ydata()) == [4 * 1437, 8 * 1437]

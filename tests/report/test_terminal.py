@@ -2,7 +2,6 @@
 
 import io
 
-import pytest
 from rich.console import Console
 
 from report import table, terminal
@@ -22,17 +21,6 @@ def test_printed_report(dataset):
     # Square brackets would be taken for colours.
     assert "tensorflow/fit (seed 0) failed: It [red]broke[/red]." in lines
     assert "  tensorflow/fit: ValueError: [bold]" in lines
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        *((0, "0:00"), (7.4, "0:07"), (59.6, "1:00"), (754, "12:34")),
-        *((3599.7, "1:00:00"), (5025, "1:23:45"), (360000, "100:00:00")),
-    ],
-)
-def test_duration(seconds, text):
-    assert terminal.format_duration(seconds) == text
 
 
 def test_line_of_an_epoch(dataset):

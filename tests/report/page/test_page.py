@@ -17,13 +17,13 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from report import __main__ as report_main
-from report import merge, read
+from report import read
 from report.page import charts as charts_module
 from report.page import page as page_module
 from report.page import predictions as predictions_module
 from report.page import svg
 from shared.datasets import Dataset
-from shared.results import ComparisonResult, group_by_run, save_results
+from shared.results import ComparisonResult, group_by_run, load_results, save_results
 from tests.support.commands import run_command
 from tests.support.folders import HOSTILE, make_dataset, make_folder, make_whole
 from tests.support.results import (
@@ -112,7 +112,7 @@ def test_the_page_needs_nothing_but_itself(whole, dataset):
 def test_a_page_drawn_again_is_the_same(whole, dataset):
     result, folder = whole
     first = page_module.write_page(result, dataset, folder).read_bytes()
-    again = page_module.load_results(folder / "results.json")
+    again = load_results(folder / "results.json")
     assert page_module.write_page(again, dataset, folder).read_bytes() == first
     assert not list(folder.glob("*.partial"))
 
@@ -293,8 +293,8 @@ def test_disputed_images_come_before_shared_mistakes(dataset, tmp_path):
     other[20], other[30] = 2 * np.roll(truth[20], 1), 9 * np.roll(truth[30], 1)
     for run, logits in zip(runs, (base, other), strict=True):
         save_file({"logits": logits}, tmp_path / run.predictions)
-    first = merge._with_whole_paths(result, tmp_path)
-    predictions, missing = predictions_module.predictions_of(first, dataset)
+    first = read.with_whole_paths(result, tmp_path)
+    predictions, missing = predictions_module.predictions_of(group_by_run(first.runs), dataset)
     assert missing == []
     assert [card.number for card in predictions.disputed] == [30, 20]
     assert [card.number for card in predictions.wrong] == [7, 3]
@@ -314,9 +314,8 @@ def test_disputed_images_come_before_shared_mistakes(dataset, tmp_path):
 def test_the_difference_of_confusion_matrices(dataset, tmp_path):
     runs = [make_run("pytorch/eager"), make_run("tensorflow/fit")]
     result = make_folder(tmp_path, dataset, *runs)
-    predictions, _ = predictions_module.predictions_of(
-        merge._with_whole_paths(result, tmp_path), dataset
-    )
+    groups = group_by_run(read.with_whole_paths(result, tmp_path).runs)
+    predictions, _ = predictions_module.predictions_of(groups, dataset)
     first, second, difference = predictions.matrices
     assert [matrix.difference for matrix in predictions.matrices] == [False, False, True]
     assert [cell for cell, _ in first.cells[0]] == ["5", *"000000000"]
@@ -331,9 +330,8 @@ def test_repeats_are_compared_at_a_seed_that_all_completed(dataset, tmp_path):
     failed = make_unfinished("tensorflow/fit", "failed", "It broke.", seed=0)
     runs = [make_run("a/a", 0), failed, make_run("a/a", 1), make_run("tensorflow/fit", 1)]
     result = make_folder(tmp_path, dataset, *runs)
-    predictions, _ = predictions_module.predictions_of(
-        merge._with_whole_paths(result, tmp_path), dataset
-    )
+    groups = group_by_run(read.with_whole_paths(result, tmp_path).runs)
+    predictions, _ = predictions_module.predictions_of(groups, dataset)
     assert predictions.seeds == " of seed 1"
 
 
@@ -358,7 +356,7 @@ def test_weights_are_tiles_from_orange_over_white_to_blue(dataset, tmp_path):
     kernel = np.zeros((784, 20), np.float32)
     kernel[:, 17], kernel[0, 3] = 2, -2
     save_file({"dense_1/kernel": kernel}, tmp_path / run.weights)
-    groups = group_by_run(merge._with_whole_paths(result, tmp_path).runs)
+    groups = group_by_run(read.with_whole_paths(result, tmp_path).runs)
     (layer,) = predictions_module.first_layers(groups)
     assert (layer.units, layer.limit) == (20, 2)
     content = base64.b64decode(layer.source.partition(",")[2])
@@ -385,17 +383,6 @@ def test_ticks_are_round_and_enclose_the_values(low, high, expected):
 
 def test_logarithmic_ticks():
     assert svg.logarithmic_ticks(3, 70) == [2, 5, 10, 20, 50, 100]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        *((0.0000123, "12.3 µs"), (0.0009999, "1.00 ms"), (0.01, "10.0 ms"), (2.2, "2.20 s")),
-        *((123.4, "123 s"), (12345.6, "12,346 s"), (0.0, "0.00 µs")),
-    ],
-)
-def test_seconds(seconds, text):
-    assert charts_module.show_seconds(seconds) == text
 
 
 # Several folders on one page

@@ -1,0 +1,63 @@
+"""What the charts show, computed from the results."""
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from report import series
+from shared.results import Floor, InferenceResult
+from tests.support.results import make_run, make_unfinished
+
+
+def test_like_is_set_against_like():
+    """Each run shows the repeat of the first seed that all completed."""
+    failed = make_unfinished("b", "failed", "It broke.", seed=0)
+    groups = {
+        "a": [make_run("a", 0), make_run("a", 1)],
+        "b": [failed, make_run("b", 1)],
+        "c": [make_unfinished("c", "failed", "It broke.")],
+    }
+    chosen = series.like_repeats(groups)
+    assert {place: run.seed for place, run in chosen.items()} == {0: 1, 1: 1}
+
+
+def test_without_a_common_seed_each_run_shows_what_it_has():
+    groups = {"a": [make_run("a", 0)], "b": [make_run("b", 1), make_run("b", 2)]}
+    chosen = series.like_repeats(groups)
+    assert {place: run.seed for place, run in chosen.items()} == {0: 0, 1: 1}
+
+
+def test_answers_that_cannot_be_read_are_named(tmp_path):
+    labels = np.arange(10)
+    runs = [make_run("a"), make_run("b"), make_run("c")]
+    for run, count in zip(runs, (10, 9, 0), strict=True):
+        run.predictions = str(tmp_path / run.predictions)
+        if count:
+            save_file({"logits": np.eye(10)[:count]}, run.predictions)
+    given = series.answers({run.run: [run] for run in runs}, labels)
+    assert given.runs == {0: "a"}
+    assert given.unread == ["b", "c"]
+    assert given.seed == 0
+
+
+def test_a_grid_shows_what_is_most_disputed_and_then_the_first_images():
+    disputed = np.array([9, 3, 7, 1])
+    assert series.grid_rows(disputed, 50, 4).tolist() == [9, 3, 0, 1]
+    assert series.grid_rows(disputed[:1], 3, 4).tolist() == [9, 0, 1, 2]
+
+
+def test_latencies_are_means_by_batch_size():
+    first, second = make_run("a", 0), make_run("a", 1)
+    first.inference = [InferenceResult(64, 3.0, 5.0), InferenceResult(1, 1.0, 2.0)]
+    second.inference = [InferenceResult(1, 2.0, 4.0)]
+    measured = series.latency({"a": [first, second]})
+    assert list(measured) == [1, 64]
+    assert measured[1] == [series.Latency(0, "a", 1.5, 3.0)]
+
+
+def test_floors_stand_beside_the_epochs():
+    groups = {"a": [make_run("a", speed=2)], "b": [make_unfinished("b", "failed", "It broke.")]}
+    measured = series.epoch_times(groups, [Floor("fast", 64, [0.5, 1.5])])
+    assert [(each.place, each.name, each.mean) for each in measured] == [
+        (0, "a", 2.0),
+        (None, "matrix products alone, fast", 1.0),
+    ]

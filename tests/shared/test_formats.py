@@ -1,0 +1,56 @@
+"""How numbers are written."""
+
+import pytest
+
+from shared import formats
+
+CASES = [
+    (formats.percent, (0.93,), "93.00 %"),
+    (formats.percent, (1.0, 0), "100 %"),
+    (formats.percent, (0.925, None), "92.5 %"),
+    (formats.percent, (0.9, None), "90 %"),
+    (formats.probability, (0.9994,), "99.9 %"),
+    (formats.probability, (0.9996,), "> 99.9 %"),
+    (formats.probability, (0.0004,), "< 0.1 %"),
+    (formats.points, (0.00123,), "+0.12"),
+    (formats.points, (-0.00001,), "+0.00"),
+    (formats.points, (-0.00123, 3), "-0.123"),
+    (formats.loss, (0.36666,), "0.3667"),
+    (formats.loss_change, (-0.00001,), "+0.0000"),
+    (formats.ratio, (1.2345,), "1.23"),
+    (formats.ratio, (212345.0,), "2e+05"),
+    (formats.seconds, (1.5, 3), "1.500 s"),
+    (formats.milliseconds, (0.0015, 2), "1.50 ms"),
+    (formats.time, (0.0000123,), "12.3 µs"),
+    (formats.time, (0.0009999,), "1.00 ms"),
+    (formats.time, (0.01,), "10.0 ms"),
+    (formats.time, (2.2,), "2.20 s"),
+    (formats.time, (123.4,), "123 s"),
+    (formats.time, (12345.6,), "12,346 s"),
+    (formats.time, (0.0,), "0.00 µs"),
+    (formats.duration, (0,), "0:00"),
+    (formats.duration, (7.4,), "0:07"),
+    (formats.duration, (59.6,), "1:00"),
+    (formats.duration, (754,), "12:34"),
+    (formats.duration, (3599.7,), "1:00:00"),
+    (formats.duration, (5025,), "1:23:45"),
+    (formats.duration, (360000,), "100:00:00"),
+    (formats.count, (12345.6,), "12,346"),
+    (formats.thousands, (12345.0,), "12.35 k"),
+    (formats.thousands, (12.345,), "12.3"),
+    (formats.number, (0.012345,), "0.0123"),
+    (formats.error, (4.2e-16,), "4e-16"),
+    (formats.mebibytes, (1300 * 2**20,), "1,300 MiB"),
+    (formats.gibibytes, (8 * 2**30,), "8 GiB"),
+    (formats.joules, (1234.5,), "1,234 J"),
+    (formats.text, ({"a": True, "b": None, "c": [64, 0.001]},), "a yes, c 64, 0.001"),
+    (formats.text, ((),), "none"),
+    (formats.text, (None,), "none"),
+]
+
+
+@pytest.mark.parametrize(
+    ("form", "arguments", "text"), CASES, ids=[f"{form.__name__} {text}" for form, _, text in CASES]
+)
+def test_each_kind_of_number_has_one_form(form, arguments, text):
+    assert form(*arguments) == text
