@@ -191,7 +191,7 @@ def load_dataset(
 
 
 def open_dataset() -> Dataset:
-    """MNIST for a program without flags: from DATA_DIR or `data`, downloaded there if it is missing.
+    """MNIST for a program without flags, from DATA_DIR or `data`; downloaded if it is missing.
 
     Where no mirror can be reached, says so and gives the embedded digits. A damaged file or an
     unusable folder ends the program with one sentence and exit status 2.

@@ -1,7 +1,10 @@
-"""The network in TensorFlow. Read minimal, data, model, loss, optimizer, train, evaluate, in this order."""
+"""The network in TensorFlow/Keras.
+
+Read minimal, data, model, loss, optimizer, train, evaluate and run, in this order.
+"""
 
 import os
 
-# Both are read when TensorFlow and Keras are imported. Whatever is set already stays.
+# TensorFlow and Keras read both when they are imported. Values that are set already stay.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")

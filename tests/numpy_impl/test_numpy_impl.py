@@ -281,8 +281,9 @@ def test_only_the_cpu(name):
         choose_device(name, "float32")
 
 
-# NumPy compiles nothing, and has neither a format of its own nor a profiler.
-NOT_HERE = ("compiled.py", "export.py", "profile.py", "summary.py")
+# NumPy compiles nothing, and has neither a format of its own nor a profiler; without gradients of its
+# own it is no minimal program, and its floor is `comparison.floor`.
+NOT_HERE = ("minimal.py", "compiled.py", "export.py", "floor.py", "profile.py", "summary.py")
 TWIN_FILES = sorted(
     str(path.relative_to(ROOT / "pytorch_impl"))
     for path in (ROOT / "pytorch_impl").rglob("[!_]*.py")
