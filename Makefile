@@ -4,11 +4,12 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
 
-.PHONY: help install compare test lint
+.PHONY: help install compare study test lint
 
 help:
 	@echo "make install    create $(VENV) and install everything (about 7.5 GB on Linux)"
 	@echo "make compare    train both implementations and report them side by side"
+	@echo "make study      open both implementations, line beside line, as one page"
 	@echo "make test       run the tests"
 	@echo "make lint       check style and formatting"
 	@echo "ARGS=\"...\" is passed on, as in: make compare ARGS=\"--dataset fashion-mnist\""
@@ -22,6 +23,9 @@ $(INSTALLED): pyproject.toml requirements.lock
 
 compare: $(INSTALLED)
 	$(RUN) compare.py $(ARGS)
+
+study: $(INSTALLED)
+	$(RUN) -m study $(or $(ARGS),--open)
 
 test: $(INSTALLED)
 	$(RUN) -m pytest --numprocesses auto --dist loadfile $(ARGS)

@@ -11,7 +11,8 @@ from tests.support.commands import ROOT, run_command
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # A command of this project, and what follows it on its line.
 COMMAND = re.compile(
-    r"python (compare\.py|-m (?:benchmarks|shared|pytorch_impl|tensorflow_impl|numpy_impl)[a-z_.]*)"
+    r"python (compare\.py|-m (?:(?:benchmarks|commands|report|study)[a-z_.]*"
+    r"|(?:pytorch|tensorflow|numpy)_impl(?: (?:train|evaluate|predict|export|summary|profile)\b)?))"
     r"([^`|\n]*)"
 )
 
