@@ -102,14 +102,13 @@ def read_notes() -> dict:
 
 def on_one_line(entries: dict) -> dict:
     """The same with every text on one line, however the file breaks it."""
-    return {
-        key: on_one_line(value)
-        if isinstance(value, dict)
-        else " ".join(value.split())
-        if isinstance(value, str)
-        else value
-        for key, value in entries.items()
-    }
+    joined: dict = {}
+    for key, value in entries.items():
+        if isinstance(value, dict):
+            joined[key] = on_one_line(value)
+        else:
+            joined[key] = " ".join(value.split()) if isinstance(value, str) else value
+    return joined
 
 
 def read_chapter(file: str, about: dict, names: Names) -> Chapter:
