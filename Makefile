@@ -13,7 +13,7 @@ INSTALLER ?= $(RUN) -m pip install
 COMPARING := $(VENV)/comparing-$(VERSION)
 DEVELOPING := $(VENV)/developing-$(VERSION)
 
-.PHONY: help install compare test quick lint
+.PHONY: help install compare study test quick lint
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -36,6 +36,10 @@ install: $(COMPARING)
 ## make compare    train both implementations and report them side by side
 compare: $(COMPARING)
 	$(RUN) compare.py $(ARGS)
+
+## make study      open both implementations, line beside line, as one page
+study: $(COMPARING)
+	$(RUN) -m study $(or $(ARGS),--open)
 
 ## make quick      run the tests that take no longer than a second each
 quick: $(DEVELOPING)

@@ -1,1 +1,4 @@
-"""The network in PyTorch. Read data, model, loss, train, evaluate, in this order."""
+"""The network in PyTorch.
+
+Read minimal, data, model, loss, optimizer, train, evaluate and run, in this order.
+"""

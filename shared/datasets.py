@@ -5,6 +5,7 @@
 
 import hashlib
 import math
+import os
 import shutil
 import sys
 import time
@@ -187,6 +188,23 @@ def load_dataset(
         deviation=float(deviation),
         sha256=sha256,
     )
+
+
+def open_dataset() -> Dataset:
+    """MNIST for a program without flags, from DATA_DIR or `data`; downloaded if it is missing.
+
+    Where no mirror can be reached, says so and gives the embedded digits. A damaged file or an
+    unusable folder ends the program with one sentence and exit status 2.
+    """
+    data_dir = Path(os.environ.get("DATA_DIR") or "data")
+    try:
+        name, notice = prepare_dataset(None, data_dir)
+        if notice:
+            print(notice, file=sys.stderr)
+        return load_dataset(name, data_dir)
+    except DataError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def decode_idx(raw: bytes, source: str) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""`python -m study`: the twins as one page, `docs/side-by-side.html`, or as text."""
+"""`python -m study`: the twins as one page, `build/side-by-side.html`, or as text."""
 
 import sys
+import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,56 +18,55 @@ from study.page import render_page
 from study.pairing import SIGNS
 from study.twins import ROOT, SIDES, TWINS, Chapter, Step, read_chapters
 
-PAGE = ROOT / "docs" / "side-by-side.html"
+PAGE = ROOT / "build" / "side-by-side.html"
 
 PROGRAM = "python -m study"
 
 
 @dataclass(frozen=True)
 class Request:
-    """Put PyTorch and TensorFlow next to each other, definition by definition, line by line."""
+    """Put PyTorch and TensorFlow next to each other, definition by definition, line by line.
 
+    Writes one HTML page, which needs neither framework, no other file and no network.
+    """
+
+    output: Path = PAGE
+    """The page to write."""
+    open: Flag = False
+    """Show the page in the browser."""
     terminal: Flag = False
     """Print the text instead of writing the page."""
     numpy: Flag = False
     """Print NumPy as a third column; in the page a box shows it."""
-    check: Flag = False
-    """Write nothing; exit with status 1 if the page is not what the code makes of it."""
-    output: Path = PAGE
-    """The page."""
 
 
 def fulfil(request: Request) -> int:
-    """Print, check or write what was asked for; returns the exit status.
+    """Print the text or write the page; returns the exit status.
 
     Raises:
         UsageError: the flags contradict each other, or the file cannot be written.
     """
     if request.numpy and not request.terminal:
         raise UsageError("--numpy: belongs to --terminal; in the page a box shows NumPy.")
+    if request.open and request.terminal:
+        raise UsageError("--open: expected without --terminal, which writes no page.")
     chapters = read_chapters()
     if request.terminal:
         print_chapters(chapters, tuple(SIDES) if request.numpy else TWINS, make_console())
         return 0
     page = render_page(chapters)
-    if request.check:
-        return check_page(request.output, page)
     try:
+        if request.output == PAGE:
+            PAGE.parent.mkdir(exist_ok=True)
         write_atomically(request.output, page)
     except OSError as error:
         raise UsageError(
             f"--output {request.output}: cannot be written ({error.strerror}); choose another file."
         ) from None
     print(f"{request.output}: {len(page.encode()) / 1000:.0f} kB")
+    if request.open and not webbrowser.open(request.output.resolve().as_uri()):
+        print("No browser could be opened: open the page by hand.", file=sys.stderr)
     return 0
-
-
-def check_page(path: Path, page: str) -> int:
-    """Exit status 0 if the file holds this page, else 1 after one sentence."""
-    if path.exists() and path.read_text(encoding="utf-8") == page:
-        return 0
-    print(f"{path} is not what the code makes of it; run {PROGRAM}.", file=sys.stderr)
-    return 1
 
 
 def print_chapters(chapters: list[Chapter], sides: tuple[str, ...], console: Console) -> None:
@@ -79,14 +79,15 @@ def print_chapters(chapters: list[Chapter], sides: tuple[str, ...], console: Con
             console.rule(chapter.part, characters="═")
         console.rule(f"{chapter.file}: {chapter.title}", align="left")
         console.print(Text(chapter.sentence, style="italic"), "")
-        code = {
-            side: Syntax("", "python", background_color="default")
-            .highlight("\n".join(lines))
-            .split("\n", allow_blank=True)
-            for side, lines in chapter.lines.items()
-        }
+        code = {side: highlight(lines) for side, lines in chapter.lines.items()}
         for step in steps:
             print_step(step, [side for side in sides if side in step.sides], code, console)
+
+
+def highlight(lines: list[str]) -> list[Text]:
+    """Each line of a Python file with the terminal's colours."""
+    text = Syntax("", "python", background_color="default").highlight("\n".join(lines))
+    return list(text.split("\n", allow_blank=True))
 
 
 def print_step(step: Step, sides: list[str], code: dict[str, list[Text]], console: Console) -> None:

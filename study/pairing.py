@@ -29,11 +29,6 @@ class Names:
         return self.pattern.sub(lambda found: self.common[found[0]], line.strip())
 
 
-def bare(line: str) -> str:
-    """The line without DIFF marks."""
-    return DIFF_MARK.sub("", line).rstrip()
-
-
 def align(lines: dict[str, list[str]], ranges: dict[str, range], names: Names) -> list[Row]:
     """Put lines that belong together into one row, keeping each side's order."""
     rows: list[Row] = []
@@ -117,3 +112,8 @@ def kinds_of(
         else:
             kinds[side] = "differs" if others else "alone"
     return kinds
+
+
+def bare(line: str) -> str:
+    """The line without DIFF marks."""
+    return DIFF_MARK.sub("", line).rstrip()

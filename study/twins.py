@@ -24,6 +24,9 @@ SIDES = LABELS
 # The part of a file above its first definition.
 HEAD = "imports"
 
+# Where a part of a script begins, and its name.
+SECTION = re.compile(r"# \d+\. (\w+)")
+
 
 @dataclass
 class Note:
@@ -37,7 +40,7 @@ class Note:
 
 @dataclass
 class Step:
-    """One definition, or the head of a file, on all the sides that have it."""
+    """One definition, the head of a file or a script's section, on all the sides that have it."""
 
     file: str
     name: str
@@ -99,17 +102,21 @@ def files_of(side: str) -> list[str]:
 
 def read_notes() -> dict:
     """What docs/side_by_side.toml says; its first lines describe it."""
-    return one_line(tomllib.loads(NOTES.read_text(encoding="utf-8")))
+    return on_one_line(tomllib.loads(NOTES.read_text(encoding="utf-8")))
 
 
-def one_line(entry: dict | list | str) -> dict | list | str:
+def on_one_line(entries: dict) -> dict:
     """The same with every text on one line, however the file breaks it."""
-    if isinstance(entry, dict):
-        return {key: one_line(value) for key, value in entry.items()}
-    return " ".join(entry.split()) if isinstance(entry, str) else entry
+    joined: dict = {}
+    for key, value in entries.items():
+        if isinstance(value, dict):
+            joined[key] = on_one_line(value)
+        else:
+            joined[key] = " ".join(value.split()) if isinstance(value, str) else value
+    return joined
 
 
-def read_chapter(file: str, about: dict, names: "Names") -> Chapter:
+def read_chapter(file: str, about: dict, names: Names) -> Chapter:
     """One file's definitions with what the notes say about them."""
     paths = {side: folder_of(side) / file for side in SIDES}
     sources = {side: path.read_text("utf-8") for side, path in paths.items() if path.exists()}
@@ -150,21 +157,29 @@ def complain(what: str) -> None:
 def definitions(source: str) -> dict[str, range]:
     """Line indices of a file's head and of each of its functions and classes, in order.
 
-    Decorators and the comment directly above a definition belong to it.
+    A script that numbers its sections is cut at these instead: `# 1. data`.
     """
     lines = source.splitlines()
-    starts = {HEAD: 0}
+    sections = {found[1]: k for k, line in enumerate(lines) if (found := SECTION.match(line))}
+    starts = {HEAD: 0, **(sections or starts_of_definitions(source))}
+    ends = [*list(starts.values())[1:], len(lines)]
+    return {
+        name: range(start, max(k for k in range(start, end) if lines[k].strip()) + 1)
+        for (name, start), end in zip(starts.items(), ends, strict=True)
+    }
+
+
+def starts_of_definitions(source: str) -> dict[str, int]:
+    """The first line of each function and class, with its decorators and the comment above it."""
+    lines = source.splitlines()
+    starts = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             start = min(each.lineno for each in (node, *node.decorator_list)) - 1
             while lines[start - 1].startswith("#"):
                 start -= 1
             starts[node.name] = start
-    ends = [*list(starts.values())[1:], len(lines)]
-    return {
-        name: range(start, max(k for k in range(start, end) if lines[k].strip()) + 1)
-        for (name, start), end in zip(starts.items(), ends, strict=True)
-    }
+    return starts
 
 
 def merge(orders: Iterable[list[str]]) -> list[str]:

@@ -1,1 +1,10 @@
-"""The network in TensorFlow/Keras. Read data, model, loss, train, evaluate, in this order."""
+"""The network in TensorFlow/Keras.
+
+Read minimal, data, model, loss, optimizer, train, evaluate and run, in this order.
+"""
+
+import os
+
+# TensorFlow and Keras read both when they are imported. Values that are set already stay.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")

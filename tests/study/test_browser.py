@@ -2,17 +2,31 @@
 
 import pytest
 
-from study.__main__ import PAGE
 from study.page import render_page
 from study.twins import read_chapters
 from tests.support.browser import WIDTHS
 
 
 @pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The page as `python -m study` writes it."""
+    path = tmp_path_factory.mktemp("page") / "whole.html"
+    path.write_text(render_page(read_chapters()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
 def excerpt(tmp_path_factory):
     """A page of few chapters, because axe looks at every token; the code makes the same of all."""
     path = tmp_path_factory.mktemp("page") / "excerpt.html"
-    wanted = ("data.py", "loss.py", "techniques/clipping.py", "aligned.py", "layers.py")
+    wanted = (
+        "minimal.py",
+        "data.py",
+        "loss.py",
+        "techniques/clipping.py",
+        "aligned.py",
+        "layers.py",
+    )
     path.write_text(render_page([each for each in read_chapters() if each.file in wanted]))
     return path
 
@@ -33,8 +47,8 @@ def here(page) -> str:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_page_is_quiet_and_in_bounds(visit, width, dark):
-    visited = visit(PAGE, width, dark)
+def test_page_is_quiet_and_in_bounds(visit, whole, width, dark):
+    visited = visit(whole, width, dark)
     assert visited.overflow() == 0
     visited.page.check("#numpy")
     assert visited.overflow() == 0
@@ -65,17 +79,35 @@ def test_lines_of_a_row_are_on_equal_height(reading):
     assert reading.evaluate(tops, "pytorch") == reading.evaluate(tops, "numpy")
 
 
+def test_code_begins_on_the_same_column_in_every_line(reading):
+    """With something in the gutter or nothing."""
+    lefts = reading.evaluate(
+        """() => [...document.querySelectorAll("[id='minimal.data'] .pytorch .line")].map(line => {
+            const text = document.createTreeWalker(line, NodeFilter.SHOW_TEXT, node =>
+                node.parentElement.closest(".gutter") || !node.length
+                    ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT).nextNode();
+            if (!text) return null;
+            const range = document.createRange();
+            range.setStart(text, 0);
+            range.setEnd(text, 1);
+            return range.getBoundingClientRect().left;
+        }).filter(left => left !== null)"""
+    )
+    assert len(lefts) > 5
+    assert len({round(left) for left in lefts}) == 1
+
+
 def test_steps_follow_each_other_by_keyboard(reading):
     walk = []
     for key in ("j", "n", "ArrowRight", "k", "p", "j"):
         reading.keyboard.press(key)
         walk.append(here(reading))
-    first, second, third = "data.imports", "data.to_tensors", "data.make_batches"
+    first, second, third = "minimal.imports", "minimal.data", "minimal.model"
     assert walk == [first, second, third, second, first, second]
     assert "2 of " in reading.text_content("#here")
-    assert reading.url.endswith("#data.to_tensors")
+    assert reading.url.endswith("#minimal.data")
     reading.uncheck("#single")
-    reading.locator("[id='data.to_tensors']").focus()
+    reading.locator("[id='minimal.data']").focus()
     reading.keyboard.press("j")
     assert here(reading) == second
 

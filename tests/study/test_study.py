@@ -26,21 +26,6 @@ def page(chapters):
     return render_page(chapters)
 
 
-def test_the_committed_page_is_what_the_code_makes_of_it(page):
-    assert study_main.check_page(study_main.PAGE, page) == 0, (
-        f"run {study_main.PROGRAM}, and say in {twins.NOTES.name} what is new"
-    )
-
-
-def test_a_stale_page_is_told_in_one_sentence(tmp_path, capsys):
-    (tmp_path / "page.html").write_text("old")
-    assert study_main.check_page(tmp_path / "page.html", "new") == 1
-    assert study_main.check_page(tmp_path / "none.html", "new") == 1
-    first, second = capsys.readouterr().err.splitlines()
-    assert "page.html" in first and first.endswith(f"run {study_main.PROGRAM}.")
-    assert "none.html" in second
-
-
 def test_every_line_of_the_code_is_shown_once_and_in_order(chapters):
     shown = {}
     for chapter in chapters:
@@ -63,18 +48,33 @@ def test_techniques_are_a_part_of_their_own(chapters):
     parts = {chapter.file: chapter.part for chapter in chapters}
     assert [part for part in parts.values() if part] == PARTS
     files = list(parts)
-    begin, end = (next(k for k in range(len(files)) if parts[files[k]] == p) for p in PARTS[1:])
+    begin, end = (next(k for k in range(len(files)) if parts[files[k]] == p) for p in PARTS[2:])
     assert all(file.startswith("techniques/") == (begin <= k < end) for k, file in enumerate(files))
 
 
-PARTS = ["Step by step", "Techniques", "The rest"]
+PARTS = ["The whole program", "Step by step", "Techniques", "The rest"]
 
 
 def test_the_steps_come_in_their_order(chapters):
     titles = [chapter.title for chapter in chapters]
     numbered = [title for title in titles if title.startswith("Step ")]
     assert numbered == titles[: len(numbered)]
-    assert [int(title.split()[1].strip(":")) for title in numbered] == list(range(1, 9))
+    assert [int(title.split()[1].strip(":")) for title in numbered] == list(range(9))
+
+
+def test_the_whole_program_is_read_first_section_by_section(chapters):
+    first = chapters[0]
+    assert first.file == "minimal.py"
+    assert [step.name for step in first.steps] == [
+        "imports",
+        "data",
+        "model",
+        "learning",
+        "testing",
+    ]
+    for step in first.steps:
+        begins = [text_at(step.rows[0], side, first.lines) for side in TWINS]
+        assert begins[0] == begins[1]
 
 
 def test_counterparts_are_names_of_the_code(chapters):
@@ -244,6 +244,16 @@ def test_definitions_have_their_decorators_and_comments():
     assert definitions(source) == {"imports": range(0, 3), "f": range(5, 9), "C": range(11, 13)}
 
 
+def test_a_script_is_cut_at_its_numbered_comments():
+    data, step = "# 1. data: rows\nx = 1\n", "# 2. step\n@cache\ndef f():\n    # 3. no\n    pass\n"
+    source = f'"""Doc."""\n\n{data}\n\n{step}\n\nf()\n'
+    assert definitions(source) == {
+        "imports": range(0, 1),
+        "data": range(2, 4),
+        "step": range(6, 14),
+    }
+
+
 def test_names_of_one_side_stand_where_that_side_has_them():
     assert merge([["a", "b", "c"], ["a", "x", "b", "c", "y"]]) == ["a", "x", "b", "c", "y"]
 
@@ -277,14 +287,32 @@ def test_page_is_written_where_asked(tmp_path, page):
     done = run_command(*COMMAND, "--output", "page.html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "page.html").read_text() == page
-    (tmp_path / "page.html").write_text(page + " ")
-    done = run_command(*COMMAND, "--check", "--output", "page.html", cwd=tmp_path)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert study_main.check_page(tmp_path / "page.html", page + " ") == 0
+
+
+def test_page_is_written_to_build_and_opened(page, monkeypatch, tmp_path):
+    opened = []
+    monkeypatch.setattr(study_main, "PAGE", tmp_path / "build" / "page.html")
+    monkeypatch.setattr(study_main.webbrowser, "open", lambda uri: opened.append(uri) or True)
+    request = study_main.Request(output=study_main.PAGE, open=True)
+    assert study_main.fulfil(request) == 0
+    assert study_main.PAGE.read_text() == page
+    assert opened == [study_main.PAGE.as_uri()]
+
+
+def test_a_missing_browser_is_told_in_one_sentence(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(study_main.webbrowser, "open", lambda _: False)
+    assert study_main.fulfil(study_main.Request(output=tmp_path / "page.html", open=True)) == 0
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert (tmp_path / "page.html").exists()
+
+
+def test_the_page_is_no_file_of_the_repository():
+    kept = (ROOT / ".gitignore").read_text().splitlines()
+    assert f"{study_main.PAGE.relative_to(ROOT).parent}/" in kept
 
 
 BAD_REQUESTS = {
+    "no page to open": (["--terminal", "--open"], "--open"),
     "NumPy in the page": (["--numpy"], "--numpy"),
     "a folder that is not there": (["--output", "none/page.html"], "none/page.html"),
     "unknown flag": (["--jax"], "--jax"),

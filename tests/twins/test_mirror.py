@@ -124,8 +124,9 @@ def test_the_command_imports_no_framework():
     assert not imported_modules(ROOT / "compare.py") & {"torch", "tensorflow", "keras", *TWINS}
 
 
-# NumPy compiles nothing, and has neither a format of its own nor a profiler.
-NOT_HERE = ("compiled.py", "export.py", "profile.py", "summary.py")
+# NumPy compiles nothing, and has neither a format of its own nor a profiler; without gradients of
+# its own it is no minimal program, and its floor is `comparison.floor`.
+NOT_HERE = ("minimal.py", "compiled.py", "export.py", "floor.py", "profile.py", "summary.py")
 TWIN_FILES = sorted(
     str(path.relative_to(ROOT / "pytorch_impl"))
     for path in (ROOT / "pytorch_impl").rglob("[!_]*.py")
