@@ -33,6 +33,9 @@ class Item(SimpleNamespace):
             marks=[],
         )
 
+    def get_closest_marker(self, name: str) -> str | None:
+        return name if name in self.marks else None
+
     def add_marker(self, mark: object) -> None:
         self.marks.append(mark if isinstance(mark, str) else mark.args[0])
 

@@ -62,6 +62,8 @@ SLOW: dict[str, dict[str, float]] = {
 
 # What a test takes that is not named above.
 QUICK = 0.1
+# What one takes that says itself that it is slow.
+MARKED = 2
 
 
 def arrange(items: list[pytest.Item]) -> None:
@@ -78,10 +80,10 @@ def arrange(items: list[pytest.Item]) -> None:
             given = item.callspec.params if hasattr(item, "callspec") else {}
             unit = f"{file}::{shared}[{given.get(shared, '')}]"
             cost += slow[shared] * (unit not in units)
-        elif item.originalname in slow:
+        elif item.originalname in slow or item.get_closest_marker("slow"):
             unit = item.nodeid
         if unit != file:
-            cost += slow.get(item.originalname, 0)
+            cost += slow.get(item.originalname, 0 if shared else MARKED)
             item.add_marker("slow")
         item.add_marker(pytest.mark.xdist_group(unit))
         units[unit].append(item)

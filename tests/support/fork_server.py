@@ -1,8 +1,8 @@
 """Forks a process for each command, from one that has imported already what takes longest.
 
-`python -m tests.support.fork_server NAME` reads requests from standard input, a line of JSON each,
-and writes to standard output, again in a line of JSON, how each ended and what it printed. Linux
-only: elsewhere, what frameworks load can't be relied on to survive a fork.
+`python -m tests.support.fork_server IMPLEMENTATION` reads requests from standard input, a line of
+JSON each, and writes to standard output, again in a line of JSON, how each ended and what it
+printed. Linux only: elsewhere, what frameworks load can't be relied on to survive a fork.
 """
 
 import atexit
@@ -20,15 +20,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from shared.config import NO_CACHE_VARIABLE, prepare_environment
+from shared.registry import IMPLEMENTATIONS
 
 # What the commands import for themselves, sooner or later.
-PLAIN = ("shared", "report", "commands", "comparison", "study", "numpy_impl")
+ROOMS = ("shared", "report", "commands", "comparison", "study", "numpy_impl")
 LIBRARIES = ("matplotlib.pyplot", "scipy.ndimage", "scipy.stats", "sklearn.datasets")
-PACKAGES = {
-    "numpy": PLAIN,
-    "pytorch": (*PLAIN, "pytorch_impl"),
-    "tensorflow": (*PLAIN, "tensorflow_impl"),
-}
 # A command that takes longer than these seconds never ends.
 LIMIT = 240
 
@@ -110,8 +106,9 @@ def main() -> None:
     (name,) = sys.argv[1:]
     # Nothing is timed here, so what was compiled before may be used again.
     os.environ.setdefault(NO_CACHE_VARIABLE, "0")
-    prepare_environment(threads=1)
-    for package in PACKAGES[name]:
+    run = IMPLEMENTATIONS[name][0]
+    prepare_environment(1, run.environment)
+    for package in (*ROOMS, run.package):
         import_all(package)
     for library in LIBRARIES:
         importlib.import_module(library)
