@@ -12,6 +12,8 @@ INSTALLER ?= $(RUN) -m pip install
 # Another interpreter, or another list of packages, makes them out of date.
 COMPARING := $(VENV)/comparing-$(VERSION)
 DEVELOPING := $(VENV)/developing-$(VERSION)
+# Tests that share a fixture stay together, and those that take longest come first.
+TEST := $(RUN) -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help install compare study test quick lint
 
@@ -43,11 +45,11 @@ study: $(COMPARING)
 
 ## make quick      run the tests that take no longer than a second each
 quick: $(DEVELOPING)
-	$(RUN) -m pytest -m "not slow" --numprocesses auto --dist loadfile $(ARGS)
+	$(TEST) -m "not slow" $(ARGS)
 
 ## make test       run all tests
 test: $(DEVELOPING)
-	$(RUN) -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(TEST) $(ARGS)
 
 ## make lint       check style, formatting, imports and types
 lint: $(DEVELOPING)

@@ -1,17 +1,42 @@
-"""Fixtures that several modules share."""
+"""Fixtures that several modules share, and the order in which tests are run."""
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from shared import plotting
 from shared.datasets import Dataset
+from tests.support import commands, durations
 from tests.support.browser import Visitor, chromium
+from tests.support.commands import ColdProcess, WarmProcess
 from tests.support.folders import make_dataset
-from tests.support.warm import WarmProcess, warm_processes
 
 
-@pytest.fixture(scope="module")
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several workers cores of its own, so that no two share one's threads."""
+    known = getattr(config, "workerinput", None)
+    if known and hasattr(os, "sched_setaffinity"):
+        number, workers = int(known["workerid"].removeprefix("gw")), known["workercount"]
+        cores = sorted(os.sched_getaffinity(0))
+        if workers <= len(cores):
+            os.sched_setaffinity(0, cores[number::workers])
+
+
+# Before tests are chosen by their marks.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, keep together what shares a fixture, and begin with what takes longest."""
+    durations.arrange(items)
+
+
+def pytest_sessionfinish() -> None:
+    """Stop the processes that commands were run in."""
+    for process in commands.started:
+        process.end()
+
+
+@pytest.fixture(scope="session")
 def dataset() -> Dataset:
     """Fifty test images of noise, of each class five."""
     return make_dataset()
@@ -36,7 +61,6 @@ def visit() -> Iterator[Visitor]:
 
 
 @pytest.fixture(scope="session")
-def warm() -> Iterator[Callable[[str], WarmProcess]]:
+def warm() -> Callable[[str], WarmProcess | ColdProcess]:
     """A process of each implementation to run commands in: `warm("pytorch").run("-m", ...)`."""
-    with warm_processes() as of:
-        yield of
+    return commands.warm

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ROOT, run_command
+from tests.support.commands import ROOT, run_warm
 
 DOCUMENTS = [
     ROOT / "README.md",
@@ -92,7 +92,7 @@ def helps(tmp_path_factory):
         words = program.split()
         if words[0] == "compare.py":
             words[0] = str(ROOT / "compare.py")
-        texts[program] = run_command(*words, "--help", cwd=folder).stdout
+        texts[program] = run_warm(*words, "--help", cwd=folder).stdout
     return texts
 
 

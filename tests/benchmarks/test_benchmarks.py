@@ -19,7 +19,7 @@ from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.registry import REFERENCE, TWINS
 from shared.results import Floor, MeanInterval, Pair, RatioInterval, RunResult
-from tests.support.commands import ROOT, fake_interpreter, run_command
+from tests.support.commands import ROOT, fake_interpreter, run_command, run_warm
 
 SCRIPTS = sorted((ROOT / "benchmarks" / "tutorials").glob("*.py"))
 
@@ -282,7 +282,7 @@ def test_claims_and_detections_are_counted():
 def test_a_way_is_tried_in_a_process_of_its_own(tmp_path):
     name = "PyTorch: eager, Adam fused: pytorch/eager"
     flags = ("--only", name, "--dataset", "digits", "--epochs", "2", "--threads", "1")
-    done = run_command("-m", "benchmarks.tried", *flags, "--repeats", "2", cwd=tmp_path)
+    done = run_warm("-m", "benchmarks.tried", *flags, "--repeats", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     *_, line = done.stdout.splitlines()
     assert name in line
@@ -346,12 +346,12 @@ def test_operations_are_sorted_by_kind():
 # --- Mistakes and knobs ---
 
 
-def test_a_mistake_is_made_and_drawn(tmp_path):
+def test_a_mistake_is_made_and_drawn(warm, tmp_path):
     sound, wrong = f"PyTorch: {mistakes.SOUND}", "PyTorch: zero_grad() left out"
     config = TrainConfig(dataset="digits", epochs=4, threads=1)
     losses = {}
     for name in (sound, wrong):
-        done = run_command(
+        done = warm("pytorch").run(
             *("-m", "benchmarks.mistakes", *config.as_flags()),
             cwd=tmp_path,
             **{mistakes.CHILD_VARIABLE: name},
@@ -384,7 +384,7 @@ def test_which_rows_are_trained_on():
 
 def test_a_knob_is_turned(tmp_path):
     flags = ("--dataset", "digits", "--epochs", "2", "--repeats", "1", "--only", "hidden")
-    done = run_command("-m", "benchmarks.tuning", *flags, cwd=tmp_path)
+    done = run_warm("-m", "benchmarks.tuning", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if "%" in line]
     accuracies = [float(row[-2]) for row in rows]
@@ -413,7 +413,7 @@ REFUSED = {
 @pytest.mark.parametrize(("words", "names"), REFUSED.values(), ids=REFUSED)
 def test_the_commands_refuse(words, names, tmp_path):
     name, *flags = words
-    done = run_command("-m", f"benchmarks.{name}", *flags, cwd=tmp_path)
+    done = run_warm("-m", f"benchmarks.{name}", *flags, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert names in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from tests.support.commands import ROOT, compare, run_command
+from tests.support.commands import ROOT, compare, run_command, run_warm
 from tests.support.sentences import assert_one_sentence
 
 BAD_FLAGS = {
@@ -46,7 +46,7 @@ def test_compare_refuses(flags, names, tmp_path):
 @pytest.mark.parametrize("case", ["unknown dataset", "no epochs", "data folder that can't be"])
 def test_one_implementation_refuses(package, case, tmp_path):
     flags, names = BAD_FLAGS[case]
-    done = run_command("-m", package, "--offline", *flags, cwd=tmp_path)
+    done = run_warm("-m", package, "--offline", *flags, cwd=tmp_path)
     assert_one_sentence(done, names, tmp_path)
 
 
@@ -99,7 +99,7 @@ def test_truncated_file_in_the_data_folder(flags, tmp_path):
 
 
 def test_device_that_is_not_there(tmp_path):
-    done = run_command("-m", "numpy_impl", "--dataset", "digits", "--device", "cuda", cwd=tmp_path)
+    done = run_warm("-m", "numpy_impl", "--dataset", "digits", "--device", "cuda", cwd=tmp_path)
     assert_one_sentence(done, "--device cuda", tmp_path)
     done = compare(
         *("numpy/reference", "--dataset", "digits", "--device", "cuda", "--no-verify"), cwd=tmp_path
@@ -138,5 +138,5 @@ assert not found, found
 
 
 def test_a_profile_of_numpy_is_refused(tmp_path):
-    done = run_command("-m", "numpy_impl", "--profile", "--dataset", "digits", cwd=tmp_path)
+    done = run_warm("-m", "numpy_impl", "--profile", "--dataset", "digits", cwd=tmp_path)
     assert_one_sentence(done, "--profile", tmp_path)

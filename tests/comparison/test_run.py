@@ -193,7 +193,7 @@ def test_a_loss_that_is_no_number_is_reported_as_diverged(tmp_path):
 
 
 def children_of(pid):
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True).stdout
+    listed = subprocess.check_output(["ps", "-eo", "pid=,ppid="], text=True)
     return [
         int(child) for child, parent in map(str.split, listed.splitlines()) if int(parent) == pid
     ]

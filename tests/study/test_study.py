@@ -11,7 +11,7 @@ from study import twins
 from study.page import colour, markdown, render_page
 from study.pairing import Names, align, kinds_of
 from study.twins import SIDES, TWINS, definitions, merge, read_chapters, read_ledger, text_at
-from tests.support.commands import ROOT, run_command
+from tests.support.commands import ROOT, run_warm
 
 COMMAND = ("-m", "study")
 
@@ -271,20 +271,20 @@ def test_markdown_of_notes_and_ledger():
 
 
 def test_terminal_prints_the_sides_asked_for(tmp_path):
-    done = run_command(*COMMAND, "--terminal", cwd=tmp_path)
+    done = run_warm(*COMMAND, "--terminal", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (step,) = (line for line in done.stdout.splitlines() if "zero_grad()  # 1." in line)
     assert "with tf.GradientTape() as tape:" in step
     assert step.split()[:2] == ["2", "≠"]
     assert "One step of learning, in five numbered lines" in done.stdout
     assert "loss_gradient:" not in done.stdout
-    with_numpy = run_command(*COMMAND, "--terminal", "--numpy", cwd=tmp_path)
+    with_numpy = run_warm(*COMMAND, "--terminal", "--numpy", cwd=tmp_path)
     assert "loss.loss_gradient:" in with_numpy.stdout
     assert not list(tmp_path.iterdir())
 
 
 def test_page_is_written_where_asked(tmp_path, page):
-    done = run_command(*COMMAND, "--output", "page.html", cwd=tmp_path)
+    done = run_warm(*COMMAND, "--output", "page.html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "page.html").read_text() == page
 
@@ -321,7 +321,7 @@ BAD_REQUESTS = {
 
 @pytest.mark.parametrize(("flags", "names"), BAD_REQUESTS.values(), ids=list(BAD_REQUESTS))
 def test_bad_requests_get_one_sentence(flags, names, tmp_path):
-    done = run_command(*COMMAND, *flags, cwd=tmp_path)
+    done = run_warm(*COMMAND, *flags, cwd=tmp_path)
     assert done.returncode == 2
     assert names in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr

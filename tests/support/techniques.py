@@ -1,12 +1,14 @@
 """Trainings with techniques, several at once, and what an implementation computes in each.
 
-`python -m tests.support.techniques IMPLEMENTATION VARIANT` sends the traces of all in `EQUAL`,
-in float64, and then the weights and losses of each in `UNEQUAL`, in float32.
+`python -m tests.support.techniques IMPLEMENTATION VARIANT FILE` writes the traces of all in
+`EQUAL`, in float64, and then the weights and losses of each in `UNEQUAL`, in float32.
 """
 
 import importlib
+import io
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from shared.config import TrainConfig, prepare_environment
 
@@ -81,9 +83,9 @@ UNEQUAL = {
 
 
 def main() -> int:
-    """Send the traces, then the results; returns the exit status."""
-    name, variant = sys.argv[1:]
-    stream, sys.stdout = sys.stdout.buffer, sys.stderr
+    """Write the traces, then the results; returns the exit status."""
+    name, variant, path = sys.argv[1:]
+    stream = io.BytesIO()
     prepare_environment(1)
     import numpy as np
     from safetensors.numpy import save
@@ -112,7 +114,7 @@ def main() -> int:
         losses = np.array([[epoch.train_loss, epoch.test_loss] for epoch in epochs])
         emit(case, get_weights(built[1]) | {"losses": losses})
     write_frame(stream, Frame("end"))
-    stream.flush()
+    Path(path).write_bytes(stream.getvalue())
     return 0
 
 

@@ -14,7 +14,6 @@ import pytest
 
 from shared.clock import Clock
 from shared.config import NO_CACHE_VARIABLE, TrainConfig, prepare_environment
-from tests.support.commands import run_command
 
 STEPS, BATCH = 6, 64
 
@@ -68,8 +67,8 @@ def repeat_one_batch(name: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", COUNT)
-def test_an_epoch_is_one_program(name, tmp_path):
-    done = run_command("-m", "tests.twins.test_compiled", name, cwd=tmp_path)
+def test_an_epoch_is_one_program(name, warm, tmp_path):
+    done = warm(name).run("-m", "tests.twins.test_compiled", name, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["programs"] == 1

@@ -19,7 +19,7 @@ from shared.config import (
     WEIGHT_DECAY,
 )
 from shared.metrics import epoch_mean
-from tests.support.commands import ROOT, run_command
+from tests.support.commands import ROOT
 from tests.support.differences.problem import (
     BATCH,
     CLASS_WEIGHTS,
@@ -36,21 +36,21 @@ from tests.support.differences.problem import (
 )
 
 
-def ask(framework: str) -> dict[str, object]:
+def ask(warm, framework: str) -> dict[str, object]:
     """The answers of one framework, from a process of its own with one thread."""
-    done = run_command("-m", "tests.support.differences", framework, cwd=ROOT)
+    done = warm(framework).run("-m", "tests.support.differences", framework, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
-def torch_says() -> dict[str, object]:
-    return ask("pytorch")
+def torch_says(warm) -> dict[str, object]:
+    return ask(warm, "pytorch")
 
 
 @pytest.fixture(scope="module")
-def keras_says() -> dict[str, object]:
-    return ask("tensorflow")
+def keras_says(warm) -> dict[str, object]:
+    return ask(warm, "tensorflow")
 
 
 # The pinning tests: what each difference is, and that it is one.

@@ -2,8 +2,6 @@
 
 import io
 import math
-import subprocess
-import sys
 from dataclasses import fields, replace
 from functools import cache
 from itertools import count
@@ -51,19 +49,14 @@ def references() -> list[Reference]:
 
 
 @pytest.fixture(scope="module", params=["pytorch eager", "tensorflow graph"])
-def child(request):
+def child(request, warm, tmp_path_factory):
     """What an implementation computed: a list of traces, and the arrays of each unequal case."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.techniques", *request.param.split()],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    # Meanwhile the child imports its framework.
-    references()
-    output, complaint = process.communicate(timeout=200)
-    assert process.returncode == 0, complaint.decode()[-2000:]
-    stream = io.BytesIO(output)
+    name, variant = request.param.split()
+    path = tmp_path_factory.mktemp(name) / "traces"
+    words = "-m", "tests.support.techniques", name, variant, str(path)
+    done = warm(name).run(*words, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
+    stream = io.BytesIO(path.read_bytes())
     traces = [[(each.kind, load(each.arrays)) for each in read_frames(stream)] for _ in EQUAL]
     return traces, {frame.kind: load(frame.arrays) for frame in read_frames(stream)}
 

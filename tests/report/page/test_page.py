@@ -24,7 +24,7 @@ from report.page import predictions as predictions_module
 from report.page import svg
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, group_by_run, load_results, save_results
-from tests.support.commands import run_command
+from tests.support.commands import run_warm
 from tests.support.folders import HOSTILE, make_dataset, make_folder, make_whole
 from tests.support.results import (
     REPORTS,
@@ -423,7 +423,7 @@ def test_folders_are_merged_by_machine(other, labels, dataset, tmp_path):
 
 
 def redraw(*arguments: object, cwd: Path):
-    return run_command("-m", "report", *map(str, arguments), cwd=cwd)
+    return run_warm("-m", "report", *map(str, arguments), cwd=cwd)
 
 
 def test_the_command_draws_a_page_again(dataset, tmp_path):
@@ -443,7 +443,7 @@ def test_the_command_merges_and_opens(dataset, tmp_path):
     browser.write_text('#!/bin/sh\necho "$1" > "$0.opened"\n')
     browser.chmod(0o755)
     flags = ("-m", "report", "here", "there", "--open")
-    done = run_command(*flags, cwd=tmp_path, BROWSER=str(browser))
+    done = run_warm(*flags, cwd=tmp_path, BROWSER=str(browser))
     assert (done.returncode, done.stderr) == (0, "")
     page = tmp_path / "merged-report.html"
     assert page.exists()

@@ -1,0 +1,93 @@
+"""Which tests take longer than a second, and the order of tests that follows from it."""
+
+from collections import defaultdict
+
+import pytest
+
+from tests.support.commands import ROOT
+
+# Of each file under tests/ the tests and fixtures that take longer than a second, with about how
+# many seconds of one core each takes. Of fixtures that are asked for together, the one that all
+# tests ask for comes first.
+SLOW: dict[str, dict[str, float]] = {
+    "benchmarks/test_benchmarks.py": {
+        "test_a_way_is_tried_in_a_process_of_its_own": 10,
+        "test_a_mistake_is_made_and_drawn": 5,
+        "test_a_knob_is_turned": 10,
+        "test_denormal_numbers_are_kept_in_all_threads": 4,
+        "test_whoever_asks_for_a_floor_imports_no_framework": 1.5,
+    },
+    "commands/test_evaluate.py": {"trained": 12},
+    "commands/test_export.py": {"exported": 14},
+    "commands/test_profile.py": {"profiled": 3},
+    "commands/test_summary.py": {"printed": 2, "test_the_graph_can_be_read_back": 4},
+    "commands/test_tensorboard.py": {
+        "test_the_command_imports_no_framework_and_says_what_it_leaves_out": 2,
+    },
+    "comparison/test_attribution.py": {
+        "trained": 2,
+        "test_the_command_writes_what_it_prints": 3,
+    },
+    "comparison/test_real_data.py": {"test_both_frameworks_learn": 40},
+    "comparison/test_run.py": {
+        "finished": 35,
+        "test_repeats_change_the_seed_and_give_intervals": 8,
+        "test_the_floor_is_measured_anew_before_each_repeat": 10,
+        "test_a_floor_that_fails_leaves_the_runs_alone": 8,
+        "test_a_child_that_dies_leaves_the_others_alone": 5,
+        "test_a_framework_that_is_not_installed_leaves_the_others_alone": 5,
+        "test_a_loss_that_is_no_number_is_reported_as_diverged": 3,
+        "test_an_interrupted_comparison_keeps_what_is_finished": 5,
+        "test_whoever_interrupts_the_floor_keeps_the_runs_before_it": 10,
+        "test_two_comparisons_at_once_do_not_meet": 8,
+        "test_without_network_and_data_the_digits_are_used_and_named": 4,
+        "test_each_implementation_alone": 10,
+        "test_help_explains_every_flag": 1.5,
+    },
+    "comparison/test_verification.py": {
+        "sound": 45,
+        "test_mutations_are_caught": 30,
+        "test_compare_verifies_first_and_goes_on_where_nothing_can_be_compiled": 25,
+        "test_a_run_that_cannot_be_traced_fails_verification": 3,
+    },
+    "report/page/test_browser.py": {"visit": 15},
+    "report/test_write.py": {"test_report_files": 4},
+    "shared/test_checkpoints.py": {"elsewhere": 45},
+    "shared/test_datasets.py": {"test_eight_processes_share_one_download": 6},
+    "study/test_browser.py": {"visit": 12},
+    "twins/test_compiled.py": {"test_an_epoch_is_one_program": 25},
+    "twins/test_differences.py": {"keras_says": 12, "torch_says": 8},
+    "twins/test_techniques.py": {"child": 15},
+}
+
+# What a test takes that is not named above.
+QUICK = 0.1
+# What one takes that says itself that it is slow.
+MARKED = 2
+
+
+def arrange(items: list[pytest.Item]) -> None:
+    """Mark the slow tests, tell which stay together, and bring those that take longest first."""
+    units: dict[str, list[pytest.Item]] = defaultdict(list)
+    seconds: dict[str, float] = defaultdict(float)
+    for item in items:
+        file = item.path.relative_to(ROOT / "tests").as_posix()
+        slow = SLOW.get(file, {})
+        shared = next((name for name in slow if name in item.fixturenames), None)
+        unit, cost = file, QUICK
+        if shared:
+            # A fixture with parameters is made for each of them.
+            given = item.callspec.params if hasattr(item, "callspec") else {}
+            unit = f"{file}::{shared}[{given.get(shared, '')}]"
+            cost += slow[shared] * (unit not in units)
+        elif item.originalname in slow or item.get_closest_marker("slow"):
+            unit = item.nodeid
+        if unit != file:
+            cost += slow.get(item.originalname, 0 if shared else MARKED)
+            item.add_marker("slow")
+        item.add_marker(pytest.mark.xdist_group(unit))
+        units[unit].append(item)
+        seconds[unit] += cost
+    items[:] = [
+        item for unit in sorted(units, key=lambda unit: -seconds[unit]) for item in units[unit]
+    ]
