@@ -57,7 +57,7 @@ class Product(NamedTuple):
         )
 
 
-def products(rows: int, hidden: tuple[int, int]) -> list[Product]:
+def products(rows: int, hidden: tuple[int, ...]) -> list[Product]:
     """The eight matrix products of a training step on a batch of `rows` images.
 
     With kernels [in, out], as the oracle has them.
@@ -72,7 +72,7 @@ def products(rows: int, hidden: tuple[int, int]) -> list[Product]:
     return listed
 
 
-def epoch_flops(train_size: int, hidden: tuple[int, int]) -> int:
+def epoch_flops(train_size: int, hidden: tuple[int, ...]) -> int:
     """Operations of an epoch's products; they don't depend on how it is cut into batches."""
     return sum(product.flops() for product in products(train_size, hidden))
 
@@ -152,7 +152,7 @@ def time_epochs(
     multiply: Callable[..., Any],
     matrix: Callable[[int, int], Any],
     sizes: Sequence[int],
-    hidden: tuple[int, int],
+    hidden: tuple[int, ...],
     repeats: int,
 ) -> list[float]:
     """Seconds that `multiply(left, right, out=...)` needs for an epoch's products, per repeat.
@@ -192,7 +192,7 @@ def time_numpy(
 
 def roofline(
     sizes: Sequence[int],
-    hidden: tuple[int, int],
+    hidden: tuple[int, ...],
     flops_per_second: float,
     elements_per_second: float,
 ) -> float:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -46,7 +47,7 @@ class Job:
             *("--output-dir", str(folder.absolute())),
         ]
 
-    def result(self, **known: object) -> RunResult:
+    def result(self, **known: Any) -> RunResult:
         """The result of a run that did not report one itself."""
         config = self.config
         shared = (config.seed, config.threads, config.batch_size)
@@ -78,7 +79,7 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
             start_new_session=True,
         )
     try:
-        for line in child.stdout:
+        for line in child.stdout or ():
             try:
                 event = msgspec.json.decode(line, type=Event)
             except msgspec.DecodeError:
@@ -102,8 +103,9 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
         result.run = job.run
         if len(readings) > 1:
             result.foreign_cpus = readings[0].foreign_cpus(readings[-1])
-        if energy is not None:
-            result.energy_joules = max(0.0, energy_joules() - energy)
+        spent = energy_joules()
+        if energy is not None and spent is not None:
+            result.energy_joules = max(0.0, spent - energy)
         return result
     if child.returncode == 2 and output:
         return job.result(status="unavailable", error=output[-1].partition(": ")[2])
@@ -120,7 +122,8 @@ def _end(child: subprocess.Popen) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-    child.stdout.close()
+    if child.stdout:
+        child.stdout.close()
 
 
 def _describe_death(returncode: int) -> str:

@@ -15,11 +15,11 @@ from typing import BinaryIO
 
 import msgspec
 
-from shared.config import NO_CACHE_VARIABLE, TrainConfig, prepare_environment
+from shared.config import NO_CACHE_VARIABLE, FloatType, TrainConfig, prepare_environment
 from shared.errors import UsageError
 from shared.flags import parse_flags
 
-FLOAT_TYPES = ("float64", "float32")
+FLOAT_TYPES: tuple[FloatType, ...] = ("float64", "float32")
 
 TEST_IMAGES = 1000
 

@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 from safetensors.numpy import load
@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 
 import numpy_impl.trace
 from comparison.tracing import FLOAT_TYPES, TEST_IMAGES, read_frames
-from shared.config import ADAM_EPSILON, WITHOUT_EQUAL, TrainConfig
+from shared.config import ADAM_EPSILON, WITHOUT_EQUAL, FloatType, TrainConfig
 from shared.registry import REFERENCE, RUNS, Run
 from shared.results import RunVerification, Verification
 from shared.sampling import load_configured
@@ -98,7 +98,7 @@ Moment = tuple[str, Arrays]
 class Reference:
     """The oracle's trace in one float type, and how far a run may stray from it at each moment."""
 
-    def __init__(self, config: TrainConfig, float_type: str) -> None:
+    def __init__(self, config: TrainConfig, float_type: FloatType) -> None:
         config = replace(config, float_type=float_type)
         dataset = load_configured(config).with_test_images(TEST_IMAGES)
         self.float_type = float_type
@@ -254,12 +254,14 @@ def _judge_child(
 ) -> list[RunVerification]:
     """Read all traces of one child and judge each run by those in both float types."""
     verdicts = {run.name: RunVerification(run.name) for run in runs}
+    # Both are pipes.
+    traces, complaints = cast(BinaryIO, child.stdout), cast(BinaryIO, child.stderr)
     try:
         for reference in references:
             for verdict in verdicts.values():
-                judge(verdict, _moments(child.stdout, verdict), reference)
+                judge(verdict, _moments(traces, verdict), reference)
     except EOFError:
-        complaint = child.stderr.read().decode(errors="replace").strip().splitlines()
+        complaint = complaints.read().decode(errors="replace").strip().splitlines()
         for verdict in verdicts.values():
             if len(verdict.figures) < len(references):
                 verdict.fail(f"could not be traced: {complaint[-1] if complaint else 'it ended'}")
@@ -305,6 +307,8 @@ def judge(verdict: RunVerification, trace: Iterable[Moment], reference: Referenc
             )
             failed = True
             continue
+        if kind is None:
+            break
         errors = reference.errors(kind, arrays, expected)
         for name, error in errors.items():
             group = GROUPS.get(name, "gradients" if kind == "start" else "weights")
@@ -319,7 +323,7 @@ def judge(verdict: RunVerification, trace: Iterable[Moment], reference: Referenc
                 f"{diagnose(kind, step, off, errors)}"
             )
             failed = True
-    verdict.figures[reference.float_type] = largest
+    verdict.figures[reference.float_type] = dict(largest)
 
 
 def diagnose(kind: str, step: int, off: Sequence[str], errors: Mapping[str, float]) -> str:

@@ -26,7 +26,7 @@ Flag = tyro.conf.FlagCreatePairsOff[bool]
 # Of a field that is not to be had.
 NoFlag = Annotated[bool, tyro.conf.Fixed, tyro.conf.Suppress]
 
-Repeatable = tyro.conf.UseAppendAction
+Repeatable = tyro.conf.UseAppendAction[tuple[str, ...]]
 
 PictureFiles = Annotated[
     tuple[Path, ...],
