@@ -62,7 +62,7 @@ class Request:
     """Folder of the datasets, filled on first use; also the environment variable DATA_DIR."""
     offline: Flag = False
     """Never touch the network."""
-    python: Repeatable[tuple[str, ...]] = ()
+    python: Repeatable = ()
     """Interpreter for one implementation, as tensorflow=PATH."""
 
 

@@ -1,10 +1,14 @@
-"""The entry of `python -m pytorch_impl` and its twins, and of their commands."""
+"""The one command of an implementation, `python -m pytorch_impl`: which of its parts is meant.
+
+What an implementation can do is found from the files that its folder has.
+"""
 
 import importlib
 import os
 import sys
-from pathlib import Path
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import fields, make_dataclass
+from typing import Any, Literal
 
 from commands.requests import (
     EvaluateRequest,
@@ -12,98 +16,103 @@ from commands.requests import (
     PredictRequest,
     ProfileRequest,
     SummaryRequest,
+    TrainRequest,
 )
 from shared.clock import Clock
-from shared.config import TrainConfig, physical_cores, prepare_environment
+from shared.config import physical_cores, prepare_environment
 from shared.errors import UsageError
-from shared.flags import CHILD_VARIABLE, Flag, interrupt_on_terminate, parse_flags
-from shared.registry import IMPLEMENTATIONS, RUNS, implementation_of
+from shared.flags import (
+    CHILD_VARIABLE,
+    NoFlag,
+    interrupt_on_terminate,
+    named_command,
+    parse_command,
+)
+from shared.registry import IMPLEMENTATIONS, RUNS, has_file, implementation_of
+
+# What each command asks for; the function of the same name in commands/NAME.py does it, for an
+# implementation's name and the request, and may return an exit status. The first is the default.
+COMMANDS: dict[str, type] = {
+    "train": TrainRequest,
+    "evaluate": EvaluateRequest,
+    "predict": PredictRequest,
+    "export": ExportRequest,
+    "summary": SummaryRequest,
+    "profile": ProfileRequest,
+}
+
+# Those that need a file of their name in the implementation's folder; all have the others.
+OPTIONAL = ("export", "summary", "profile")
 
 
 def main(package: str) -> int:
-    """Run one implementation alone, or as the child of a comparison; returns the exit status."""
-    name = implementation_of(package)
-    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
-        return run_command(name, sys.argv.pop(1))
-    clock = Clock()
-    variants = tuple(run.variant for run in IMPLEMENTATIONS[name])
-    program = f"python -m {package}"
-
-    def request(
-        config: TrainConfig,
-        variant: Literal[variants] = variants[0],
-        output_dir: Path | None = None,
-        profile: Flag = False,
-    ) -> tuple[TrainConfig, str, Path | None, bool]:
-        """Train the network, test it, save its weights, its curves and its predictions.
-
-        Args:
-            variant: Way to run the training loop.
-            output_dir: Folder for the results, new or empty; by default results/<UTC time>.
-            profile: Then watch a few more steps with the framework's profiler; write trace.json.
-        """
-        if profile and IMPLEMENTATIONS[name][0].framework == "numpy":
-            raise UsageError(
-                "--profile: NumPy has no profiler; "
-                "expected it with pytorch_impl or tensorflow_impl."
-            )
-        return config, variant, output_dir, profile
-
-    try:
-        config, variant, output_dir, profile = parse_flags(request, program)
-        prepare_environment(config.threads, RUNS[f"{name}/{variant}"].environment)
-        interrupt_on_terminate()
-        # Only now, because NumPy reads the number of threads when it is imported; and not both,
-        # because what draws pictures takes longer to import than an epoch to train.
-        if slug := os.environ.get(CHILD_VARIABLE):
-            from commands.single_run import run_as_child
-
-            run_as_child(name, variant, config, output_dir, slug, clock)
-        else:
-            from commands.train import run_alone
-
-            return run_alone(name, variant, config, output_dir, clock, profile)
-    except UsageError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted before the training began.", file=sys.stderr)
-        return 1
-
-
-Command = Literal["evaluate", "predict", "export", "summary", "profile"]
-
-# What each command asks for, and the function of the implementation's name and the request that
-# does it; a number that it returns is the exit status.
-COMMANDS: dict[Command, tuple[type, str, str]] = {
-    "evaluate": (EvaluateRequest, "commands.evaluate", "evaluate"),
-    "predict": (PredictRequest, "commands.predict", "predict"),
-    "export": (ExportRequest, "commands.export", "export"),
-    "summary": (SummaryRequest, "commands.summary", "summarize"),
-    "profile": (ProfileRequest, "commands.profile", "profile"),
-}
-
-
-def run_command(name: str, command: Command) -> int:
-    """Do what `python -m PACKAGE COMMAND` asks for; returns the exit status.
+    """Do what the command line asks of one implementation; returns the exit status.
 
     Args:
-        name: a key of IMPLEMENTATIONS.
-        command: the file that was run.
+        package: the folder that was run, its `__package__`.
     """
-    program = f"python -m {IMPLEMENTATIONS[name][0].package} {command}"
-    request, module, function = COMMANDS[command]
+    clock = Clock()
+    program = f"python -m {package}"
     try:
-        asked = parse_flags(request, program)
-        config = getattr(asked, "config", None)
-        prepare_environment(
-            getattr(config, "threads", physical_cores()), IMPLEMENTATIONS[name][0].environment
-        )
+        name = implementation_of(package)
+        requests = requests_of(name)
+        if command := named_command(requests):
+            program = f"{program} {command}"
+        asked = parse_command(requests, f"python -m {package}")
+        if isinstance(asked, TrainRequest | ProfileRequest):
+            run, threads = RUNS[f"{name}/{asked.variant}"], asked.config.threads
+        else:
+            run, threads = IMPLEMENTATIONS[name][0], physical_cores()
+        prepare_environment(threads, run.environment)
         interrupt_on_terminate()
-        return getattr(importlib.import_module(module), function)(name, asked) or 0
+        if isinstance(asked, TrainRequest):
+            return train(name, asked, clock)
+        module = importlib.import_module(f"commands.{command}")
+        return getattr(module, str(command))(name, asked) or 0
     except UsageError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{program}: interrupted.", file=sys.stderr)
         return 1
+
+
+def train(name: str, request: TrainRequest, clock: Clock) -> int:
+    """Train for a person, or as the child of a comparison; returns the exit status."""
+    # Only now, because NumPy reads the number of threads when it is imported; and not both,
+    # because what draws pictures takes longer to import than an epoch to train.
+    if (slug := os.environ.get(CHILD_VARIABLE)) and request.output_dir:
+        from commands.single_run import run_as_child
+
+        folder = request.output_dir
+        run_as_child(name, request.variant, request.config, folder, slug, clock)
+    from commands.train import train_alone
+
+    return train_alone(name, request, clock)
+
+
+def requests_of(name: str) -> dict[str, type]:
+    """What each command that an implementation has asks for, with the implementation's variants.
+
+    Args:
+        name: a key of IMPLEMENTATIONS.
+    """
+    variants = tuple(run.variant for run in IMPLEMENTATIONS[name])
+    own: dict[str, tuple[Any, object]] = {"variant": (Literal[variants], variants[0])}
+    if not has_file(name, "profile"):
+        own["profile"] = (NoFlag, False)
+    return {
+        command: with_own(request, own)
+        for command, request in COMMANDS.items()
+        if command not in OPTIONAL or has_file(name, command)
+    }
+
+
+def with_own(request: type, own: Mapping[str, tuple[Any, object]]) -> type:
+    """The request, those of its fields that `own` names having that type and default."""
+    changed = [(item.name, *own[item.name]) for item in fields(request) if item.name in own]
+    namespace = {"__doc__": request.__doc__}
+    options = {"frozen": True, "kw_only": True}
+    return make_dataclass(
+        request.__name__, changed, bases=(request,), namespace=namespace, **options
+    )

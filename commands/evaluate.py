@@ -74,8 +74,10 @@ def load_images(
     asked = (request.dataset, network.training.dataset)
     wanted = next((name for name in asked if name != "auto"), None)
     chosen, notice = prepare_dataset(wanted, request.data_dir, offline=request.offline)
-    prepared = {"float_type": float_type, "pixels": network.training.pixels}
-    return load_dataset(chosen, request.data_dir, **prepared), notice
+    dataset = load_dataset(
+        chosen, request.data_dir, float_type=float_type, pixels=network.training.pixels
+    )
+    return dataset, notice
 
 
 def evaluate(name: str, request: EvaluateRequest) -> None:

@@ -4,6 +4,7 @@ Each file is read back and predicts the whole test set, so what is reported is a
 """
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich import box
 from rich.table import Table
 
 from commands.evaluate import load_images
-from commands.requests import ExportRequest
+from commands.requests import ExportRequest, FormatName
 from commands.twin import import_twin, native_chatter_held_back
 from report.terminal import make_console, say
 from shared import formats
@@ -106,7 +107,7 @@ def measure(path: Path, predict: Predict, dataset: Dataset) -> Measured:
     return Measured(path.name, path.stat().st_size, logits, latency)
 
 
-def show(original: Measured, files: dict[str, Measured], dataset: Dataset) -> int:
+def show(original: Measured, files: Mapping[FormatName, Measured], dataset: Dataset) -> int:
     """Print the table and what is wrong; returns the exit status."""
     console = make_console()
     table = Table(box=box.SIMPLE_HEAD)

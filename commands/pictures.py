@@ -56,9 +56,10 @@ def read_picture(path: Path) -> Image.Image:
                 # Unpacks it here, where what is wrong with the file can be said of it.
                 upright = ImageOps.exif_transpose(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        most = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
         raise UsageError(
-            f"{path} has more than {Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels, which is not "
-            "safe to unpack: make it smaller first."
+            f"{path} has more than {most:.0f} million pixels, which is not safe to unpack: make it "
+            "smaller first."
         ) from None
     # Pillow tells of damage in several ways.
     except (OSError, SyntaxError, ValueError, EOFError) as error:

@@ -54,7 +54,8 @@ def predict(name: str, request: PredictRequest) -> None:
     )
     print_predictions(request.images, predicted.probabilities, class_names, request.top, console)
     if request.draw:
-        draw(request, pictures, prepared, predicted.probabilities, class_names)
+        names = [path.name for path in request.images]
+        draw(request.draw, names, pictures, prepared, predicted.probabilities, class_names)
         print(f"Written to {request.draw}")
 
 
@@ -95,7 +96,8 @@ def print_predictions(
 
 
 def draw(
-    request: PredictRequest,
+    path: Path,
+    names: Sequence[str],
     pictures: Sequence[Image.Image],
     prepared: np.ndarray,
     probabilities: np.ndarray,
@@ -106,10 +108,9 @@ def draw(
     Raises:
         UsageError: the file can't be written.
     """
-    names = [path.name for path in request.images]
     try:
-        plot_pictures(names, pictures, prepared, probabilities, class_names, request.draw)
+        plot_pictures(names, pictures, prepared, probabilities, class_names, path)
     except OSError as error:
         raise UsageError(
-            f"--draw {request.draw}: cannot be written ({error.strerror}); choose another place."
+            f"--draw {path}: cannot be written ({error.strerror}); choose another place."
         ) from None

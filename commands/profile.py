@@ -17,7 +17,6 @@ from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
-from shared.registry import IMPLEMENTATIONS
 from shared.sampling import load, prepare, with_training_rows
 from shared.trace_events import TRACE
 from shared.trained import Operator
@@ -32,12 +31,8 @@ def profile(name: str, request: ProfileRequest) -> None:
         name: a key of IMPLEMENTATIONS.
 
     Raises:
-        UsageError: variant, number of steps, dataset, device or folder can't be used.
+        UsageError: number of steps, dataset, device or folder can't be used.
     """
-    variants = [run.variant for run in IMPLEMENTATIONS[name]]
-    variant = request.variant or variants[0]
-    if variant not in variants:
-        raise UsageError(f"--variant {variant}: expected one of {', '.join(variants)}.")
     config, notice = prepare(request.config)
     dataset = load(config, Clock())
     steps = len(dataset.train_labels) // config.batch_size
@@ -49,13 +44,13 @@ def profile(name: str, request: ProfileRequest) -> None:
         )
     folder = claim_output_dir(request.output_dir, current_command())
     try:
-        operators = watch(name, variant, config, dataset, request.steps, folder)
+        operators = watch(name, request.variant, config, dataset, request.steps, folder)
     except BaseException:
         abandon_output_dir(folder)
         raise
     if notice:
         print(f"NOTICE: {notice}")
-    print_operators(operators, f"{name}/{variant}, {request.steps} steps")
+    print_operators(operators, f"{name}/{request.variant}, {request.steps} steps")
     print(f"Written to {folder}: {TRACE}, to be opened in ui.perfetto.dev or chrome://tracing")
 
 

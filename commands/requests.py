@@ -1,19 +1,30 @@
-"""What each command of an implementation can be asked for."""
+"""What each command of an implementation can be asked for; entry.py knows the variants."""
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, get_args
-
-import tyro
+from typing import Literal, get_args
 
 from shared.config import CLASSES, DatasetName, DeviceName, TrainConfig
 from shared.errors import UsageError
-from shared.flags import Flag
+from shared.flags import Flag, PictureFiles
 
 FormatName = Literal["native", "onnx", "program", "int8"]
 
 PROFILED_STEPS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest:
+    """Train the network, test it, save its weights, its curves and its predictions."""
+
+    config: TrainConfig
+    variant: str
+    """Way to run the training loop."""
+    output_dir: Path | None = None
+    """Folder for the results, new or empty; by default results/<UTC time>."""
+    profile: Flag = False
+    """Then watch a few more steps with the framework's profiler; write trace.json."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +58,7 @@ class EvaluateRequest(MeasureRequest):
 class PredictRequest:
     """Say what is on pictures of your own, with a trained network."""
 
-    images: Annotated[
-        tuple[Path, ...],
-        tyro.conf.Positional,
-        tyro.conf.arg(metavar="IMAGE ...", help_behavior_hint="(one or more)"),
-    ]
+    images: PictureFiles
     """PNG or JPEG files of any size, dark on light or light on dark."""
     weights: Path
     """Safetensors file that a training wrote, whichever framework trained."""
@@ -132,7 +139,7 @@ class SummaryRequest:
         return TrainConfig(hidden=self.hidden, dropout=self.dropout, batch_norm=self.batch_norm)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProfileRequest:
     """Watch some training steps with the framework's own profiler: where does the time go?
 
@@ -142,8 +149,8 @@ class ProfileRequest:
     config: TrainConfig
     output_dir: Path
     """Folder for trace.json, new or empty."""
-    variant: str | None = None
-    """Way to run the training loop, as of the training command."""
+    variant: str
+    """Way to run the training loop."""
     steps: int = PROFILED_STEPS
     """Training steps to watch."""
 

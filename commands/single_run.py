@@ -28,10 +28,10 @@ def kept_epoch(epochs: Sequence[EpochResult], config: TrainConfig) -> EpochResul
     """The epoch whose weights are kept: the last, or with early stopping the best."""
     if config.patience is None:
         return epochs[-1]
-    best = epochs[0]
+    best, lowest = epochs[-1], math.inf
     for epoch in epochs:
-        if epoch.validation_loss < best.validation_loss - config.min_delta:
-            best = epoch
+        if epoch.validation_loss is not None and epoch.validation_loss < lowest - config.min_delta:
+            best, lowest = epoch, epoch.validation_loss
     return best
 
 

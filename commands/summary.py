@@ -10,10 +10,19 @@ from report.terminal import make_console
 from shared import formats
 from shared.config import IMAGE_SIZE
 from shared.outputs import claim_output_dir, current_command
-from shared.trained import KINDS
+
+# What frameworks call their layers, and the names that all get here.
+KINDS = {
+    "Linear": "dense",
+    "Dense": "dense",
+    "ReLU": "relu",
+    "Dropout": "dropout",
+    "BatchNorm1d": "batch_norm",
+    "BatchNormalization": "batch_norm",
+}
 
 
-def summarize(name: str, request: SummaryRequest) -> None:
+def summary(name: str, request: SummaryRequest) -> None:
     """Build the network and print its layers, the same text whichever framework built it.
 
     Args:

@@ -1,11 +1,9 @@
-"""`python -m pytorch_impl` and its twins: one implementation, run for a person."""
+"""Training one implementation for a person."""
 
-from pathlib import Path
-
+from commands.requests import TrainRequest
 from commands.single_run import train_and_save
 from report import sentences, terminal, write
 from shared.clock import Clock
-from shared.config import TrainConfig
 from shared.environment import describe_environment
 from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
@@ -13,24 +11,21 @@ from shared.results import EpochResult
 from shared.sampling import load, prepare
 
 
-def run_alone(
-    name: str,
-    variant: str,
-    config: TrainConfig,
-    output_dir: Path | None,
-    clock: Clock,
-    profile: bool = False,
-) -> int:
-    """Run for a person: one line an epoch, pictures at the end; returns the exit status.
+def train_alone(name: str, request: TrainRequest, clock: Clock) -> int:
+    """Train for a person: one line an epoch, pictures at the end; returns the exit status.
 
     Args:
-        profile: train a few steps more, anew, and watch them.
+        name: a key of IMPLEMENTATIONS.
+
+    Raises:
+        UsageError: dataset, device or folder can't be used.
     """
+    variant = request.variant
     with clock.phase("data"):
-        config, notice = prepare(config)
+        config, notice = prepare(request.config)
     dataset = load(config, clock)
     command = current_command()
-    folder = claim_output_dir(output_dir, command)
+    folder = claim_output_dir(request.output_dir, command)
     environment = describe_environment()
     print(sentences.describe_job(config, dataset, notice))
     shown: list[EpochResult] = []
@@ -48,7 +43,7 @@ def run_alone(
     comparison = write.assemble(command, config, dataset, notice, environment, [result])
     write.write_report(comparison, dataset, folder)
     terminal.print_report(comparison, terminal.make_console())
-    if profile and result.status == "completed":
+    if request.profile and result.status == "completed":
         from commands.profile import profile_more
 
         profile_more(name, variant, config, dataset, folder)

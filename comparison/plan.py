@@ -31,7 +31,7 @@ class Request:
     """Images per training step; several draw the throughput of each against them."""
     repeats: int | None = None
     """Paired repeats, with seed, seed + 1, ...; by default 1, and 8 with --attribute."""
-    python: Repeatable[tuple[str, ...]] = ()
+    python: Repeatable = ()
     """Interpreter for one implementation, as tensorflow=PATH."""
     verify: bool = True
     """First prove that the runs compute the same thing, against the NumPy oracle."""

@@ -127,15 +127,16 @@ def _judge_child(
     child: subprocess.Popen, runs: Sequence[Run], references: Sequence[Reference]
 ) -> list[RunVerification]:
     """Read all traces of one child and judge each run by those in both float types."""
-    assert child.stdout is not None
-    assert child.stderr is not None
+    traces, complaints = child.stdout, child.stderr
+    assert traces is not None
+    assert complaints is not None
     verdicts = {run.name: RunVerification(run.name) for run in runs}
     try:
         for reference in references:
             for verdict in verdicts.values():
-                judge(verdict, _moments(child.stdout, verdict), reference)
+                judge(verdict, _moments(traces, verdict), reference)
     except EOFError:
-        complaint = child.stderr.read().decode(errors="replace").strip().splitlines()
+        complaint = complaints.read().decode(errors="replace").strip().splitlines()
         for verdict in verdicts.values():
             if len(verdict.figures) < len(references):
                 verdict.fail(f"could not be traced: {complaint[-1] if complaint else 'it ended'}")

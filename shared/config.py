@@ -269,7 +269,7 @@ TECHNIQUES = (
 
 # What verification leaves out: masks that each framework draws itself, products that are rounded
 # early, and images that are prepared in float32.
-WITHOUT_EQUAL = {"dropout": 0.0, "precision": "full", "pipeline": "arrays"}
+WITHOUT_EQUAL: dict[str, Any] = {"dropout": 0.0, "precision": "full", "pipeline": "arrays"}
 
 CHOICES = {
     "preset": get_args(Preset),

@@ -1,27 +1,38 @@
-"""Flags from dataclasses, and the entry of `python -m pytorch_impl` and its twins."""
+"""Flags from dataclasses, and what is wrong with them in one sentence."""
 
-import contextlib
-import io
-import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import Annotated, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar, Union
 
 import tyro
+from tyro._errors import ParseErrorEvent, on_parse_error
 
+from shared.complaints import explain, flags_of
 from shared.config import TrainConfig, preset_flags
 from shared.errors import UsageError
 from shared.registry import RUNS
 
 Request = TypeVar("Request")
 
-# Kinds of fields of a request; here, so that compare.py needs no library of its own.
+# Kinds of fields of a request; here, so that no entry imports a library before it is known to be
+# installed.
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 
-Repeatable = tyro.conf.UseAppendAction
+# Of a field that is not to be had.
+NoFlag = Annotated[bool, tyro.conf.Fixed, tyro.conf.Suppress]
+
+Repeatable = tyro.conf.UseAppendAction[tuple[str, ...]]
+
+PictureFiles = Annotated[
+    tuple[Path, ...],
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="IMAGE ...", help_behavior_hint="(one or more)"),
+]
 
 RunNames = Annotated[
     tuple[str, ...],
@@ -47,43 +58,88 @@ CHILD_VARIABLE = "COMPARISON_CHILD"
 
 
 def parse_flags(
-    request: Callable[..., Request], program: str, arguments: list[str] | None = None
+    request: type[Request], program: str, arguments: Sequence[str] | None = None
 ) -> Request:
-    """Call `request` with its parameters taken from the command line.
+    """A request with its fields taken from the command line.
 
     Raises:
         UsageError: one sentence for the first flag that is wrong.
         SystemExit: after `--help`.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    complaint = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
-                request,
-                prog=program,
-                args=with_preset(arguments),
-                config=(tyro.conf.OmitArgPrefixes,),
-            )
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        raise UsageError(_first_sentence(complaint.getvalue(), program)) from None
+    sentence = partial(explain, program=program, arguments=arguments, flags=flags_of(request))
+    return _parse(request, program, with_preset(arguments), sentence)
 
 
-def with_preset(arguments: list[str]) -> list[str]:
+def parse_command(requests: Mapping[str, type], program: str) -> Any:
+    """The request that the first word of the command line names, or without one the first of all.
+
+    Raises:
+        UsageError: one sentence for the first word that is wrong.
+        SystemExit: after `--help`.
+    """
+    arguments = sys.argv[1:]
+    first, *_ = requests
+    command = named_command(requests)
+    flags = flags_of(requests[command or first])
+    sentence = partial(
+        explain,
+        program=f"{program} {command}" if command else program,
+        arguments=arguments,
+        flags=flags,
+        commands=requests,
+    )
+    if "--preset" in flags:
+        start = 1 if command else 0
+        arguments = [*arguments[:start], *with_preset(arguments[start:])]
+    forms = [
+        Annotated[
+            form,
+            tyro.conf.subcommand(
+                name,
+                is_default=name == first,
+                description=(form.__doc__ or "").partition("\n\n")[0],
+            ),
+        ]
+        for name, form in requests.items()
+    ]
+    # Put together here, so it can't be written with bars.
+    return _parse(Union[tuple(forms)], program, arguments, sentence)  # noqa: UP007
+
+
+def named_command(commands: Container[str]) -> str | None:
+    """The first word of the command line, if it is a command."""
+    return next((word for word in sys.argv[1:2] if word in commands), None)
+
+
+def _parse(
+    form: Any,
+    program: str,
+    arguments: Sequence[str],
+    sentence: Callable[[ParseErrorEvent], str],
+) -> Any:
+    """What tyro makes of the arguments; its complaints become UsageErrors before it draws them."""
+
+    def refuse(event: ParseErrorEvent) -> NoReturn:
+        raise UsageError(sentence(event))
+
+    with on_parse_error(refuse):
+        return tyro.cli(
+            form,
+            prog=program,
+            args=arguments,
+            # The second one lets flags without a command be those of the default one.
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
+        )
+
+
+def with_preset(arguments: Sequence[str]) -> list[str]:
     """The same with the flags of the last `--preset` put first, where each can be overridden."""
     joined = [word for argument in arguments for word in argument.split("=", maxsplit=1)]
     chosen = [name for word, name in pairwise(joined) if word == "--preset"]
     # The last flag takes one value, so that no name of a run is taken for another value of it.
-    return [*preset_flags(chosen[-1]), "--preset", chosen[-1], *arguments] if chosen else arguments
-
-
-def _first_sentence(box: str, program: str) -> str:
-    """The message in the box that tyro draws, without the frame and what follows its rule."""
-    lines = [line.strip("│|").strip() for line in box.splitlines()[1:]]
-    rule = next((i for i, line in enumerate(lines) if re.match("[─╰-]{3}", line)), len(lines))
-    return f"{' '.join(lines[:rule]).rstrip('.')}; see {program} --help."
+    preset = [*preset_flags(chosen[-1]), "--preset", chosen[-1]] if chosen else []
+    return [*preset, *arguments]
 
 
 def interrupt_on_terminate() -> None:

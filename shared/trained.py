@@ -1,4 +1,4 @@
-"""What an implementation hands back: what it trained, measured, exported, profiled."""
+"""What an implementation hands to the commands, in the order in which they ask for it."""
 
 import time
 from collections.abc import Callable
@@ -13,12 +13,16 @@ from shared.results import InferenceResult
 
 INFERENCE_BATCHES = (1, 64, 1000)
 
+# Images [n, 784] -> logits [n, 10], both NumPy's.
+Predict = Callable[[np.ndarray], np.ndarray]
+
 
 @dataclass(frozen=True)
 class Trained:
-    """What an implementation's `run` returns.
+    """What `run` returns at the end of a training.
 
-    `weights` as in `initial_weights`; `test_logits` [n, 10], in the order of the test images.
+    `weights` as in `initial_weights`; `test_logits` [n, 10], in the order of the test images;
+    `peak_device_memory_bytes` of a GPU, None where there is none or the framework can't say.
     """
 
     framework_version: str
@@ -29,13 +33,74 @@ class Trained:
     peak_device_memory_bytes: int | None
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """What `evaluate_trained` returns; `accuracy` is a fraction, `logits` [n, 10]."""
+
+    framework_version: str
+    device: str
+    loss: float
+    accuracy: float
+    logits: np.ndarray
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What `predict_trained` returns; `probabilities` [n, 10]."""
+
+    framework_version: str
+    device: str
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """One format in `EXPORTERS`: the file's name, and what writes it.
+
+    `write(model, path)` returns a function that predicts with the file read back.
+    """
+
+    file: str
+    write: Callable[[Any, Path], Predict]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer, in the list that `summarize` returns; the shape is that of one image's output."""
+
+    kind: str
+    """What the framework calls it."""
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What was called under one name, in the list that `profile_epoch` returns."""
+
+    name: str
+    calls: int
+    seconds: float
+    """Its own, without what it called."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """One call on one thread, in seconds, from which operators' own times are made."""
+
+    name: str
+    thread: str
+    start: float
+    seconds: float
+
+
 def measure_inference(
-    predict: Callable[[np.ndarray], np.ndarray],
+    predict: Predict,
     images: np.ndarray,
     seconds: float = 0.05,
     batch_sizes: tuple[int, ...] = INFERENCE_BATCHES,
 ) -> list[InferenceResult]:
-    """Time `predict`, from NumPy images to NumPy logits, at several batch sizes.
+    """Time `predict` at several batch sizes: images [n, 784].
 
     Each size is called five times unmeasured, then until `seconds` have passed and at least a
     hundred times, so that there is a 99th percentile.
@@ -53,73 +118,3 @@ def measure_inference(
         median, p99 = np.quantile(durations, (0.5, 0.99))
         results.append(InferenceResult(len(batch), float(median), float(p99)))
     return results
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """What an implementation's `evaluate_trained` returns; `logits` [n, 10]."""
-
-    framework_version: str
-    device: str
-    loss: float
-    accuracy: float
-    logits: np.ndarray
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """What an implementation's `predict_trained` returns; `probabilities` [n, 10]."""
-
-    framework_version: str
-    device: str
-    probabilities: np.ndarray
-
-
-Predict = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Exporter:
-    """One format: the file's name, and what writes it and returns how the file predicts."""
-
-    file: str
-    write: Callable[[Any, Path], Predict]
-
-
-# What the frameworks call their layers, and the names that both get here.
-KINDS = {
-    "Linear": "dense",
-    "Dense": "dense",
-    "ReLU": "relu",
-    "Dropout": "dropout",
-    "BatchNorm1d": "batch_norm",
-    "BatchNormalization": "batch_norm",
-}
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer as its framework knows it; the shape is that of one image's output."""
-
-    kind: str
-    output_shape: tuple[int, ...]
-    parameters: int
-
-
-@dataclass(frozen=True)
-class Operator:
-    """What was called under one name: how often, and its own seconds, without what it called."""
-
-    name: str
-    calls: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Span:
-    """One call on one thread, in seconds."""
-
-    name: str
-    thread: str
-    start: float
-    seconds: float

@@ -6,17 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from commands.entry import COMMANDS
 from tests.support.commands import ROOT, run_warm
 
-DOCUMENTS = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    *sorted((ROOT / "docs").glob("*.md")),
-]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 # A command of this project, and what follows it on its line.
 COMMAND = re.compile(
-    r"python (compare\.py|-m (?:(?:benchmarks|commands|report|study)[a-z_.]*"
-    r"|(?:pytorch|tensorflow|numpy)_impl(?: (?:train|evaluate|predict|export|summary|profile)\b)?))"
+    r"python (compare\.py|-m (?:benchmarks|commands|comparison|report|study|\w+_impl)[a-z_.]*)"
     r"([^`|\n]*)"
 )
 
@@ -78,6 +74,8 @@ def commands() -> set[tuple[str, str]]:
         for program, rest in COMMAND.findall(text):
             words = shlex.split(rest.split("#")[0].replace("'", ""))
             flags = [word for word in words if word.startswith("--")]
+            if program.endswith("_impl") and words[:1] and words[0] in COMMANDS:
+                program = f"{program} {words[0]}"
             found |= {(program, flag) for flag in flags or ["--help"]}
     return found
 

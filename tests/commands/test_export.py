@@ -27,13 +27,14 @@ FILES = {
 EXPORT = """
 import json, sys
 from pathlib import Path
-from commands.entry import run_command
+from commands.entry import main
 from commands.twin import import_twin
 from shared.weights_file import load_network
 
 name, weights, folder = sys.argv[1:]
-sys.argv[1:] = ["--weights", weights, "--output-dir", folder, "--dataset", "digits"]
-status = run_command(name, "export")
+flags = ["--weights", weights, "--output-dir", folder, "--dataset", "digits"]
+sys.argv[1:] = ["export", *flags]
+status = main(f"{name}_impl")
 from shared.datasets import load_dataset
 images = load_dataset("digits", Path()).test_images
 evaluate = import_twin(name, "evaluate")

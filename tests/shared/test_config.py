@@ -1,6 +1,7 @@
 """Every flag is validated, and a configuration survives the way through the command line."""
 
 import os
+import re
 import tomllib
 from dataclasses import fields, replace
 from pathlib import Path
@@ -328,7 +329,7 @@ def test_environment_of_the_frameworks(monkeypatch):
 
 def test_libraries_checked_are_the_dependencies():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    dependencies = {each.partition(">")[0] for each in project["dependencies"]}
+    dependencies = {re.split("[=>]", each)[0] for each in project["dependencies"]}
     frameworks = {"torch", "torchvision", "tensorflow"}
     assert frameworks <= dependencies
     modules = {"scikit-learn": "sklearn", "markdown-it-py": "markdown_it", "pillow": "PIL"}

@@ -1,0 +1,285 @@
+"""Wrong flags get one sentence, whatever the terminal; commands are tyro's subcommands."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import tyro
+from tyro import _errors as events
+
+from commands.entry import COMMANDS, OPTIONAL, requests_of
+from comparison.plan import Request
+from shared.complaints import explain, flags_of
+from shared.config import PRESETS, TrainConfig, flag
+from shared.errors import UsageError
+from shared.flags import parse_command, parse_flags
+from shared.registry import IMPLEMENTATIONS
+from tests.support.commands import ROOT, run_command
+
+COMPARE = "compare.py"
+NUMPY, PYTORCH = "-m numpy_impl", "-m pytorch_impl"
+
+# The words of the command line, and what is said of them before the program whose help is named.
+WRONG = {
+    "typo of a flag": (
+        f"{COMPARE} --epocs 3",
+        "python compare.py: --epocs: there is no such flag, perhaps --epochs is meant",
+    ),
+    "typo of a flag of one": (
+        f"{PYTORCH} --bacth-size=3",
+        "python -m pytorch_impl: --bacth-size: there is no such flag, perhaps --batch-size is "
+        "meant",
+    ),
+    "typo of a required flag": (
+        f"{PYTORCH} evaluate --wieghts x",
+        "python -m pytorch_impl evaluate: --wieghts: there is no such flag, perhaps --weights is "
+        "meant",
+    ),
+    "nothing like a flag": (f"{COMPARE} -q", "python compare.py: -q: there is no such flag"),
+    "wrong choice": (
+        f"{COMPARE} --device tpu",
+        "python compare.py: --device tpu: expected one of auto, cpu, cuda, mps",
+    ),
+    "wrong choice of one": (
+        f"{PYTORCH} profile --output-dir x --variant quick",
+        "python -m pytorch_impl profile: --variant quick: expected one of eager, compiled",
+    ),
+    "missing value": (
+        f"{COMPARE} --epochs",
+        "python compare.py: --epochs: expected a whole number after it",
+    ),
+    "missing value of one": (
+        f"{NUMPY} evaluate --weights",
+        "python -m numpy_impl evaluate: --weights: expected a path after it",
+    ),
+    "missing required flag": (
+        f"{NUMPY} evaluate",
+        "python -m numpy_impl evaluate: --weights PATH is missing",
+    ),
+    "two missing required flags": (
+        f"{PYTORCH} export",
+        "python -m pytorch_impl export: --weights PATH and --output-dir PATH are missing",
+    ),
+    "unknown command": (
+        f"{NUMPY} evalaute --weights x",
+        "python -m numpy_impl: evalaute: expected one of the commands train, evaluate, predict",
+    ),
+    "command that another one has": (
+        f"{NUMPY} export --weights x",
+        "python -m numpy_impl: export: expected one of the commands train, evaluate, predict",
+    ),
+    "command behind a flag": (
+        f"{NUMPY} --epochs 3 evaluate",
+        "python -m numpy_impl: evaluate: expected before any flag, such as --epochs",
+    ),
+    "word instead of a number": (
+        f"{COMPARE} --epochs five",
+        "python compare.py: --epochs five: expected a whole number",
+    ),
+    "fraction instead of a whole number": (
+        f"{NUMPY} train --seed=1.5",
+        "python -m numpy_impl train: --seed 1.5: expected a whole number",
+    ),
+    "words instead of numbers": (
+        f"{NUMPY} --hidden 3 x --epochs 1",
+        "python -m numpy_impl: --hidden 3 x: expected whole numbers",
+    ),
+    "number that may be none": (
+        f"{NUMPY} --clip_norm x",
+        "python -m numpy_impl: --clip-norm x: expected a number",
+    ),
+    "value of a flag that takes none": (
+        f"{NUMPY} --offline yes",
+        "python -m numpy_impl: yes: not expected here",
+    ),
+    "flag of another command": (
+        f"{NUMPY} evaluate --weights x --preset two-layer",
+        "python -m numpy_impl evaluate: --preset: there is no such flag",
+    ),
+    "flag of a profiler that is not there": (
+        f"{NUMPY} --profile",
+        "python -m numpy_impl: --profile: there is no such flag",
+    ),
+}
+
+
+def sentence(said: str) -> str:
+    """The whole line, with where to look for help."""
+    program = said.partition(": ")[0]
+    return f"{said}; see {program} --help.\n"
+
+
+def words(command: str) -> list[str]:
+    return [str(ROOT / word) if word == COMPARE else word for word in command.split()]
+
+
+@pytest.mark.parametrize(("command", "said"), WRONG.values(), ids=WRONG)
+def test_wrong_flags_get_one_sentence(command, said, tmp_path):
+    done = run_command(*words(command), cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence(said))
+    assert list(tmp_path.iterdir()) == []
+
+
+def run_in_terminal(command: str, width: int, cwd: Path, **environment: str) -> tuple[int, str]:
+    """Run as at a terminal of so many columns; returns exit status and what stood there."""
+    main_end, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    known = {name: value for name, value in os.environ.items() if "COLOR" not in name}
+    known.pop("COLUMNS", None)
+    with subprocess.Popen(
+        [sys.executable, *words(command)],
+        cwd=cwd,
+        env=known | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"} | environment,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        # Linux says that the other end is closed by an error.
+        while chunk := read_or_nothing(main_end):
+            shown += chunk
+    os.close(main_end)
+    return process.returncode, shown.decode().replace("\r\n", "\n")
+
+
+def read_or_nothing(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        return b""
+
+
+COLOURS = {"plain": {}, "forced": {"FORCE_COLOR": "1"}, "none": {"NO_COLOR": "1"}}
+
+# Each width and each wish for colours with several kinds of mistakes.
+IN_A_TERMINAL = [
+    (case, width, colour)
+    for k, case in enumerate(
+        (
+            *("typo of a flag", "wrong choice of one", "missing value", "missing required flag"),
+            *("unknown command", "fraction instead of a whole number"),
+        )
+    )
+    for width, colour in (
+        ((60, "forced"), (100, "plain")) if k % 2 else ((60, "plain"), (80, "none"))
+    )
+] + [("typo of a required flag", 80, "forced"), ("wrong choice", 100, "forced")]
+
+
+@pytest.mark.parametrize(("case", "width", "colour"), IN_A_TERMINAL)
+def test_the_sentence_is_the_same_in_any_terminal(case, width, colour, tmp_path):
+    command, said = WRONG[case]
+    done = run_in_terminal(command, width, tmp_path, **COLOURS[colour])
+    assert done == (2, sentence(said))
+
+
+def test_the_terminal_is_one(tmp_path):
+    # What is drawn does depend on it, or the tests above would show nothing.
+    narrow, wide = (run_in_terminal(f"{NUMPY} --help", width, tmp_path)[1] for width in (60, 100))
+    assert "\x1b[" in narrow
+    assert narrow != wide
+
+
+@pytest.mark.parametrize("request_type", [Request, *COMMANDS.values()])
+def test_every_flag_of_a_request_is_known(request_type, capsys):
+    known = flags_of(request_type)
+    with pytest.raises(SystemExit):
+        parse_flags(request_type, "program", ["--help"])
+    printed = capsys.readouterr().out
+    explained = re.findall(r"^\W{0,2}(--[a-z].*?)(?: |$)(--no-\S+)?", printed, re.MULTILINE)
+    assert {word.rstrip(",") for pair in explained for word in pair if word} == set(known)
+    assert len(set(known)) == len(known)
+
+
+@dataclass(frozen=True)
+class Small:
+    """Whatever."""
+
+    folder: Annotated[Path, tyro.conf.Positional]
+    constant: tyro.conf.Fixed[int] = 3
+    size: int = 1
+
+
+def test_of_a_positional_argument_and_a_fixed_one():
+    with pytest.raises(UsageError, match=r"^PATH is missing; see program --help\.$"):
+        parse_flags(Small, "program", [])
+    with pytest.raises(UsageError, match=r"^--constant: expected no value; see program --help\.$"):
+        parse_flags(Small, "program", ["x", "--constant", "4"])
+    assert parse_flags(Small, "program", ["x", "--size", "2"]) == Small(Path("x"), size=2)
+
+
+def test_a_refusal_that_is_not_known_yet_is_one_sentence_too():
+    event = events.ParseErrorEvent(prog="program")
+    said = explain(event, "program", ["--new", "thing"], [])
+    assert said == "--new thing: expected other flags or values; see program --help."
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+def test_the_commands_are_those_that_there_are_files_for(name):
+    folder = ROOT / IMPLEMENTATIONS[name][0].package
+    assert {"train", "evaluate", "predict"} <= set(COMMANDS) - set(OPTIONAL)
+    expected = [
+        command
+        for command in COMMANDS
+        if command not in OPTIONAL or (folder / f"{command}.py").exists()
+    ]
+    assert list(requests_of(name)) == expected
+    can_profile = (folder / "profile.py").exists()
+    assert ("--profile" in flags_of(requests_of(name)["train"])) == can_profile
+
+
+def asked(monkeypatch, *arguments):
+    """The name of the request, and the request."""
+    monkeypatch.setattr(sys, "argv", ["program", *arguments])
+    found = parse_command(requests_of("tensorflow"), "python -m tensorflow_impl")
+    return type(found).__name__, found
+
+
+def test_train_is_the_default_command(monkeypatch):
+    flags = ("--epochs", "3", "--variant", "fit", "--profile")
+    kind, request = asked(monkeypatch, *flags)
+    explicit, same = asked(monkeypatch, "train", *flags)
+    assert (kind, vars(request)) == (explicit, vars(same))
+    assert (kind, request.config.epochs, request.variant) == ("TrainRequest", 3, "fit")
+    kind, request = asked(monkeypatch)
+    assert (kind, request.config, request.variant) == ("TrainRequest", TrainConfig(), "graph")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("command", [[], ["train"], ["profile", "--output-dir", "x"]])
+def test_a_preset_sets_the_defaults_of_a_command(preset, command, monkeypatch):
+    _, request = asked(monkeypatch, *command, "--seed", "7", f"--preset={preset}")
+    assert request.config == TrainConfig(preset=preset, seed=7, **PRESETS[preset])
+
+
+def test_each_command_takes_its_own_flags(monkeypatch):
+    _, request = asked(monkeypatch, "predict", "a.png", "b.png", "--weights", "w", "--top", "1")
+    assert request.images == (Path("a.png"), Path("b.png"))
+    _, request = asked(monkeypatch, "summary", "--hidden", "5")
+    assert request.hidden == (5,)
+    _, request = asked(monkeypatch, "export", "--weights", "w", "--output-dir", "x")
+    assert len(request.format) == 4
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_help_explains_every_flag_of_a_command(command, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as stop:
+        asked(monkeypatch, *filter(None, [command]), "--help")
+    assert not stop.value.code
+    printed = capsys.readouterr().out
+    for expected in flags_of(COMMANDS[command or "train"]):
+        assert f"{expected} " in printed
+    if command is None:
+        assert all(f"• {name} " in printed for name in COMMANDS)
+        assert flag("schedule_epochs") in printed
