@@ -57,7 +57,10 @@ class WarmProcess:
             "environment": child_environment(**environment),
         }
         print(json.dumps(request), file=self.process.stdin, flush=True)
-        status, output, errors = json.loads(self.process.stdout.readline())
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise ChildProcessError(f"the process that forks ended with {self.process.wait()}")
+        status, output, errors = json.loads(answer)
         return subprocess.CompletedProcess(arguments, status, output, errors)
 
     def end(self) -> None:

@@ -135,6 +135,7 @@ def accuracy_of(output: str, dataset: str) -> float:
     return float(re.fullmatch(rf"test accuracy on {dataset}: (\d\d\.\d\d)%", last)[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
 def test_it_learns_the_digits_where_mnist_cannot_be_had(name, tmp_path):
     done = run_command(
@@ -153,6 +154,7 @@ SEEDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
 def test_it_reaches_97_per_cent_on_mnist(name, tmp_path):
     data_dir = real_data_dir()
