@@ -41,10 +41,10 @@ class PyTorch:
     def __init__(self, config: TrainConfig) -> None:
         import torch
 
-        from pytorch_impl import compiled, loss, run, train
+        from pytorch_impl import compiled, data, loss, run, train
         from shared.sampling import load
 
-        self.torch, self.compiled, self.train = torch, compiled, train
+        self.torch, self.compiled, self.data, self.train = torch, compiled, data, train
         self.whole_step = partial(compiled.whole_step, compute_loss=loss.compute_loss)
         _, self.model, self.optimizer, self.train_set, _ = run.build(config, load(config, Clock()))
         self.adam = partial(torch.optim.Adam, self.model.parameters(), lr=config.learning_rate)
@@ -54,9 +54,7 @@ class PyTorch:
         return lambda order: self.train.train_epoch(
             self.model,
             optimizer,
-            self.train_set,
-            order,
-            self.batch_size,
+            self.data.make_batches(*self.train_set, order, self.batch_size),
             self.clock,
             step or self.train.train_step,
         )
@@ -189,7 +187,11 @@ class TensorFlow:
     def _stepwise(self, **options: object) -> Epoch:
         step = self.tf.function(self.train.train_step, **options)
         return lambda order: self.train.train_epoch(
-            self.model, self.optimizer, self.train_set, order, self.batch_size, self.clock, step
+            self.model,
+            self.optimizer,
+            self.data.make_batches(*self.train_set, order, self.batch_size),
+            self.clock,
+            step,
         )
 
     def _whole(self, **options: object) -> Epoch:

@@ -15,9 +15,10 @@ def make_pipeline(
     deviation: float,
     device: tf.config.PhysicalDevice,
 ) -> Callable[..., Batches]:
-    """A function like `make_batches` that prepares each image anew, every time it is used.
+    """A function like `make_batches` that prepares each image anew each time.
 
-    It needs the order alone: of the images and labels handed in, prepared already, it takes none.
+    It needs the order alone: of the images and labels handed in, prepared
+    already, it takes none.
 
     Args:
         pixels: [n, 784] uint8.
@@ -34,10 +35,15 @@ def make_pipeline(
         return (image - mean) / deviation, all_labels[row]
 
     def make_batches(
-        images: tf.Tensor, labels: tf.Tensor, order: np.ndarray, batch_size: int
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        order: np.ndarray,
+        batch_size: int,
     ) -> Batches:
         rows = tf.data.Dataset.from_tensor_slices(order)
-        singles = rows.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)  # DIFF-39
+        singles = rows.map(
+            prepare, num_parallel_calls=tf.data.AUTOTUNE
+        )  # DIFF-39
         return singles.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
     return make_batches
