@@ -32,10 +32,8 @@ class AlignedAdam(keras.optimizers.Adam):
         )
         self.assign_add(m, (gradient - m) * (1 - self.beta_1))
         self.assign_add(v, (ops.square(gradient) - v) * (1 - self.beta_2))
-        denominator = (
-            ops.sqrt(v) / ops.cast(correction_2, variable.dtype) + self.epsilon
-        )
-        self.assign_sub(variable, step_size * m / denominator)
+        root = ops.sqrt(v) / ops.cast(correction_2, variable.dtype)
+        self.assign_sub(variable, step_size * m / (root + self.epsilon))
 
 
 class AlignedRMSprop(keras.optimizers.RMSprop):
@@ -56,9 +54,8 @@ class AlignedRMSprop(keras.optimizers.RMSprop):
             buffer = self._momentums[index]
             self.assign(buffer, buffer * self.momentum + update)
             update = buffer
-        self.assign_sub(
-            variable, ops.cast(learning_rate, variable.dtype) * update
-        )
+        rate = ops.cast(learning_rate, variable.dtype)
+        self.assign_sub(variable, rate * update)
 
 
 class AlignedAdagrad(keras.optimizers.Adagrad):
@@ -74,9 +71,8 @@ class AlignedAdagrad(keras.optimizers.Adagrad):
         accumulator = self._accumulators[self._get_variable_index(variable)]
         self.assign_add(accumulator, ops.square(gradient))
         update = gradient / (ops.sqrt(accumulator) + self.epsilon)
-        self.assign_sub(
-            variable, ops.cast(learning_rate, variable.dtype) * update
-        )
+        rate = ops.cast(learning_rate, variable.dtype)
+        self.assign_sub(variable, rate * update)
 
 
 class AlignedSGD(keras.optimizers.SGD):
@@ -100,9 +96,8 @@ class AlignedSGD(keras.optimizers.SGD):
             update = (
                 gradient + self.momentum * buffer if self.nesterov else buffer
             )
-        self.assign_sub(
-            variable, ops.cast(learning_rate, variable.dtype) * update
-        )
+        rate = ops.cast(learning_rate, variable.dtype)
+        self.assign_sub(variable, rate * update)
 
 
 class AlignedBatchNormalization(layers.BatchNormalization):

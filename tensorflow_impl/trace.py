@@ -62,9 +62,8 @@ def trace(
     device, model, _, train_set, _ = built
     loss = choose_loss(config, dataset, device)
     order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
-    images, labels = next(
-        iter(make_batches(*train_set, order, config.batch_size))
-    )
+    batches = make_batches(*train_set, order, config.batch_size)
+    images, labels = next(iter(batches))
     emit("start", compute_gradients(model, images, labels, loss))
     clock = Clock()
     clock.after_step = lambda steps: emit(

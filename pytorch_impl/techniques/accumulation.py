@@ -32,6 +32,6 @@ def accumulate(
     optimizer: torch.optim.Optimizer, batches: int
 ) -> torch.optim.Optimizer:
     """Let each update average the gradients of so many batches."""
-    return (
-        Accumulating(optimizer, batches) if batches > 1 else optimizer
-    )  # DIFF-33
+    if batches == 1:
+        return optimizer
+    return Accumulating(optimizer, batches)  # DIFF-33

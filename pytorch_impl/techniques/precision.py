@@ -18,9 +18,8 @@ def use_mixed_precision(
     # Most programs put the block `with torch.autocast(...)` around forward
     # pass and loss; in the layers it leaves `train_step` as it is.
     for layer in body:
-        compute_in = torch.autocast(
-            device.type, getattr(torch, precision)
-        )  # DIFF-38
+        number = getattr(torch, precision)
+        compute_in = torch.autocast(device.type, number)  # DIFF-38
         layer.forward = compute_in(layer.forward)
     # A layer outside of it wants inputs of its weights' dtype.
     head.register_forward_pre_hook(lambda _, inputs: inputs[0].float())

@@ -44,9 +44,8 @@ def make_loss(
             cross_entropy = keras.losses.sparse_categorical_crossentropy
             losses = cross_entropy(labels, logits, from_logits=True)
         if class_weights is not None:
-            losses = losses * tf.gather(
-                tf.constant(class_weights, losses.dtype), labels
-            )  # DIFF-37
+            weights = tf.constant(class_weights, losses.dtype)
+            losses = losses * tf.gather(weights, labels)  # DIFF-37
         return tf.reduce_mean(losses)
 
     return compute_loss

@@ -41,9 +41,8 @@ def make_pipeline(
         batch_size: int,
     ) -> Batches:
         rows = tf.data.Dataset.from_tensor_slices(order)
-        singles = rows.map(
-            prepare, num_parallel_calls=tf.data.AUTOTUNE
-        )  # DIFF-39
-        return singles.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        tuned = tf.data.AUTOTUNE
+        singles = rows.map(prepare, num_parallel_calls=tuned)  # DIFF-39
+        return singles.batch(batch_size).prefetch(tuned)
 
     return make_batches
