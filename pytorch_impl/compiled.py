@@ -268,8 +268,8 @@ def train_epoch(
             done.append((losses[first:last], correct[first:last]))
         for state in optimizer.state.values():
             state["step"] += len(batches)  # DIFF-26
-    losses, correct = zip(*done, strict=True)
-    return torch.cat(losses), torch.cat(correct)
+    all_losses, all_correct = zip(*done, strict=True)
+    return torch.cat(all_losses), torch.cat(all_correct)
 
 
 def refuse_uncompiled(config: TrainConfig) -> None:

@@ -17,7 +17,7 @@ def choose_device(name: DeviceName, float_type: FloatType) -> torch.device:
     """
     torch.set_default_dtype(getattr(torch, float_type))  # DIFF-20
     torch.backends.cuda.matmul.allow_tf32 = False  # DIFF-14
-    available = {
+    available: dict[DeviceName, bool] = {
         "cuda": torch.cuda.is_available(),
         # Apple's GPUs have no float64.
         "mps": torch.backends.mps.is_available() and float_type == "float32",

@@ -99,8 +99,8 @@ def train_epoch(
                 model, optimizer, *train_set, batches, *span
             )
             done.append((losses[first:last], correct[first:last]))
-    losses, correct = zip(*done, strict=True)
-    return tf.concat(losses, 0), tf.concat(correct, 0)
+    all_losses, all_correct = zip(*done, strict=True)
+    return tf.concat(all_losses, 0), tf.concat(all_correct, 0)
 
 
 def refuse_uncompiled(config: TrainConfig) -> None:

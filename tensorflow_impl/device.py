@@ -23,7 +23,7 @@ def choose_device(
     tf.config.experimental.enable_tensor_float_32_execution(False)  # DIFF-14
     gpus = tf.config.list_physical_devices("GPU")
     built_with_cuda = tf.test.is_built_with_cuda()
-    available = {
+    available: dict[DeviceName, bool] = {
         "cuda": bool(gpus) and built_with_cuda,
         # Apple's GPUs have no float64.
         "mps": bool(gpus) and not built_with_cuda and float_type == "float32",

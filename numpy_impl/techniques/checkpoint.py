@@ -83,7 +83,6 @@ def learn_in_pieces(
             checkpoints.add_batches(losses, correct)
         # With those from before the interruption.
         done = checkpoints.batches
-        losses, correct = done["losses"], done["correct"]
-        return losses, correct
+        return done["losses"], done["correct"]
 
     return learn_pieces

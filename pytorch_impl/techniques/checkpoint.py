@@ -78,7 +78,7 @@ def set_state(
         if kept:
             optimizer.state[parameter] = kept
     if isinstance(optimizer, Accumulating):
-        optimizer.done = tensors["batches"].item()
+        optimizer.done = int(tensors["batches"])
         optimizer = optimizer.optimizer
     if isinstance(optimizer, Scaling):
         names = optimizer.scaler.state_dict()
@@ -92,7 +92,7 @@ def set_state(
 
 def learn_in_pieces(
     learn: Learner,
-    model: nn.Module,
+    model: nn.Sequential,
     optimizer: torch.optim.Optimizer,
     checkpoints: Checkpoints,
 ) -> Learner:
@@ -116,7 +116,8 @@ def learn_in_pieces(
             )
         # With those from before the interruption.
         done = checkpoints.batches
-        losses, correct = done["losses"], done["correct"]
-        return torch.from_numpy(losses), torch.from_numpy(correct)
+        return torch.from_numpy(done["losses"]), torch.from_numpy(
+            done["correct"]
+        )
 
     return learn_pieces

@@ -13,6 +13,9 @@ def clip_gradients(
     (2013), Algorithm 1.
     """
 
+    if norm is None:
+        return
+
     def clip(optimizer: torch.optim.Optimizer, *_: object) -> None:
         parameters = [
             each
@@ -27,5 +30,4 @@ def clip_gradients(
         for gradient in gradients:
             gradient.mul_(scale)
 
-    if norm is not None:
-        optimizer.register_step_pre_hook(clip)
+    optimizer.register_step_pre_hook(clip)

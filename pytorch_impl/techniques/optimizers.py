@@ -1,5 +1,6 @@
 """Other optimizers, and what else can be added to an update."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -26,7 +27,7 @@ def choose_optimizer(
     momentum = config.momentum
     on = next(model.parameters()).device.type
     # PyTorch's own values are the reference, under every alignment.
-    make = {
+    makers: dict[str, Callable[..., torch.optim.Optimizer]] = {
         "adam": partial(torch.optim.Adam, fused=True),
         "adamw": partial(
             torch.optim.AdamW, weight_decay=0.0, fused=True
@@ -39,7 +40,8 @@ def choose_optimizer(
         ),
         "rmsprop": partial(torch.optim.RMSprop, momentum=momentum),  # DIFF-29
         "adagrad": partial(torch.optim.Adagrad, fused=on != "mps"),  # DIFF-30
-    }[config.optimizer]
+    }
+    make = makers[config.optimizer]
     optimizer = make(model.parameters(), lr=config.learning_rate)
     decay_weights(optimizer, config.decay)
     clip_gradients(optimizer, config.clip_norm)

@@ -25,7 +25,7 @@ def follow_schedule(
     # Both in updates, of which each takes so many batches.
     drop_after = config.schedule_epochs * steps // config.accumulate
     total = config.epochs * steps // config.accumulate
-    schedulers = []
+    schedulers: list[lr_scheduler.LRScheduler] = []
     if config.schedule == "step":
         schedulers.append(
             lr_scheduler.StepLR(optimizer, drop_after, config.schedule_factor)

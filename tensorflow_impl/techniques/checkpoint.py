@@ -49,7 +49,7 @@ def set_state(
 
 def learn_in_pieces(
     learn: Learner,
-    model: keras.Model,
+    model: keras.Sequential,
     optimizer: keras.optimizers.Optimizer,
     checkpoints: Checkpoints,
 ) -> Learner:
@@ -71,7 +71,6 @@ def learn_in_pieces(
             checkpoints.add_batches(losses.numpy(), correct.numpy())
         # With those from before the interruption.
         done = checkpoints.batches
-        losses, correct = done["losses"], done["correct"]
-        return tf.constant(losses), tf.constant(correct)
+        return tf.constant(done["losses"]), tf.constant(done["correct"])
 
     return learn_pieces

@@ -43,7 +43,7 @@ def choose_optimizer(
         "rmsprop": (optimizers.RMSprop, AlignedRMSprop, rmsprop),
         "adagrad": (optimizers.Adagrad, AlignedAdagrad, adagrad),
     }[config.optimizer]
-    make = aligned if config.alignment == "exact" else own
+    make: type = aligned if config.alignment == "exact" else own
     given = {} if config.alignment == "defaults" else matched
     asked = {
         "sgd": {"momentum": config.momentum, "nesterov": config.nesterov},

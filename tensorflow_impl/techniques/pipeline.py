@@ -5,8 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-Batches = tf.data.Dataset
-
 
 def make_pipeline(
     pixels: np.ndarray,
@@ -14,7 +12,7 @@ def make_pipeline(
     mean: float,
     deviation: float,
     device: tf.config.PhysicalDevice,
-) -> Callable[..., Batches]:
+) -> Callable[..., tf.data.Dataset]:
     """A function like `make_batches` that prepares each image anew each time.
 
     It needs the order alone: of the images and labels handed in, prepared
@@ -39,7 +37,7 @@ def make_pipeline(
         labels: tf.Tensor,
         order: np.ndarray,
         batch_size: int,
-    ) -> Batches:
+    ) -> tf.data.Dataset:
         rows = tf.data.Dataset.from_tensor_slices(order)
         tuned = tf.data.AUTOTUNE
         singles = rows.map(prepare, num_parallel_calls=tuned)  # DIFF-39
