@@ -44,7 +44,7 @@ class PyTorch:
         import torch
         from torch.nn import functional
 
-        from pytorch_impl import evaluate, loss, run, train
+        from pytorch_impl import data, evaluate, loss, run, train
         from shared.sampling import load
 
         self.torch, self.functional = torch, functional
@@ -52,6 +52,7 @@ class PyTorch:
         _, self.model, self.optimizer, self.train_set, self.test_set = run.build(
             config, self.dataset
         )
+        self.make_batches = data.make_batches
         self.train, self.evaluate = train, evaluate.evaluate
         self.loss = self.compute_loss = loss.compute_loss
 
@@ -120,13 +121,14 @@ class TensorFlow:
         import tensorflow as tf
 
         from shared.sampling import load
-        from tensorflow_impl import evaluate, loss, run, train
+        from tensorflow_impl import data, evaluate, loss, run, train
 
         self.tf, self.keras = tf, keras
         self.dataset = load(config, Clock())
         _, self.model, self.optimizer, self.train_set, self.test_set = run.build(
             config, self.dataset
         )
+        self.make_batches = data.make_batches
         self.train, self.evaluate = train, evaluate.evaluate
         self.loss = self.compute_loss = loss.compute_loss
         self.step = tf.function(
@@ -221,9 +223,9 @@ def train_in(name: str, config: TrainConfig) -> int:
     try:
         for epoch in range(1, config.epochs + 1):
             order = epoch_order(len(training.train_set[0]), config.seed, epoch)
-            given = training.model, training.optimizer, training.train_set, order
+            batches = training.make_batches(*training.train_set, order, config.batch_size)
             losses, _ = training.train.train_epoch(
-                *given, config.batch_size, Clock(), training.step
+                training.model, training.optimizer, batches, Clock(), training.step
             )
             points = np.array_split(losses.numpy(), max(1, len(losses) // STEPS_A_POINT))
             outcome.losses += [float(point.mean()) for point in points]

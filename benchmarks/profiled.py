@@ -48,6 +48,7 @@ def profile(config: TrainConfig) -> dict[str, dict[str, float]]:
     from torch.profiler import ProfilerActivity
 
     from pytorch_impl import compiled, run, train
+    from pytorch_impl.data import make_batches
     from shared.batches import epoch_order
     from shared.clock import Clock
     from shared.sampling import load
@@ -55,14 +56,21 @@ def profile(config: TrainConfig) -> dict[str, dict[str, float]]:
     torch._inductor.config.cpp.enable_kernel_profile = True
     dataset = load(config, Clock())
     seconds = {}
-    for name, learn in {"eager": train.train_epoch, "compiled": compiled.train_epoch}.items():
-        _, model, optimizer, train_set, _ = run.build(config, dataset)
-        clock = Clock()
+    size, clock = config.batch_size, Clock()
 
-        def do_epoch(number: int, learn=learn, given=(model, optimizer, train_set), clock=clock):
+    def learn_eagerly(model, optimizer, train_set, order):
+        return train.train_epoch(model, optimizer, make_batches(*train_set, order, size), clock)
+
+    def learn_compiled(model, optimizer, train_set, order):
+        return compiled.train_epoch(model, optimizer, train_set, order, size, clock)
+
+    for name, learn in {"eager": learn_eagerly, "compiled": learn_compiled}.items():
+        _, model, optimizer, train_set, _ = run.build(config, dataset)
+
+        def do_epoch(number: int, learn=learn, given=(model, optimizer, train_set)):
             order = epoch_order(len(given[-1][0]), config.seed, number)
             started = time.perf_counter()
-            learn(*given, order, config.batch_size, clock)
+            learn(*given, order)
             return time.perf_counter() - started
 
         for epoch in range(1, WARM_UP_EPOCHS + 1):

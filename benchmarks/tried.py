@@ -41,7 +41,7 @@ class PyTorch:
     def __init__(self, config: TrainConfig) -> None:
         import torch
 
-        from pytorch_impl import compiled, loss, run, train
+        from pytorch_impl import compiled, data, loss, run, train
         from shared.sampling import load
 
         self.torch, self.compiled, self.train = torch, compiled, train
@@ -49,16 +49,11 @@ class PyTorch:
         _, self.model, self.optimizer, self.train_set, _ = run.build(config, load(config, Clock()))
         self.adam = partial(torch.optim.Adam, self.model.parameters(), lr=config.learning_rate)
         self.batch_size, self.clock = config.batch_size, Clock()
+        self.batches = lambda order: data.make_batches(*self.train_set, order, self.batch_size)
 
     def _plain(self, optimizer: object, step: Callable | None = None) -> Epoch:
         return lambda order: self.train.train_epoch(
-            self.model,
-            optimizer,
-            self.train_set,
-            order,
-            self.batch_size,
-            self.clock,
-            step or self.train.train_step,
+            self.model, optimizer, self.batches(order), self.clock, step or self.train.train_step
         )
 
     def _whole(self, take: Callable) -> Epoch:
@@ -182,14 +177,15 @@ class TensorFlow:
         from shared.sampling import load
         from tensorflow_impl import compiled, data, run, train
 
-        self.tf, self.keras, self.compiled, self.data, self.train = tf, keras, compiled, data, train
+        self.tf, self.keras, self.compiled, self.train = tf, keras, compiled, train
         _, self.model, self.optimizer, self.train_set, _ = run.build(config, load(config, Clock()))
         self.batch_size, self.clock = config.batch_size, Clock()
+        self.batches = lambda order: data.make_batches(*self.train_set, order, self.batch_size)
 
     def _stepwise(self, **options: object) -> Epoch:
         step = self.tf.function(self.train.train_step, **options)
         return lambda order: self.train.train_epoch(
-            self.model, self.optimizer, self.train_set, order, self.batch_size, self.clock, step
+            self.model, self.optimizer, self.batches(order), self.clock, step
         )
 
     def _whole(self, **options: object) -> Epoch:
@@ -205,11 +201,7 @@ class TensorFlow:
         self.model.compile(
             self.optimizer, loss, metrics=["accuracy"], steps_per_execution=steps, **options
         )
-        return lambda order: self.model.fit(
-            self.data.make_batches(*self.train_set, order, self.batch_size),
-            shuffle=False,
-            verbose=0,
-        )
+        return lambda order: self.model.fit(self.batches(order), shuffle=False, verbose=0)
 
     def step_traced(self) -> Epoch:
         """a step traced: tensorflow/graph"""
@@ -231,8 +223,8 @@ class TensorFlow:
         """fit, 32 steps a call, tf.data tuned as by default"""
         tuning = self.tf.data.Options()
         tuning.autotune.enabled = True
-        make_batches = self.data.make_batches
-        self.data.make_batches = lambda *given: make_batches(*given).with_options(tuning)
+        batches = self.batches
+        self.batches = lambda order: batches(order).with_options(tuning)
         return self._fit(32)
 
     def fit_1(self) -> Epoch:

@@ -134,6 +134,7 @@ def train(trial: Trial, config: TrainConfig, dataset) -> tuple[float, float, flo
 
     from pytorch_impl import run
     from pytorch_impl import train as twin
+    from pytorch_impl.data import make_batches
     from pytorch_impl.evaluate import evaluate
     from shared.batches import epoch_order
 
@@ -160,8 +161,8 @@ def train(trial: Trial, config: TrainConfig, dataset) -> tuple[float, float, flo
     step = partial(twin.train_step, compute_loss=loss)
     for epoch in range(1, config.epochs + 1):
         order = epoch_order(len(train_set[0]), config.seed, epoch)
-        given = model, optimizer, train_set, order, config.batch_size
-        twin.train_epoch(*given, Clock(), step)
+        batches = make_batches(*train_set, order, config.batch_size)
+        twin.train_epoch(model, optimizer, batches, Clock(), step)
     loss, accuracy = evaluate(model, *train_set)
     return loss, accuracy, evaluate(model, *test_set)[1]
 

@@ -94,7 +94,7 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
     dataset, notice = load_images(network, request, float_type(weights))
     images = getattr(dataset, f"{request.split}_images")
     labels = getattr(dataset, f"{request.split}_labels")
-    measured = import_twin(name, "evaluate").evaluate_trained(
+    measured = import_twin(name, "predict").evaluate_trained(
         weights, images, labels, request.device
     )
     evaluation = Evaluation(

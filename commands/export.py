@@ -61,9 +61,9 @@ def export(name: str, request: ExportRequest) -> int:
     dataset, notice = load_images(network, request, "float32")
     folder = claim_output_dir(request.output_dir, current_command())
     try:
-        exporters, evaluate = import_twin(name, "export").EXPORTERS, import_twin(name, "evaluate")
-        _, model = evaluate.restore(weights, "cpu")
-        original = measure(request.weights, partial(evaluate.predict, model), dataset)
+        exporters, twin = import_twin(name, "export").EXPORTERS, import_twin(name, "predict")
+        _, model = twin.restore(weights, "cpu")
+        original = measure(request.weights, partial(twin.predict, model), dataset)
         files: dict[str, Measured] = {
             kind: export_one(kind, exporters[kind], model, dataset, folder)
             for kind in dict.fromkeys(request.format)

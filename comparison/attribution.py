@@ -10,7 +10,6 @@ import statistics
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,12 +19,14 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from numpy_impl.data import make_batches
 from numpy_impl.model import Sequential, build_model, set_weights
-from numpy_impl.optimizers import Adam
+from numpy_impl.optimizer import Adam, Optimizer
 from numpy_impl.train import Tensors, train, train_epoch, train_step
 from report import sentences, terminal
 from report.intervals import detectable, paired_interval
 from shared import formats, plotting
+from shared.batches import batch_sizes, epoch_order
 from shared.clock import Clock
 from shared.config import ADAM_EPSILON, TrainConfig
 from shared.datasets import Dataset
@@ -103,7 +104,7 @@ class Attribution:
 
 
 def permuted_step(
-    model: Sequential, optimizer: Adam, images: np.ndarray, labels: np.ndarray
+    model: Sequential, optimizer: Optimizer, images: np.ndarray, labels: np.ndarray
 ) -> Tensors:
     """Learn from one batch with its rows in another order: the same but for rounding."""
     rows = np.random.default_rng(len(labels)).permutation(len(labels))
@@ -122,18 +123,18 @@ def train_rung(config: TrainConfig, dataset: Dataset, rung: Rung) -> list[EpochR
             epsilon=rung.epsilon,
             epsilon_hat=rung.epsilon_hat,
         )
-        ordered = replace(config, seed=config.seed + rung.order)
-        return list(
-            train(
-                model,
-                optimizer,
-                (dataset.train_images, dataset.train_labels),
-                (dataset.test_images, dataset.test_labels),
-                ordered,
-                Clock(),
-                partial(train_epoch, step=permuted_step if rung.permuted else train_step),
-            )
-        )
+        images, labels = dataset.train_images, dataset.train_labels
+        step = permuted_step if rung.permuted else train_step
+        clock = Clock()
+
+        def learn(epoch: int) -> Tensors:
+            order = epoch_order(len(labels), config.seed + rung.order, epoch)
+            batches = make_batches(images, labels, order, config.batch_size)
+            return train_epoch(model, optimizer, batches, clock, step)
+
+        sizes = batch_sizes(len(labels), config.batch_size)
+        test_set = dataset.test_images, dataset.test_labels
+        return list(train(model, learn, sizes, test_set, range(1, config.epochs + 1), clock))
 
 
 # Of a worker process: read once, not once a job.

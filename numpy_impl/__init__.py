@@ -1,1 +1,1 @@
-"""The oracle: the network in NumPy. Read data, model, loss, train, evaluate, in this order."""
+"""The oracle, in NumPy: data, model, loss, optimizer, train, evaluate."""

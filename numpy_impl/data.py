@@ -21,13 +21,13 @@ def to_tensors(
 def make_batches(
     images: np.ndarray, labels: np.ndarray, order: np.ndarray, batch_size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Iterate over the rows in the given order: images [batch, 784], labels [batch].
+    """Iterate over rows in this order: images [batch, 784], labels [batch].
 
     Args:
         images: [n, 784].
         labels: [n].
         order: [n] int64, which row comes when.
-        batch_size: rows of every batch but the last, which holds what remains.
+        batch_size: rows of every batch but the last, which holds the rest.
     """
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]

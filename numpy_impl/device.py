@@ -7,30 +7,31 @@ from shared.errors import UsageError
 
 
 def choose_device(name: DeviceName, float_type: FloatType) -> str:
-    """The device of that name, or for `auto` the best one here: always the CPU.
+    """The device of that name, or for `auto` the best here: always the CPU.
 
-    The arithmetic follows the type of the weights and images, so `float_type` needs no setting.
+    The arithmetic follows the type of the weights and images, so `float_type`
+    needs no setting.
 
     Raises:
         UsageError: NumPy has no such device.
     """
     if name not in ("auto", "cpu"):
         raise UsageError(
-            f"--device {name}: NumPy {np.__version__} finds no such device for {float_type} "
-            "here; expected auto or one of: cpu."
+            f"--device {name}: NumPy {np.__version__} finds no such "
+            f"device for {float_type} here; expected auto or one of: cpu."
         )
     return "cpu"
 
 
 def describe_device(device: str) -> str:
-    """The device's kind, and a GPU's model: `cpu`, `cuda (NVIDIA H200)`, `mps`."""
+    """The device's kind and model: `cpu`, `cuda (NVIDIA H200)`, `mps`."""
     return device
 
 
 def synchronize(device: str) -> None:
-    """Wait until the device has done all that it was given; without this a clock reads early."""
+    """Wait until the device has done all its work, or a clock reads early."""
 
 
 def peak_device_memory(device: str) -> int | None:
-    """Most bytes of GPU memory that tensors held at once; None where the framework can't say."""
+    """Most bytes of GPU memory that tensors held at once; None if unknown."""
     return None

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def compute_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Cross-entropy from logits, mean over the batch: -log softmax(logits)[label].
+    """Cross-entropy, mean over the batch: -log softmax(logits)[label].
 
     Args:
         logits: [batch, 10], before softmax.
@@ -13,16 +13,18 @@ def compute_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Returns:
         A scalar of the logits' dtype.
     """
-    # Subtracting the largest logit changes nothing but that no exponential overflows.
+    # Less the largest logit, which changes nothing else, no exponential
+    # overflows.
     shifted = logits - logits.max(axis=1, keepdims=True)
     of_labels = shifted[np.arange(len(labels)), labels]
     return np.mean(np.log(np.exp(shifted).sum(axis=1)) - of_labels)
 
 
 def loss_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Gradient of the loss with respect to the logits: (softmax(logits) - one-hot) / batch.
+    """Of the loss by the logits: (softmax(logits) - one-hot) / batch.
 
-    Bishop, "Pattern Recognition and Machine Learning" (2006), equations 4.106 to 4.109.
+    Bishop, "Pattern Recognition and Machine Learning" (2006), equations 4.106
+    to 4.109.
 
     Returns:
         [batch, 10] of the logits' dtype.
@@ -33,7 +35,7 @@ def loss_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return gradient / len(labels)
 
 
-# The way back belongs to the way forward: whoever brings another loss brings both.
+# The way back belongs to the way forward: another loss brings both.
 compute_loss.gradient = loss_gradient
 
 

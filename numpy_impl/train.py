@@ -4,17 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from shared.batches import as_they_are, epoch_order
 from shared.clock import Clock
-from shared.config import TrainConfig
 from shared.metrics import epoch_mean
 from shared.results import EpochResult
 
-from .data import make_batches
 from .evaluate import evaluate
 from .loss import compute_loss, count_correct
 from .model import Sequential
-from .optimizers import Optimizer
+from .optimizer import Optimizer
 
 Tensors = tuple[np.ndarray, np.ndarray]
 
@@ -31,12 +28,14 @@ def train_step(
     """Learn from one batch: images [batch, 784], labels [batch].
 
     Returns:
-        The batch's mean loss and its number of correct predictions, both from before the update.
+        The batch's mean loss and its number of correct predictions, both from
+        before the update.
     """
-    # 1. start: nothing to clear or to record, each layer keeps what its way back needs
+    # 1. start: each layer keeps what its way back needs
     logits = model(images, training=True)  # 2. forward
     loss = compute_loss(logits, labels)  # 3. loss
-    gradients = model.backward(compute_loss.gradient(logits, labels))  # 4. backward
+    gradient = compute_loss.gradient(logits, labels)
+    gradients = model.backward(gradient)  # 4. backward
     optimizer.step(gradients)  # 5. update
     return loss, count_correct(logits, labels)
 
@@ -44,20 +43,17 @@ def train_step(
 def train_epoch(
     model: Sequential,
     optimizer: Optimizer,
-    train_set: Tensors,
-    order: np.ndarray,
-    batch_size: int,
+    batches: Iterable[Tensors],
     clock: Clock,
     step: Callable[..., Tensors] = train_step,
-    pipeline: Callable[..., Iterable[Tensors]] = make_batches,
 ) -> Tensors:
-    """Learn from all images once, in the given order [n].
+    """Learn from each batch once: images [batch, 784], labels [batch].
 
     Returns:
-        What each step returned: losses [steps], numbers of correct predictions [steps].
+        What each step returned: losses [steps], correct predictions [steps].
     """
     losses, correct = [], []
-    for images, labels in clock.steps(pipeline(*train_set, order, batch_size)):
+    for images, labels in clock.steps(batches):
         batch_loss, batch_correct = step(model, optimizer, images, labels)
         losses.append(batch_loss)
         correct.append(batch_correct)
@@ -66,25 +62,35 @@ def train_epoch(
 
 def train(
     model: Sequential,
-    optimizer: Optimizer,
-    train_set: Tensors,
+    learn: Callable[[int], Tensors],
+    sizes: np.ndarray,
     test_set: Tensors,
-    config: TrainConfig,
+    epochs: Iterable[int],
     clock: Clock,
-    learn: Callable[..., Tensors] = train_epoch,
-    prepare: Callable[..., tuple[Tensors, np.ndarray]] = as_they_are,
-    done: int = 0,
 ) -> Iterator[EpochResult]:
-    """Train from epoch `done + 1` to `config.epochs`, testing after each; yield their figures."""
-    size, batch_size = len(train_set[0]), config.batch_size
-    for epoch in range(done + 1, config.epochs + 1):
+    """Learn and test, epoch by epoch; yield the figures of each.
+
+    Args:
+        model: the network, which `learn` changes.
+        learn: does the epoch of this number; returns what `train_epoch` does.
+        sizes: [steps] int64, number of images of each batch.
+        test_set: images [n, 784], labels [n].
+        epochs: their numbers, the first one 1.
+        clock: is told what the time is spent on.
+    """
+    for epoch in epochs:
         with clock.phase("train") as training:
-            order = epoch_order(size, config.seed, epoch)
-            lesson, order = prepare(train_set, order, epoch)
-            losses, correct = learn(model, optimizer, lesson, order, batch_size, clock)
-            train_loss = epoch_mean(losses, size, batch_size)
-            train_accuracy = int(correct.sum()) / size
+            losses, correct = learn(epoch)
+            train_loss = epoch_mean(losses, sizes)
+            train_accuracy = int(correct.sum()) / int(sizes.sum())
         with clock.phase("evaluate") as evaluating:
             test_loss, test_accuracy = evaluate(model, *test_set)
-        seconds = training.seconds, evaluating.seconds
-        yield EpochResult(epoch, train_loss, train_accuracy, test_loss, test_accuracy, *seconds)
+        yield EpochResult(
+            epoch,
+            train_loss,
+            train_accuracy,
+            test_loss,
+            test_accuracy,
+            training.seconds,
+            evaluating.seconds,
+        )

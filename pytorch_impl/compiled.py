@@ -1,4 +1,4 @@
-"""Step 7: the same learning, fast: compiled, from the rows of a batch to the new weights."""
+"""Step 7: the same learning, fast: compiled as a whole."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -12,6 +12,7 @@ from torch.func import functional_call, grad_and_value
 
 from shared.batches import split_rows
 from shared.clock import Clock
+from shared.config import TrainConfig
 from shared.errors import UsageError
 
 from .loss import compute_loss, count_correct
@@ -21,27 +22,35 @@ Named = dict[str, torch.Tensor]
 
 
 def create_moments(optimizer: torch.optim.Optimizer) -> None:
-    """Give Adam its running means, as `optimizer.step()` does at first, and its count of steps.
+    """Give Adam its means and its count, as `optimizer.step()` does at first.
 
     The count stays on the CPU, where `bias_corrections` reads it.
     """
     for parameter in optimizer.param_groups[0]["params"]:
-        moments = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+        moments = {
+            name: torch.zeros_like(parameter)
+            for name in ("exp_avg", "exp_avg_sq")
+        }
         for moment in moments.values():
             # A CUDA graph may write only to what stays where it is.
             torch._dynamo.mark_static_address(moment)
         optimizer.state[parameter] = {"step": torch.tensor(0.0), **moments}
 
 
-def bias_corrections(optimizer: torch.optim.Optimizer, steps: int) -> torch.Tensor:
-    """What Adam's next steps multiply by: [steps, 2], 1 / (1 - beta_1^t), 1 / sqrt(1 - beta_2^t).
+def bias_corrections(
+    optimizer: torch.optim.Optimizer, steps: int
+) -> torch.Tensor:
+    """What Adam's next steps multiply by: [steps, 2].
 
-    Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), Algorithm 1.
+    Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015),
+    Algorithm 1.
     """
     state = next(iter(optimizer.state.values()))
     step = int(state["step"]) + np.arange(1, steps + 1)
     beta_1, beta_2 = optimizer.param_groups[0]["betas"]
-    corrections = np.stack([1 / (1 - beta_1**step), 1 / np.sqrt(1 - beta_2**step)], axis=1)
+    corrections = np.stack(
+        [1 / (1 - beta_1**step), 1 / np.sqrt(1 - beta_2**step)], axis=1
+    )
     return torch.from_numpy(corrections).to(state["exp_avg"])
 
 
@@ -61,8 +70,11 @@ def whole_step(
     """
 
     def forward(weights: Named) -> tuple:
-        # Copies, because a function that is differentiated may not change what lies outside.
-        buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+        # Copies, because a function that is differentiated may not change what
+        # lies outside.
+        buffers = {
+            name: buffer.clone() for name, buffer in model.named_buffers()
+        }
         logits = functional_call(model, (weights, buffers), images[rows])
         return compute_loss(logits, labels[rows]), (logits, buffers)
 
@@ -76,9 +88,14 @@ def whole_step(
     beta_1, beta_2 = group["betas"]
     # What `optimizer.step()` does, which would end the program too.
     for name, parameter in weights.items():  # DIFF-26
-        m, v = (optimizer.state[parameter][moment] for moment in ("exp_avg", "exp_avg_sq"))
+        m, v = (
+            optimizer.state[parameter][moment]
+            for moment in ("exp_avg", "exp_avg_sq")
+        )
         m.lerp_(gradients[name], 1 - beta_1)
-        v.mul_(beta_2).addcmul_(gradients[name], gradients[name], value=1 - beta_2)
+        v.mul_(beta_2).addcmul_(
+            gradients[name], gradients[name], value=1 - beta_2
+        )
         denominator = correction[1] * v.sqrt() + group["eps"]
         parameter.sub_(group["lr"] * correction[0] * m / denominator)
     return loss, count_correct(logits, labels[rows])
@@ -100,7 +117,9 @@ def repeat_step(
     correct = labels.new_zeros(len(batches))
     for place in range(first, last):
         chosen = batches[place], corrections[place]
-        losses[place], correct[place] = step(model, optimizer, images, labels, *chosen)
+        losses[place], correct[place] = step(
+            model, optimizer, images, labels, *chosen
+        )
     return losses, correct
 
 
@@ -115,7 +134,7 @@ def train_steps(
     first: torch.Tensor,
     last: torch.Tensor,
 ) -> Tensors:
-    """Take `step` with each of `batches[first:last]`, rows of the training set [steps, batch].
+    """Take `step` with each of `batches[first:last]`, rows [steps, batch].
 
     Args:
         corrections: [steps, 2], from `bias_corrections`.
@@ -123,29 +142,37 @@ def train_steps(
         last: [1], exclusive.
 
     Returns:
-        What each step returned, at its place: losses [steps], numbers of correct predictions.
+        What each step returned, at its place: losses [steps], numbers of
+        correct predictions.
     """
     losses = images.new_zeros(len(batches))
     correct = labels.new_zeros(len(batches))
 
-    # `place` is [1]: a tensor without dimensions would become Python's and end the program.
+    # `place` is [1]: a tensor without dimensions would become Python's and end
+    # the program.
     def take_step(place: torch.Tensor) -> tuple[torch.Tensor]:
         chosen = batches[place][0], corrections[place][0]
-        losses[place], correct[place] = step(model, optimizer, images, labels, *chosen)
+        losses[place], correct[place] = step(
+            model, optimizer, images, labels, *chosen
+        )
         return (place + 1,)
 
     # The program contains the loop, so that one call is many steps.
-    torch.while_loop(lambda place: (place < last)[0], take_step, (first,))  # DIFF-26
+    torch.while_loop(
+        lambda place: (place < last)[0], take_step, (first,)
+    )  # DIFF-26
     return losses, correct
 
 
 def add_bias_apart(graph: torch.fx.Graph) -> None:
-    """Make each `addmm` a product and a sum, which the compiler fuses with what comes after.
+    """Make each `addmm` a product and a sum, which can be fused with others.
 
     An `addmm` would first copy the bias to each row of its result.
     """
     aten = torch.ops.aten
-    for node in graph.find_nodes(op="call_function", target=aten.addmm.default):
+    for node in graph.find_nodes(
+        op="call_function", target=aten.addmm.default
+    ):
         bias, left, right = node.args
         with graph.inserting_before(node):
             product = graph.call_function(aten.mm.default, (left, right))
@@ -153,7 +180,8 @@ def add_bias_apart(graph: torch.fx.Graph) -> None:
         node.target, node.args = aten.add.Tensor, (product, bias)
 
 
-# What `torch.compile` does not do by itself on a CPU; docs/PERFORMANCE.md has what each gains.
+# What `torch.compile` does not do by itself on a CPU; docs/PERFORMANCE.md has
+# what each gains.
 ON_CPU = {
     # Not only the operations, but the loop itself becomes C++.
     "cpp_wrapper": True,
@@ -167,7 +195,7 @@ ON_CPU = {
 def compile_steps(
     compute_loss: Callable[..., torch.Tensor],
 ) -> tuple[Callable[..., Tensors], Callable[..., Tensors]]:
-    """`train_steps` for batches of the usual size, compiled, and for a smaller last one, not.
+    """`train_steps`, compiled for full batches, not for a smaller last one.
 
     Raises:
         UsageError: nothing can be compiled here.
@@ -177,16 +205,24 @@ def compile_steps(
     try:
         get_cpp_compiler()
         on_cpu = compiled(partial(train_steps, step), options=ON_CPU)
-        # A CUDA graph can't contain the loop, which asks the host whether to go on.
+        # A CUDA graph can't contain the loop, which asks the host whether to
+        # go on.
         on_gpu = partial(repeat_step, compiled(step, mode="reduce-overhead"))
     except RuntimeError as error:
         reason = str(error).partition("\n")[0]
-        raise UsageError(f"torch.compile cannot be used here: {reason}") from error
+        raise UsageError(
+            f"torch.compile cannot be used here: {reason}"
+        ) from error
 
     def steps(
-        model: nn.Sequential, optimizer: torch.optim.Optimizer, images: torch.Tensor, *rest: object
+        model: nn.Sequential,
+        optimizer: torch.optim.Optimizer,
+        images: torch.Tensor,
+        *rest: object,
     ) -> Tensors:
-        return (on_cpu if images.is_cpu else on_gpu)(model, optimizer, images, *rest)
+        return (on_cpu if images.is_cpu else on_gpu)(
+            model, optimizer, images, *rest
+        )
 
     return steps, partial(repeat_step, step)  # DIFF-12
 
@@ -204,7 +240,8 @@ def train_epoch(
     """Learn from all images once, in the given order [n].
 
     Returns:
-        What each step returned: losses [steps], numbers of correct predictions [steps].
+        What each step returned: losses [steps], numbers of correct predictions
+        [steps].
 
     Raises:
         UsageError: nothing can be compiled here.
@@ -216,15 +253,35 @@ def train_epoch(
         # Or a CUDA graph would copy all of it in each step.
         torch._dynamo.mark_static_address(tensor)
     done = []
-    for steps, rows in zip(compile_steps(compute_loss), split_rows(order, batch_size), strict=True):
+    for steps, rows in zip(
+        compile_steps(compute_loss), split_rows(order, batch_size), strict=True
+    ):
         batches = torch.from_numpy(rows).to(train_set[0].device)
         corrections = bias_corrections(optimizer, len(batches))  # DIFF-26
         for first, last in clock.spans(len(batches)):
-            # As tensors, because a number in Python would be part of the program.
+            # As tensors, because a number in Python would be part of the
+            # program.
             span = torch.tensor([first]), torch.tensor([last])  # DIFF-12
-            losses, correct = steps(model, optimizer, *train_set, batches, corrections, *span)
+            losses, correct = steps(
+                model, optimizer, *train_set, batches, corrections, *span
+            )
             done.append((losses[first:last], correct[first:last]))
         for state in optimizer.state.values():
             state["step"] += len(batches)  # DIFF-26
-    losses, correct = zip(*done, strict=True)
-    return torch.cat(losses), torch.cat(correct)
+    all_losses, all_correct = zip(*done, strict=True)
+    return torch.cat(all_losses), torch.cat(all_correct)
+
+
+def refuse_uncompiled(config: TrainConfig) -> None:
+    """Raise UsageError if something is asked for that is not compiled."""
+    if config.pipeline != "arrays":
+        raise UsageError(
+            f"--pipeline {config.pipeline}: expected arrays with the variant "
+            "compiled, whose program picks the rows of a batch itself."
+        )
+    if not config.plain_updates:
+        raise UsageError(
+            "pytorch/compiled: expected --optimizer adam with a constant "
+            "learning rate, and no weight decay, clipping, accumulation or "
+            "float16, because its program contains just that."
+        )

@@ -15,23 +15,30 @@ def to_tensors(
         labels: [n] int64, from 0 to 9.
         device: where the model lives; the tensors live there too.
     """
-    return torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device)  # DIFF-16
+    arrays = torch.from_numpy(images), torch.from_numpy(labels)
+    return arrays[0].to(device), arrays[1].to(device)  # DIFF-16
 
 
 def make_batches(
-    images: torch.Tensor, labels: torch.Tensor, order: np.ndarray, batch_size: int
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    order: np.ndarray,
+    batch_size: int,
 ) -> DataLoader:
-    """Iterate over the rows in the given order: images [batch, 784], labels [batch].
+    """Iterate over rows in this order: images [batch, 784], labels [batch].
 
     Args:
         images: [n, 784].
         labels: [n].
         order: [n] int64, which row comes when.
-        batch_size: rows of every batch but the last, which holds what remains.
+        batch_size: rows of every batch but the last, which holds the rest.
     """
     rows = torch.from_numpy(order).split(batch_size)
-    # A sampler of whole batches costs one indexing operation a batch instead of one a row.
-    # The loader draws a number each time it is iterated over: not from the stream of dropout.
-    own = torch.Generator()
-    pairs = TensorDataset(images, labels)
-    return DataLoader(pairs, sampler=rows, batch_size=None, generator=own)  # DIFF-8
+    # Whole batches from the sampler: one indexing operation for each of them.
+    # Its own generator: the loader draws a number when it is iterated over.
+    return DataLoader(
+        TensorDataset(images, labels),
+        sampler=rows,
+        batch_size=None,
+        generator=torch.Generator(),
+    )  # DIFF-8

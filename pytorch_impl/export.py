@@ -1,4 +1,4 @@
-"""`python -m pytorch_impl export`: the trained network as files that other programs read."""
+"""`python -m pytorch_impl export`: files that other programs read."""
 
 import copy
 import warnings
@@ -16,19 +16,20 @@ from shared.trained import Exporter, Predict
 
 from .evaluate import predict
 
-# Exporters follow a computation of two images, which stand for any number of them.
+# Exporters follow a computation of two images, which stand for any number of
+# them.
 IMAGES = (torch.zeros(2, IMAGE_SIZE),)
 SHAPES = ({0: torch.export.Dim("batch")},)
 
 
 @torch.inference_mode()  # DIFF-23
 def predict_converted(converted: Callable, images: np.ndarray) -> np.ndarray:
-    """Logits from a converted network on the CPU: images [n, 784] -> logits [n, 10]."""
+    """Logits of a converted network: images [n, 784] -> logits [n, 10]."""
     return converted(torch.from_numpy(images)).numpy()
 
 
 def export_native(model: nn.Sequential, path: Path) -> Predict:
-    """Save in the framework's own format, and predict with what is loaded back."""
+    """Save in the framework's own format, and predict with it loaded back."""
     torch.save(model.state_dict(), path)
     loaded = copy.deepcopy(model).to("meta")
     loaded.load_state_dict(torch.load(path, weights_only=True), assign=True)
@@ -36,7 +37,7 @@ def export_native(model: nn.Sequential, path: Path) -> Predict:
 
 
 def export_onnx(model: nn.Sequential, path: Path) -> Predict:
-    """Translate to ONNX with the framework's own exporter, and predict with onnxruntime."""
+    """Translate to ONNX by its own exporter, predict with onnxruntime."""
     torch.onnx.export(
         model.eval(),  # DIFF-10
         IMAGES,
@@ -51,18 +52,22 @@ def export_onnx(model: nn.Sequential, path: Path) -> Predict:
 
 
 def export_program(model: nn.Sequential, path: Path) -> Predict:
-    """Save the computation itself, which runs without the Python code that defined it."""
-    program = torch.export.export(model.eval(), IMAGES, dynamic_shapes=SHAPES)  # DIFF-10
+    """Save the computation itself, which runs without its Python code."""
+    program = torch.export.export(
+        model.eval(), IMAGES, dynamic_shapes=SHAPES
+    )  # DIFF-10
     torch.export.save(program, path)
     return partial(predict_converted, torch.export.load(path).module())
 
 
 def export_int8(model: nn.Sequential, path: Path) -> Predict:
-    """Save with kernels in int8; images are quantized anew for every layer (dynamic range)."""
+    """Save with kernels in int8, quantizing inputs as they come (dynamic)."""
     with warnings.catch_warnings():
         # Its successor, torchao, is another package, and slow unless compiled.
         warnings.simplefilter("ignore")
-        quantized = torch.ao.quantization.quantize_dynamic(model.eval(), {nn.Linear}, torch.qint8)
+        quantized = torch.ao.quantization.quantize_dynamic(
+            model.eval(), {nn.Linear}, torch.qint8
+        )
         torch.save(quantized.state_dict(), path)
         quantized.load_state_dict(torch.load(path, weights_only=True))
     return partial(predict_converted, quantized)

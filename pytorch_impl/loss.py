@@ -5,7 +5,7 @@ from torch.nn import functional
 
 
 def compute_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy from logits, mean over the batch: -log softmax(logits)[label].
+    """Cross-entropy, mean over the batch: -log softmax(logits)[label].
 
     Args:
         logits: [batch, 10], before softmax.

@@ -1,6 +1,7 @@
 """Step 2: the network, 784-128-64-10 by default."""
 
-from itertools import count
+from collections import Counter
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -23,26 +24,33 @@ def build_model(hidden: tuple[int, int]) -> nn.Sequential:
     )
 
 
+# By kind of layer the name and the tensors that it has in every framework.
+LEARNED: dict[type, tuple[str, Callable]] = {
+    nn.Linear: (
+        "dense",
+        lambda layer: {"kernel": layer.weight.T, "bias": layer.bias},  # DIFF-1
+    ),
+}
+
+
 def named_tensors(model: nn.Sequential) -> dict[str, torch.Tensor]:
-    """All that the model has learned, by the names that weights have in every framework."""
-    tensors = {}
-    dense, norm = count(1), count(1)
+    """What the model has learned, under the names of all frameworks."""
+    tensors: dict[str, torch.Tensor] = {}
+    numbers: Counter[str] = Counter()
     for layer in model:
-        if isinstance(layer, nn.Linear):
-            name = f"dense_{next(dense)}"
-            tensors[f"{name}/kernel"] = layer.weight.T  # DIFF-1
-            if layer.bias is not None:
-                tensors[f"{name}/bias"] = layer.bias
-        if isinstance(layer, nn.BatchNorm1d):
-            name = f"batch_norm_{next(norm)}"
-            tensors |= {f"{name}/gamma": layer.weight, f"{name}/beta": layer.bias}
-            tensors[f"{name}/moving_mean"] = layer.running_mean
-            tensors[f"{name}/moving_variance"] = layer.running_var
+        if type(layer) in LEARNED:
+            kind, tensors_of = LEARNED[type(layer)]
+            numbers[kind] += 1
+            tensors |= {
+                f"{kind}_{numbers[kind]}/{name}": tensor
+                for name, tensor in tensors_of(layer).items()
+                if tensor is not None
+            }
     return tensors
 
 
 def get_weights(model: nn.Sequential) -> Weights:
-    """Copy the weights out as `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on."""
+    """Copy out `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on."""
     # Copies, because the next step changes the memory that `numpy()` shares.
     return {
         name: tensor.detach().cpu().numpy().copy(order="C")
@@ -52,7 +60,7 @@ def get_weights(model: nn.Sequential) -> Weights:
 
 @torch.no_grad()  # DIFF-23
 def set_weights(model: nn.Sequential, weights: Weights) -> None:
-    """Copy weights in, named and shaped as `get_weights` gives them; others stay as they are."""
+    """Copy weights in, as `get_weights` gives them; leave all others alone."""
     tensors = named_tensors(model)
     for name, array in weights.items():
         tensors[name].copy_(torch.from_numpy(array))

@@ -1,38 +1,25 @@
 """Step 4: how gradients become updates."""
 
-from functools import partial
-
 import torch
 from torch import nn
 
-from shared.config import TrainConfig
-
-from .techniques.accumulation import accumulate
-from .techniques.clipping import clip_gradients
-from .techniques.schedule import follow_schedule
-from .techniques.weight_decay import decay_weights
+from shared.config import Alignment
 
 
-def make_optimizer(model: nn.Module, config: TrainConfig, steps: int) -> torch.optim.Optimizer:
-    """The optimizer, aligned as asked, with what the techniques add to it.
+def make_optimizer(
+    model: nn.Module, learning_rate: float, alignment: Alignment
+) -> torch.optim.Optimizer:
+    """Adam for all weights of the model, aligned as asked.
+
+    Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015).
 
     Args:
         model: whose weights it updates.
-        config: names it, with its hyper-parameters.
-        steps: batches in an epoch, for schedules.
+        learning_rate: about how far each weight moves in a step.
+        alignment: not used, because PyTorch's own epsilon and formula are the
+            reference: under every alignment it is Keras's that change.
     """
-    # PyTorch's own values are the reference: under every alignment it is Keras's that change.
-    momentum, on = config.momentum, next(model.parameters()).device.type
     # Fused: one pass over each weight and its moments instead of a dozen.
-    make = {
-        "adam": partial(torch.optim.Adam, fused=True),  # DIFF-3
-        "adamw": partial(torch.optim.AdamW, weight_decay=0.0, fused=True),  # DIFF-31
-        "sgd": partial(torch.optim.SGD, momentum=momentum, nesterov=config.nesterov, fused=True),
-        "rmsprop": partial(torch.optim.RMSprop, momentum=momentum),  # DIFF-29
-        "adagrad": partial(torch.optim.Adagrad, fused=on != "mps"),  # DIFF-30
-    }[config.optimizer]
-    optimizer = make(model.parameters(), lr=config.learning_rate)
-    decay_weights(optimizer, config.decay)
-    clip_gradients(optimizer, config.clip_norm)
-    follow_schedule(optimizer, config, steps)
-    return accumulate(optimizer, config.accumulate)
+    return torch.optim.Adam(
+        model.parameters(), lr=learning_rate, fused=True
+    )  # DIFF-3

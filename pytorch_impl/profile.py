@@ -1,4 +1,4 @@
-"""`python -m pytorch_impl profile`: where the time of a training step goes."""
+"""`python -m pytorch_impl profile`: where a training step's time goes."""
 
 from pathlib import Path
 
@@ -10,17 +10,16 @@ from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.trained import Operator
 
-from .run import build, make_loop
+from .run import build, learn_in_epochs
 
 
 def profile_epoch(
     config: TrainConfig, variant: str, dataset: Dataset, path: Path
 ) -> list[Operator]:
-    """Train for three epochs and watch the last; write its Chrome trace to `path`."""
+    """Train for three epochs; write a Chrome trace of the last to `path`."""
     torch._inductor.config.cpp.enable_kernel_profile = True
-    device, model, optimizer, train_set, test_set = build(config, dataset)
-    loop = make_loop(config, variant, dataset, device)
-    epochs = loop(model, optimizer, train_set, test_set, config, Clock())
+    built = build(config, dataset)
+    epochs = learn_in_epochs(config, variant, dataset, built, Clock())
     next(epochs), next(epochs)
     with torch.profiler.profile() as profiler:
         next(epochs)

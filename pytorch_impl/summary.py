@@ -13,21 +13,26 @@ from shared.trained import Layer
 
 @torch.inference_mode()  # DIFF-23
 def summarize(model: nn.Sequential) -> list[Layer]:
-    """Kind, shape of one image's output, and number of parameters of each layer."""
+    """Kind, shape of one output and number of parameters of each layer."""
     model.eval()  # DIFF-10
     rows = []
     outputs = torch.zeros(1, IMAGE_SIZE)
     for layer in model:
         outputs = layer(outputs)
         parameters = sum(weights.numel() for weights in layer.parameters())
-        rows.append(Layer(type(layer).__name__, tuple(outputs.shape[1:]), parameters))
+        rows.append(
+            Layer(type(layer).__name__, tuple(outputs.shape[1:]), parameters)
+        )
     return rows
 
 
 def trace_graph(model: nn.Sequential) -> bytes:
-    """The network's operations as TensorBoard draws them: a serialized GraphDef."""
-    # TensorBoard imports TensorFlow where it is installed, unless there is a module of this name.
-    sys.modules["tensorboard.compat.notf"] = ModuleType("tensorboard.compat.notf")
+    """The operations as TensorBoard draws them: a serialized GraphDef."""
+    # TensorBoard imports TensorFlow where it is installed, unless there is a
+    # module of this name.
+    sys.modules["tensorboard.compat.notf"] = ModuleType(
+        "tensorboard.compat.notf"
+    )
     # Only now, because TensorBoard need not be there.
     from torch.utils.tensorboard._pytorch_graph import graph
 

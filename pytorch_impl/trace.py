@@ -1,4 +1,4 @@
-"""What the network computes on its way, for comparing one implementation with another."""
+"""What is computed on the way, for comparing implementations."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from shared.metrics import epoch_arrays
 
 from .data import make_batches
 from .model import get_weights
-from .run import build, choose_loss, learn_in_epochs, make_loop
+from .run import build, choose_loss, learn_in_epochs
 
 Emit = Callable[[str, dict[str, np.ndarray]], None]
 
@@ -26,11 +26,11 @@ def compute_gradients(
     labels: torch.Tensor,
     compute_loss: Callable[..., torch.Tensor],
 ) -> dict[str, np.ndarray]:
-    """One batch with its logits, loss and gradients: images [batch, 784], labels [batch].
+    """One batch, its logits, loss and gradients: images [batch, 784].
 
     Returns:
-        `images`, `labels`, `logits` [batch, 10], `loss` [], and a gradient for each weight, named
-        and shaped as in `get_weights`.
+        `images`, `labels`, `logits` [batch, 10], `loss` [], and a gradient for
+        each weight, named and shaped as in `get_weights`.
     """
     logits = model(images)
     loss = compute_loss(logits, labels)
@@ -41,25 +41,34 @@ def compute_gradients(
         "logits": logits.detach().cpu().numpy(),
         "loss": loss.detach().cpu().numpy(),
     }
-    for name, gradient in zip(learned(get_weights(model)), gradients, strict=True):
-        figures[f"gradient of {name}"] = gradient.cpu().numpy().T.copy()  # DIFF-1
+    for name, gradient in zip(
+        learned(get_weights(model)), gradients, strict=True
+    ):
+        figures[f"gradient of {name}"] = (
+            gradient.cpu().numpy().T.copy()
+        )  # DIFF-1
     return figures
 
 
-def trace(config: TrainConfig, variant: str, dataset: Dataset, emit: Emit) -> None:
-    """Train, and emit the first batch's gradients, the weights after each step, each epoch's end.
+def trace(
+    config: TrainConfig, variant: str, dataset: Dataset, emit: Emit
+) -> None:
+    """Train, and emit the first gradients, each step's weights, each epoch.
 
     Args:
-        emit: told of `start`, `step` and `epoch`, each with its named arrays; those of a `step` say
-            for how many `steps` it stands.
+        emit: told of `start`, `step` and `epoch`, each with its named arrays;
+            those of a `step` say for how many `steps` it stands.
     """
     built = build(config, dataset)
     device, model, _, train_set, _ = built
-    loss, loop = choose_loss(config, dataset, device), make_loop(config, variant, dataset, device)
+    loss = choose_loss(config, dataset, device)
     order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
-    images, labels = next(iter(make_batches(*train_set, order, config.batch_size)))
+    batches = make_batches(*train_set, order, config.batch_size)
+    images, labels = next(iter(batches))
     emit("start", compute_gradients(model, images, labels, loss))
     clock = Clock()
-    clock.after_step = lambda steps: emit("step", {"steps": np.array(steps), **get_weights(model)})
-    for epoch in learn_in_epochs(config, loop, dataset, clock, built):
+    clock.after_step = lambda steps: emit(
+        "step", {"steps": np.array(steps), **get_weights(model)}
+    )
+    for epoch in learn_in_epochs(config, variant, dataset, built, clock):
         emit("epoch", epoch_arrays(epoch))

@@ -6,13 +6,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from shared.batches import as_they_are, epoch_order
 from shared.clock import Clock
-from shared.config import TrainConfig
 from shared.metrics import epoch_mean
 from shared.results import EpochResult
 
-from .data import make_batches
 from .evaluate import evaluate
 from .loss import compute_loss, count_correct
 
@@ -29,7 +26,8 @@ def train_step(
     """Learn from one batch: images [batch, 784], labels [batch].
 
     Returns:
-        The batch's mean loss and its number of correct predictions, both from before the update.
+        The batch's mean loss and its number of correct predictions, both from
+        before the update.
     """
     optimizer.zero_grad()  # 1. start  # DIFF-11
     logits = model(images)  # 2. forward  # DIFF-10
@@ -42,21 +40,18 @@ def train_step(
 def train_epoch(
     model: nn.Sequential,
     optimizer: torch.optim.Optimizer,
-    train_set: Tensors,
-    order: np.ndarray,
-    batch_size: int,
+    batches: Iterable[Tensors],
     clock: Clock,
     step: Callable[..., Tensors] = train_step,
-    pipeline: Callable[..., Iterable[Tensors]] = make_batches,
 ) -> Tensors:
-    """Learn from all images once, in the given order [n].
+    """Learn from each batch once: images [batch, 784], labels [batch].
 
     Returns:
-        What each step returned: losses [steps], numbers of correct predictions [steps].
+        What each step returned: losses [steps], correct predictions [steps].
     """
     model.train()  # DIFF-10
     losses, correct = [], []
-    for images, labels in clock.steps(pipeline(*train_set, order, batch_size)):
+    for images, labels in clock.steps(batches):
         batch_loss, batch_correct = step(model, optimizer, images, labels)
         losses.append(batch_loss)  # DIFF-7
         correct.append(batch_correct)
@@ -65,26 +60,36 @@ def train_epoch(
 
 def train(
     model: nn.Sequential,
-    optimizer: torch.optim.Optimizer,
-    train_set: Tensors,
+    learn: Callable[[int], Tensors],
+    sizes: np.ndarray,
     test_set: Tensors,
-    config: TrainConfig,
+    epochs: Iterable[int],
     clock: Clock,
-    learn: Callable[..., Tensors] = train_epoch,
-    prepare: Callable[..., tuple[Tensors, np.ndarray]] = as_they_are,
-    done: int = 0,
 ) -> Iterator[EpochResult]:
-    """Train from epoch `done + 1` to `config.epochs`, testing after each; yield their figures."""
-    size, batch_size = len(train_set[0]), config.batch_size
-    for epoch in range(done + 1, config.epochs + 1):
+    """Learn and test, epoch by epoch; yield the figures of each.
+
+    Args:
+        model: the network, which `learn` changes.
+        learn: does the epoch of this number; returns what `train_epoch` does.
+        sizes: [steps] int64, number of images of each batch.
+        test_set: images [n, 784], labels [n].
+        epochs: their numbers, the first one 1.
+        clock: is told what the time is spent on.
+    """
+    for epoch in epochs:
         with clock.phase("train") as training:
-            order = epoch_order(size, config.seed, epoch)
-            lesson, order = prepare(train_set, order, epoch)
-            losses, correct = learn(model, optimizer, lesson, order, batch_size, clock)
-            # Only here do the figures leave the device, so that no step waits for Python.
-            train_loss = epoch_mean(losses.cpu().numpy(), size, batch_size)  # DIFF-16
-            train_accuracy = int(correct.sum()) / size
+            losses, correct = learn(epoch)
+            # Only here do figures leave the device, so no step waits for it.
+            train_loss = epoch_mean(losses.cpu().numpy(), sizes)  # DIFF-16
+            train_accuracy = int(correct.sum()) / int(sizes.sum())
         with clock.phase("evaluate") as evaluating:
             test_loss, test_accuracy = evaluate(model, *test_set)
-        seconds = training.seconds, evaluating.seconds
-        yield EpochResult(epoch, train_loss, train_accuracy, test_loss, test_accuracy, *seconds)
+        yield EpochResult(
+            epoch,
+            train_loss,
+            train_accuracy,
+            test_loss,
+            test_accuracy,
+            training.seconds,
+            evaluating.seconds,
+        )

@@ -28,11 +28,6 @@ def epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, ORDER_STREAM, epoch]).permutation(size)
 
 
-def as_they_are(train_set: Tensors, order: np.ndarray, epoch: int) -> tuple[Tensors, np.ndarray]:
-    """The images, labels and order of an epoch: the same images in each, in the epoch's order."""
-    return train_set, order
-
-
 def batch_sizes(size: int, batch_size: int) -> np.ndarray:
     """Number of rows of each batch of an epoch, [batches] int64; they add up to `size`."""
     return np.diff(np.append(np.arange(0, size, batch_size), size))

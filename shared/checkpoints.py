@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -117,6 +117,36 @@ class Checkpoints:
         """An epoch is over."""
         self.epochs.append(epoch)
         self.batches = {}
+
+    def replay(
+        self,
+        epochs: Iterator[EpochResult],
+        set_weights: Callable[[Arrays], None],
+        set_state: Callable[[Arrays], None],
+    ) -> Iterator[EpochResult]:
+        """Pass on the checkpoint's epochs to those who decide by them, then go on from it."""
+        if self.weights is not None and self.state is not None:
+            # Early stopping keeps the weights that it finds at the best epoch.
+            set_weights(self.best)
+            yield from list(self.epochs)
+            set_weights(self.weights)
+            set_state(self.state)
+        yield from epochs
+
+    def save_epochs(
+        self,
+        epochs: Iterator[EpochResult],
+        get_weights: Callable[[], Arrays],
+        get_state: Callable[[], Arrays],
+    ) -> Iterator[EpochResult]:
+        """Pass on the epochs that are not in the checkpoint yet, and save after each."""
+        known = len(self.epochs)
+        for epoch in epochs:
+            if epoch.epoch > known:
+                # First, because who looks at it may find that the training failed.
+                yield epoch
+                self.add_epoch(epoch)
+                self.save(get_weights(), get_state())
 
     def save(self, weights: Arrays, state: Arrays) -> None:
         """Write a checkpoint, completely or not at all; then delete those that are too old.

@@ -4,17 +4,16 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from shared.batches import batch_sizes
 from shared.config import CLASSES
 from shared.results import EpochResult
 
 
-def epoch_mean(batch_means: np.ndarray, size: int, batch_size: int) -> float:
-    """Mean over the `size` images of an epoch, from the means of its batches, [batches].
+def epoch_mean(batch_means: np.ndarray, sizes: np.ndarray) -> float:
+    """Mean over the images of an epoch, from the means of its batches, [batches].
 
-    The last batch may be smaller, so each batch counts by its number of images.
+    The last batch may be smaller, so each counts by its number of images, `sizes` [batches].
     """
-    return float(np.average(batch_means, weights=batch_sizes(size, batch_size)))
+    return float(np.average(batch_means, weights=sizes))
 
 
 def epoch_arrays(epoch: EpochResult) -> dict[str, np.ndarray]:

@@ -5,35 +5,39 @@ from collections.abc import Callable
 import numpy as np
 
 from shared.augmentation import augment
-from shared.batches import Tensors, as_they_are
+from shared.batches import Tensors, epoch_order
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.sampling import balanced_order, class_weights
 
 
-def make_preparation(
-    config: TrainConfig, dataset: Dataset, to_tensors: Callable[[np.ndarray, np.ndarray], Tensors]
-) -> Callable[[Tensors, np.ndarray, int], tuple[Tensors, np.ndarray]]:
-    """A function like `as_they_are` that samples and augments as the configuration says.
+def make_lessons(
+    config: TrainConfig,
+    dataset: Dataset,
+    train_set: Tensors,
+    to_tensors: Callable[[np.ndarray, np.ndarray], Tensors],
+) -> Callable[[int], tuple[Tensors, np.ndarray]]:
+    """What an epoch, given by its number, shows: images and labels, and the order of their rows.
 
     Args:
-        config: asks for it.
+        config: asks for all of them in a random order, or for a balanced sample, or for images
+            that are augmented anew in each epoch.
         dataset: whose training images it is about.
-        to_tensors: of one framework: from images [n, 784] and labels [n] to its tensors.
+        train_set: the same images and labels as tensors of one framework.
+        to_tensors: of that framework: from images [n, 784] and labels [n] to its tensors.
     """
-    if config.sampling == "all" and not config.augment:
-        return as_they_are
-    black = -dataset.mean / dataset.deviation
+    labels, black = dataset.train_labels, -dataset.mean / dataset.deviation
 
-    def prepare(train_set: Tensors, order: np.ndarray, epoch: int) -> tuple[Tensors, np.ndarray]:
+    def lesson(epoch: int) -> tuple[Tensors, np.ndarray]:
+        shown = train_set
         if config.augment:
             images = augment(dataset.train_images, black, config.seed, epoch)
-            train_set = to_tensors(images, dataset.train_labels)
+            shown = to_tensors(images, labels)
         if config.sampling == "balanced":
-            order = balanced_order(dataset.train_labels, config.seed, epoch)
-        return train_set, order
+            return shown, balanced_order(labels, config.seed, epoch)
+        return shown, epoch_order(len(labels), config.seed, epoch)
 
-    return prepare
+    return lesson
 
 
 def loss_options(config: TrainConfig, dataset: Dataset) -> tuple[float, bool, np.ndarray | None]:

@@ -1,10 +1,12 @@
 """The network in TensorFlow/Keras.
 
-Read minimal, data, model, loss, optimizer, train, evaluate and run, in this order.
+Read minimal, data, model, loss, optimizer, train, evaluate and run, in this
+order.
 """
 
 import os
 
-# TensorFlow and Keras read both when they are imported. Values that are set already stay.
+# TensorFlow and Keras read both when they are imported. Values that are set
+# already stay.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")

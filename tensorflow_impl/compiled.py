@@ -1,4 +1,4 @@
-"""Step 7: the same learning, fast: compiled, from the rows of a batch to the new weights."""
+"""Step 7: the same learning, fast: compiled as a whole."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from shared.batches import split_rows
 from shared.clock import Clock
+from shared.config import TrainConfig
 from shared.errors import UsageError
 
 from .loss import compute_loss
@@ -25,10 +26,11 @@ def train_steps(
     first: tf.Tensor,
     last: tf.Tensor,
 ) -> Tensors:
-    """Take `step` with each of `batches[first:last]`, rows of the training set [steps, batch].
+    """Take `step` with each of `batches[first:last]`, rows [steps, batch].
 
     Returns:
-        What each step returned, at its place: losses [steps], numbers of correct predictions.
+        What each step returned, at its place: losses [steps], numbers of
+        correct predictions.
     """
     losses = tf.zeros(len(batches), images.dtype)
     correct = tf.zeros(len(batches), tf.int64)
@@ -39,7 +41,9 @@ def train_steps(
         chosen = tf.gather(images, rows), tf.gather(labels, rows)
         batch_loss, batch_correct = step(model, optimizer, *chosen)
         losses = tf.tensor_scatter_nd_update(losses, [[place]], [batch_loss])
-        correct = tf.tensor_scatter_nd_update(correct, [[place]], [batch_correct])
+        correct = tf.tensor_scatter_nd_update(
+            correct, [[place]], [batch_correct]
+        )
         place += 1
     return losses, correct
 
@@ -48,7 +52,7 @@ def train_steps(
 def compile_steps(
     compute_loss: Callable[..., tf.Tensor],
 ) -> tuple[Callable[..., Tensors], Callable[..., Tensors]]:
-    """`train_steps` for batches of the usual size, compiled, and for a smaller last one, not.
+    """`train_steps`, compiled for full batches, not for a smaller last one.
 
     Raises:
         UsageError: nothing can be compiled here.
@@ -58,7 +62,9 @@ def compile_steps(
     except tf.errors.OpError as error:
         reason = error.message.partition("\n")[0]
         raise UsageError(f"XLA cannot be used here: {reason}") from error
-    steps = partial(train_steps, partial(train_step, compute_loss=compute_loss))
+    steps = partial(
+        train_steps, partial(train_step, compute_loss=compute_loss)
+    )
     return tf.function(steps, jit_compile=True), tf.function(steps)  # DIFF-12
 
 
@@ -74,18 +80,33 @@ def train_epoch(
     """Learn from all images once, in the given order [n].
 
     Returns:
-        What each step returned: losses [steps], numbers of correct predictions [steps].
+        What each step returned: losses [steps], numbers of correct predictions
+        [steps].
 
     Raises:
         UsageError: nothing can be compiled here.
     """
     done = []
-    for steps, rows in zip(compile_steps(compute_loss), split_rows(order, batch_size), strict=True):
+    for steps, rows in zip(
+        compile_steps(compute_loss), split_rows(order, batch_size), strict=True
+    ):
         batches = tf.constant(rows)
         for first, last in clock.spans(len(batches)):
-            # As tensors, because a number in Python would be part of the program.
+            # As tensors, because a number in Python would be part of the
+            # program.
             span = tf.constant(first), tf.constant(last)  # DIFF-12
-            losses, correct = steps(model, optimizer, *train_set, batches, *span)
+            losses, correct = steps(
+                model, optimizer, *train_set, batches, *span
+            )
             done.append((losses[first:last], correct[first:last]))
-    losses, correct = zip(*done, strict=True)
-    return tf.concat(losses, 0), tf.concat(correct, 0)
+    all_losses, all_correct = zip(*done, strict=True)
+    return tf.concat(all_losses, 0), tf.concat(all_correct, 0)
+
+
+def refuse_uncompiled(config: TrainConfig) -> None:
+    """Raise UsageError if something is asked for that is not compiled."""
+    if config.pipeline != "arrays":
+        raise UsageError(
+            f"--pipeline {config.pipeline}: expected arrays with the variant "
+            "compiled, whose program picks the rows of a batch itself."
+        )

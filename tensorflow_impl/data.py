@@ -12,7 +12,7 @@ def to_tensors(
     Args:
         images: [n, 784] float32 or float64, standardized.
         labels: [n] int64, from 0 to 9.
-        device: not used, because tf.data picks the rows of a batch in the CPU's memory.
+        device: not used: tf.data picks a batch's rows in the CPU's memory.
     """
     with tf.device("CPU"):
         return tf.constant(images), tf.constant(labels)  # DIFF-16
@@ -21,18 +21,21 @@ def to_tensors(
 def make_batches(
     images: tf.Tensor, labels: tf.Tensor, order: np.ndarray, batch_size: int
 ) -> tf.data.Dataset:
-    """Iterate over the rows in the given order: images [batch, 784], labels [batch].
+    """Iterate over rows in this order: images [batch, 784], labels [batch].
 
     Args:
         images: [n, 784].
         labels: [n].
         order: [n] int64, which row comes when.
-        batch_size: rows of every batch but the last, which holds what remains.
+        batch_size: rows of every batch but the last, which holds the rest.
     """
     rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-    # A gather of whole batches costs one operation a batch instead of one a row.
-    batches = rows.map(lambda chosen: (tf.gather(images, chosen), tf.gather(labels, chosen)))
-    # The thread that tunes buffers sleeps for seconds, and now and then an epoch's end awaits it.
+    # A gather of whole batches: one operation for each of them.
+    batches = rows.map(
+        lambda chosen: (tf.gather(images, chosen), tf.gather(labels, chosen))
+    )
+    # The thread that tunes buffers sleeps for seconds, and now and then an
+    # epoch's end awaits it.
     options = tf.data.Options()
     options.autotune.enabled = False  # DIFF-27
     return batches.prefetch(2).with_options(options)  # DIFF-8

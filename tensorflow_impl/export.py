@@ -1,4 +1,4 @@
-"""`python -m tensorflow_impl export`: the trained network as files that other programs read."""
+"""`python -m tensorflow_impl export`: files that other programs read."""
 
 import warnings
 from collections.abc import Callable
@@ -20,18 +20,18 @@ IMAGES = [tf.TensorSpec([None, IMAGE_SIZE], name="images")]
 
 
 def predict_converted(converted: Callable, images: np.ndarray) -> np.ndarray:
-    """Logits from a converted network on the CPU: images [n, 784] -> logits [n, 10]."""
+    """Logits of a converted network: images [n, 784] -> logits [n, 10]."""
     return converted(images=images)["output_0"]
 
 
 def export_native(model: keras.Sequential, path: Path) -> Predict:
-    """Save in the framework's own format, and predict with what is loaded back."""
+    """Save in the framework's own format, and predict with it loaded back."""
     model.save(path)
     return partial(predict, keras.models.load_model(path))
 
 
 def export_onnx(model: keras.Sequential, path: Path) -> Predict:
-    """Translate to ONNX with the framework's own exporter, and predict with onnxruntime."""
+    """Translate to ONNX by its own exporter, predict with onnxruntime."""
     with warnings.catch_warnings():
         # Keras adapts tf2onnx to NumPy 2, and NumPy warns of the adaption.
         warnings.simplefilter("ignore", FutureWarning)
@@ -45,7 +45,9 @@ def export_onnx(model: keras.Sequential, path: Path) -> Predict:
     return OnnxModel(path).predict
 
 
-def convert(model: keras.Sequential, path: Path, optimizations: list) -> Predict:
+def convert(
+    model: keras.Sequential, path: Path, optimizations: list
+) -> Predict:
     """Write a LiteRT file, and predict with what is loaded back."""
     model.export(
         path,
@@ -57,17 +59,19 @@ def convert(model: keras.Sequential, path: Path, optimizations: list) -> Predict
     with warnings.catch_warnings():
         # It recommends the same interpreter from a package of its own.
         warnings.simplefilter("ignore", UserWarning)
-        interpreter = tf.lite.Interpreter(str(path), num_threads=physical_cores())
+        interpreter = tf.lite.Interpreter(
+            str(path), num_threads=physical_cores()
+        )
     return partial(predict_converted, interpreter.get_signature_runner())
 
 
 def export_program(model: keras.Sequential, path: Path) -> Predict:
-    """Save the computation itself, which runs without the Python code that defined it."""
+    """Save the computation itself, which runs without its Python code."""
     return convert(model, path, optimizations=[])
 
 
 def export_int8(model: keras.Sequential, path: Path) -> Predict:
-    """Save with kernels in int8; images are quantized anew for every layer (dynamic range)."""
+    """Save with kernels in int8, quantizing inputs as they come (dynamic)."""
     return convert(model, path, optimizations=[tf.lite.Optimize.DEFAULT])
 
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 
 def compute_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy from logits, mean over the batch: -log softmax(logits)[label].
+    """Cross-entropy, mean over the batch: -log softmax(logits)[label].
 
     Args:
         logits: [batch, 10], before softmax.

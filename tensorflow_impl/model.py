@@ -1,6 +1,7 @@
 """Step 2: the network, 784-128-64-10 by default."""
 
-from itertools import count
+from collections import Counter
+from collections.abc import Callable
 
 import keras
 from keras import layers
@@ -26,31 +27,39 @@ def build_model(hidden: tuple[int, int]) -> keras.Sequential:
     )
 
 
+# By kind of layer the name and the tensors that it has in every framework.
+LEARNED: dict[type, tuple[str, Callable]] = {
+    layers.Dense: (
+        "dense",
+        lambda layer: {"kernel": layer.kernel, "bias": layer.bias},  # DIFF-1
+    ),
+}
+
+
 def named_tensors(model: keras.Sequential) -> dict[str, keras.Variable]:
-    """All that the model has learned, by the names that weights have in every framework."""
-    tensors = {}
-    dense, norm = count(1), count(1)
+    """What the model has learned, under the names of all frameworks."""
+    tensors: dict[str, keras.Variable] = {}
+    numbers: Counter[str] = Counter()
     for layer in model.layers:
-        if isinstance(layer, layers.Dense):
-            name = f"dense_{next(dense)}"
-            tensors[f"{name}/kernel"] = layer.kernel  # DIFF-1
-            if layer.bias is not None:
-                tensors[f"{name}/bias"] = layer.bias
-        if isinstance(layer, layers.BatchNormalization):
-            name = f"batch_norm_{next(norm)}"
-            tensors |= {f"{name}/gamma": layer.gamma, f"{name}/beta": layer.beta}
-            tensors[f"{name}/moving_mean"] = layer.moving_mean
-            tensors[f"{name}/moving_variance"] = layer.moving_variance
+        if type(layer) in LEARNED:
+            kind, tensors_of = LEARNED[type(layer)]
+            numbers[kind] += 1
+            tensors |= {
+                f"{kind}_{numbers[kind]}/{name}": tensor
+                for name, tensor in tensors_of(layer).items()
+                if tensor is not None
+            }
     return tensors
 
 
 def get_weights(model: keras.Sequential) -> Weights:
-    """Copy the weights out as `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on."""
-    return {name: variable.numpy() for name, variable in named_tensors(model).items()}
+    """Copy out `dense_1/kernel` [in, out], `dense_1/bias` [out], and so on."""
+    tensors = named_tensors(model)
+    return {name: variable.numpy() for name, variable in tensors.items()}
 
 
 def set_weights(model: keras.Sequential, weights: Weights) -> None:
-    """Copy weights in, named and shaped as `get_weights` gives them; others stay as they are."""
+    """Copy weights in, as `get_weights` gives them; leave all others alone."""
     variables = named_tensors(model)
     for name, array in weights.items():
         variables[name].assign(array)

@@ -3,44 +3,28 @@
 import keras
 from keras import optimizers
 
-from shared.config import ADAGRAD_EPSILON, ADAM_EPSILON, RMSPROP_EPSILON, RMSPROP_RHO, TrainConfig
+from shared.config import ADAM_EPSILON, Alignment
 
-from .aligned import AlignedAdagrad, AlignedAdam, AlignedRMSprop, AlignedSGD
-from .techniques.accumulation import accumulate
-from .techniques.clipping import clip_gradients
-from .techniques.schedule import follow_schedule
-from .techniques.weight_decay import decay_weights
+from .aligned import AlignedAdam
 
 
-def make_optimizer(model: keras.Model, config: TrainConfig, steps: int) -> optimizers.Optimizer:
-    """The optimizer, aligned as asked, with what the techniques add to it.
+def make_optimizer(
+    model: keras.Model, learning_rate: float, alignment: Alignment
+) -> keras.optimizers.Optimizer:
+    """Adam for all weights of the model, aligned as asked.
+
+    Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015).
 
     Args:
         model: whose weights it updates.
-        config: names it, with its hyper-parameters.
-        steps: batches in an epoch, for schedules.
+        learning_rate: about how far each weight moves in a step.
+        alignment: `defaults` for Keras's own epsilon and formula, `matched`
+            for PyTorch's epsilon, `exact` for PyTorch's formula as well.
     """
-    rmsprop = {"rho": RMSPROP_RHO, "epsilon": RMSPROP_EPSILON}  # DIFF-29
-    adagrad = {"initial_accumulator_value": 0.0, "epsilon": ADAGRAD_EPSILON}  # DIFF-30
-    # Keras's own, one that computes what PyTorch's does, and PyTorch's hyper-parameters.
-    own, aligned, matched = {
-        "adam": (optimizers.Adam, AlignedAdam, {"epsilon": ADAM_EPSILON}),  # DIFF-3  # DIFF-21
-        "adamw": (optimizers.AdamW, AlignedAdam, {"epsilon": ADAM_EPSILON}),
-        "sgd": (optimizers.SGD, AlignedSGD, {}),  # DIFF-34
-        "rmsprop": (optimizers.RMSprop, AlignedRMSprop, rmsprop),
-        "adagrad": (optimizers.Adagrad, AlignedAdagrad, adagrad),
-    }[config.optimizer]
-    make = aligned if config.alignment == "exact" else own
-    given = {} if config.alignment == "defaults" else matched
-    asked = {
-        "sgd": {"momentum": config.momentum, "nesterov": config.nesterov},
-        "rmsprop": {"momentum": config.momentum},
-    }.get(config.optimizer, {})
-    optimizer = make(config.learning_rate, **given, **asked)
-    decay_weights(optimizer, config.decay)
-    clip_gradients(optimizer, config.clip_norm)
-    follow_schedule(optimizer, config, steps)
-    accumulate(optimizer, config.accumulate)
-    # Now, because a traced step may create variables in its first call only.
+    adam = AlignedAdam if alignment == "exact" else optimizers.Adam
+    matched = {"epsilon": ADAM_EPSILON}  # DIFF-3  # DIFF-21
+    given = {} if alignment == "defaults" else matched
+    optimizer = adam(learning_rate, **given)
+    # Now: a traced step may create variables in its first call only.
     optimizer.build(model.trainable_variables)  # DIFF-25
     return optimizer

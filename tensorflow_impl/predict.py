@@ -1,18 +1,63 @@
 """Step 8: using what was trained."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from shared.config import DeviceName
 from shared.initial_weights import Weights
-from shared.trained import Predicted
+from shared.trained import Evaluated, Predicted
+from shared.weights_file import float_type, has_batch_norm, hidden_units
 
-from .device import describe_device
-from .evaluate import predict, restore
+from .data import to_tensors
+from .device import choose_device, describe_device
+from .evaluate import evaluate, predict
+from .model import set_weights
+from .techniques.layers import build_network
 
 
-def predict_trained(weights: Weights, images: np.ndarray, device_name: DeviceName) -> Predicted:
-    """Probability of each class, by weights that were trained before, of images [n, 784].
+def restore(
+    weights: Weights, device_name: DeviceName
+) -> tuple[tf.config.PhysicalDevice, keras.Sequential]:
+    """Device and model with trained weights, computing in their dtype.
+
+    Raises:
+        UsageError: the device is not there.
+    """
+    device = choose_device(device_name, float_type(weights))
+    model = build_network(
+        hidden_units(weights),
+        # It has no weights, and nothing to do outside of training.
+        dropout=0.0,
+        batch_norm=has_batch_norm(weights),
+        alignment="matched",
+    )
+    set_weights(model, weights)
+    return device, model
+
+
+def evaluate_trained(
+    weights: Weights,
+    images: np.ndarray,
+    labels: np.ndarray,
+    device_name: DeviceName,
+) -> Evaluated:
+    """Measure trained weights on images [n, 784] and labels [n].
+
+    Raises:
+        UsageError: the device is not there.
+    """
+    device, model = restore(weights, device_name)
+    loss, accuracy = evaluate(model, *to_tensors(images, labels, device))
+    logits = predict(model, images)
+    described = tf.__version__, describe_device(device)
+    return Evaluated(*described, loss, accuracy, logits)
+
+
+def predict_trained(
+    weights: Weights, images: np.ndarray, device_name: DeviceName
+) -> Predicted:
+    """Probability of each class, by trained weights, of images [n, 784].
 
     Raises:
         UsageError: the device is not there.
@@ -20,4 +65,5 @@ def predict_trained(weights: Weights, images: np.ndarray, device_name: DeviceNam
     device, model = restore(weights, device_name)
     logits = tf.constant(predict(model, images))
     probabilities = tf.nn.softmax(logits, axis=1).numpy()
-    return Predicted(tf.__version__, describe_device(device), probabilities)
+    described = tf.__version__, describe_device(device)
+    return Predicted(*described, probabilities)

@@ -1,4 +1,4 @@
-"""`python -m tensorflow_impl profile`: where the time of a training step goes."""
+"""`python -m tensorflow_impl profile`: where a training step's time goes."""
 
 import tempfile
 from pathlib import Path
@@ -12,14 +12,17 @@ from shared.datasets import Dataset
 from shared.trace_events import own_times, write_chrome_trace
 from shared.trained import Operator, Span
 
-from .run import build, make_loop
+from .run import build, learn_in_epochs
 
-# What a recorded name says of the operator. The machinery around it counts as the operator's own.
+# What a recorded name says of the operator. The machinery around it counts as
+# the operator's own.
 OPERATORS = {
-    # A function that was traced: its call waits for the threads that compute its operations.
+    # A function that was traced: its call waits for the threads that compute
+    # its operations.
     r"EagerLocalExecute: __inference_(.+)_\d+": r"call of \1",
     r"EagerLocalExecute: (.+)": r"\1",
-    r"(TFE_|Eager|KernelAndDevice|Executor|Threadpool|ThunkExecutor|FunctionRun|end: ).*": "",
+    r"(TFE_|Eager|KernelAndDevice|Executor|Threadpool|ThunkExecutor).*": "",
+    r"(FunctionRun|end: ).*": "",
     # An operation within a function: its place there and its kind.
     r"[^:]+:(\w+)": r"\1",
     # An operation that XLA has compiled: its name and a number.
@@ -46,10 +49,9 @@ def read_spans(folder: Path) -> list[Span]:
 def profile_epoch(
     config: TrainConfig, variant: str, dataset: Dataset, path: Path
 ) -> list[Operator]:
-    """Train for three epochs and watch the last; write its Chrome trace to `path`."""
-    device, model, optimizer, train_set, test_set = build(config, dataset)
-    loop = make_loop(config, variant, dataset, device)
-    epochs = loop(model, optimizer, train_set, test_set, config, Clock())
+    """Train for three epochs; write a Chrome trace of the last to `path`."""
+    built = build(config, dataset)
+    epochs = learn_in_epochs(config, variant, dataset, built, Clock())
     next(epochs), next(epochs)
     with tempfile.TemporaryDirectory() as folder:
         with tf.profiler.experimental.Profile(folder):

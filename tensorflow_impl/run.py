@@ -1,10 +1,10 @@
 """The whole job: data, model, training, predictions."""
 
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from shared.batches import batch_sizes
@@ -12,142 +12,239 @@ from shared.checkpoints import Checkpoints
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
+from shared.epochs import follow, validate
 from shared.errors import UsageError
 from shared.initial_weights import initial_weights
-from shared.preparation import loss_options, make_preparation, to_pixels
+from shared.preparation import loss_options, make_lessons, to_pixels
 from shared.results import EpochResult
 from shared.trained import Trained, measure_inference
 
 from . import compiled
 from .data import make_batches, to_tensors
-from .device import choose_device, describe_device, peak_device_memory, synchronize
-from .evaluate import predict
-from .fit import fit
+from .device import (
+    choose_device,
+    describe_device,
+    peak_device_memory,
+    synchronize,
+)
+from .evaluate import evaluate, predict
+from .fit import compile_model, fit
 from .loss import compute_loss
 from .model import build_model, get_weights, set_weights
 from .optimizer import make_optimizer
-from .techniques.checkpoint import learn_in_pieces, replay, save_epochs
-from .techniques.early_stopping import stop_early
+from .techniques.checkpoint import get_state, learn_in_pieces, set_state
 from .techniques.layers import build_network
 from .techniques.loss import make_loss
+from .techniques.optimizers import choose_optimizer
 from .techniques.pipeline import make_pipeline
 from .techniques.precision import scale_gradients, use_mixed_precision
 from .techniques.schedule import learning_rate, reduce_on_plateau
-from .techniques.validation import validate
 from .train import Tensors, train, train_epoch, train_step
 
+# Device, model, optimizer, training set and test set.
+Built = tuple[
+    tf.config.PhysicalDevice,
+    keras.Sequential,
+    keras.optimizers.Optimizer,
+    Tensors,
+    Tensors,
+]
+# Takes images, labels and the rows [k] of them to learn from, in order.
+Learner = Callable[[Tensors, np.ndarray], Tensors]
 
-def build(
-    config: TrainConfig, dataset: Dataset
-) -> tuple[
-    tf.config.PhysicalDevice, keras.Sequential, keras.optimizers.Optimizer, Tensors, Tensors
-]:
-    """Device, model, optimizer, training set and test set, ready to be trained.
+
+def build(config: TrainConfig, dataset: Dataset) -> Built:
+    """All that a training needs, ready to go.
 
     Raises:
         UsageError: the device is not there.
     """
     device = choose_device(config.device, config.float_type)
-    train_set = to_tensors(dataset.train_images, dataset.train_labels, device)
+    train_images, train_labels = dataset.train_images, dataset.train_labels
+    train_set = to_tensors(train_images, train_labels, device)
     test_set = to_tensors(dataset.test_images, dataset.test_labels, device)
-    keras.utils.set_random_seed(config.seed)  # DIFF-22
-    if config.is_plain:
-        model = build_model(config.hidden)
+    model = make_model(config, device)
+    if config.plain_updates:
+        rate, alignment = config.learning_rate, config.alignment
+        optimizer = make_optimizer(model, rate, alignment)
     else:
-        options = config.dropout, config.batch_norm, config.alignment
-        model = build_network(config.hidden, *options)
-    if config.alignment != "defaults":
-        start = config.hidden, config.seed, config.float_type
-        set_weights(model, initial_weights(*start, batch_norm=config.batch_norm))
-    if config.precision != "full":
-        use_mixed_precision(model, config.precision, device)
-    steps = len(batch_sizes(len(dataset.train_labels), config.batch_size))
-    optimizer = make_optimizer(model, config, steps)
+        steps = len(batch_sizes(len(train_labels), config.batch_size))
+        optimizer = choose_optimizer(model, config, steps)
     if config.precision == "float16":
         optimizer = scale_gradients(model, optimizer, device)
     return device, model, optimizer, train_set, test_set
 
 
+def make_model(
+    config: TrainConfig, device: tf.config.PhysicalDevice
+) -> keras.Sequential:
+    """The network, with the weights that it starts from."""
+    keras.utils.set_random_seed(config.seed)  # DIFF-22
+    if config.is_plain:
+        first, second = config.hidden
+        model = build_model((first, second))
+    else:
+        options = config.dropout, config.batch_norm, config.alignment
+        model = build_network(config.hidden, *options)
+    if config.alignment != "defaults":
+        start = config.hidden, config.seed, config.float_type
+        norm = config.batch_norm
+        set_weights(model, initial_weights(*start, batch_norm=norm))
+    if config.precision != "full":
+        use_mixed_precision(model, config.precision, device)
+    return model
+
+
 def choose_loss(
     config: TrainConfig, dataset: Dataset, device: tf.config.PhysicalDevice
 ) -> Callable[..., tf.Tensor]:
-    """The loss to be minimized: `compute_loss`, or one with what the configuration asks for."""
+    """What is minimized: `compute_loss`, or with what else is asked for."""
     if config.plain_loss:
         return compute_loss
     return make_loss(*loss_options(config, dataset), device)
 
 
-def make_loop(
+def choose_pipeline(
+    config: TrainConfig, dataset: Dataset, device: tf.config.PhysicalDevice
+) -> Callable[..., Iterable[Tensors]]:
+    """What makes batches: `make_batches`, or a function like it."""
+    if config.pipeline == "arrays":
+        return make_batches
+    pixels, labels = to_pixels(dataset), dataset.train_labels
+    scale = dataset.mean, dataset.deviation
+    return make_pipeline(pixels, labels, *scale, device)
+
+
+def make_learner(
     config: TrainConfig,
     variant: str,
     dataset: Dataset,
-    device: tf.config.PhysicalDevice,
-    checkpoints: Checkpoints | None = None,
-) -> Callable[..., Iterator[EpochResult]]:
-    """`train` as that variant does it, with what the configuration asks for.
+    built: Built,
+    clock: Clock,
+) -> Learner:
+    """How the variant learns, with what the configuration asks of a step.
 
     Raises:
         UsageError: the variant can't do that.
     """
-    if variant == "compiled" and config.pipeline != "arrays":
-        raise UsageError(
-            f"--pipeline {config.pipeline}: expected arrays with the variant compiled, whose "
-            "program picks the rows of a batch itself."
+    device, model, optimizer, *_ = built
+    loss, size = choose_loss(config, dataset, device), config.batch_size
+    if variant == "compiled":
+        compiled.refuse_uncompiled(config)
+        return lambda lesson, rows: compiled.train_epoch(
+            model, optimizer, lesson, rows, size, clock, loss
         )
-    loss = choose_loss(config, dataset, device)
+    pipeline = choose_pipeline(config, dataset, device)
     step = partial(train_step, compute_loss=loss)
-    prepare = make_preparation(config, dataset, partial(to_tensors, device=device))
-    pipeline = make_batches
-    if config.pipeline == "per-sample":
-        pixels, labels = to_pixels(dataset), dataset.train_labels
-        pipeline = make_pipeline(pixels, labels, dataset.mean, dataset.deviation, device)
-    if variant == "fit" and config.checkpoint_steps:
-        raise UsageError(
-            f"--checkpoint-steps {config.checkpoint_steps}: expected another variant than fit, "
-            "where Keras's own loop can be left only at an epoch's end."
-        )
-    if variant == "fit":
-        own = None if config.plain_loss else loss
-        return partial(fit, compute_loss=own, pipeline=pipeline, prepare=prepare)
-    learn = {
-        "eager": partial(train_epoch, step=step, pipeline=pipeline),
-        # Traced twice: for full batches, and for the last one where it is smaller.
-        "graph": partial(train_epoch, step=tf.function(step), pipeline=pipeline),  # DIFF-12
-        "compiled": partial(compiled.train_epoch, compute_loss=loss),
-    }[variant]
+    if variant == "graph":
+        # Traced twice: for full batches, and for a smaller last one.
+        step = tf.function(step)  # DIFF-12
+    return lambda lesson, rows: train_epoch(
+        model, optimizer, pipeline(*lesson, rows, size), clock, step
+    )
+
+
+def train_rows(
+    config: TrainConfig,
+    dataset: Dataset,
+    built: Built,
+    learn: Learner,
+    clock: Clock,
+    checkpoints: Checkpoints | None = None,
+) -> Iterator[EpochResult]:
+    """Train with the rows of each epoch, those left where one goes on."""
+    device, model, optimizer, train_set, test_set = built
+    tensors = partial(to_tensors, device=device)
+    lesson = make_lessons(config, dataset, train_set, tensors)
+    sizes = batch_sizes(len(dataset.train_labels), config.batch_size)
+    done = 0
     if checkpoints:
-        learn = learn_in_pieces(learn, checkpoints)
-    return partial(train, learn=learn, prepare=prepare)
+        learn = learn_in_pieces(learn, model, optimizer, checkpoints)
+        done = len(checkpoints.epochs)
+
+    def learn_epoch(epoch: int) -> Tensors:
+        return learn(*lesson(epoch))
+
+    epochs = range(done + 1, config.epochs + 1)
+    return train(model, learn_epoch, sizes, test_set, epochs, clock)
+
+
+def fit_rows(
+    config: TrainConfig,
+    dataset: Dataset,
+    built: Built,
+    clock: Clock,
+    checkpoints: Checkpoints | None = None,
+) -> Iterator[EpochResult]:
+    """Let Keras train with the rows of each epoch.
+
+    Raises:
+        UsageError: `fit` can't do that.
+    """
+    if config.checkpoint_steps:
+        raise UsageError(
+            f"--checkpoint-steps {config.checkpoint_steps}: expected another "
+            "variant than fit, where Keras's own loop can be left only at an "
+            "epoch's end."
+        )
+    device, model, optimizer, train_set, test_set = built
+    tensors = partial(to_tensors, device=device)
+    lesson = make_lessons(config, dataset, train_set, tensors)
+    pipeline = choose_pipeline(config, dataset, device)
+    own = None if config.plain_loss else choose_loss(config, dataset, device)
+    compile_model(model, optimizer, own)
+
+    def batches_of(epoch: int) -> Iterable[Tensors]:
+        (images, labels), order = lesson(epoch)
+        return pipeline(images, labels, order, config.batch_size)
+
+    done = len(checkpoints.epochs) if checkpoints else 0
+    epochs = range(done + 1, config.epochs + 1)
+    return fit(model, batches_of, test_set, epochs, clock, own is None)
+
+
+def look_at_epochs(
+    config: TrainConfig,
+    dataset: Dataset,
+    built: Built,
+    epochs: Iterator[EpochResult],
+    clock: Clock,
+    checkpoints: Checkpoints | None = None,
+) -> Iterator[EpochResult]:
+    """Put around the epochs what looks at the end of each."""
+    device, model, optimizer, *_ = built
+    images, labels = dataset.validation_images, dataset.validation_labels
+    if images is not None and labels is not None:
+        held_out = to_tensors(images, labels, device)
+        measure = partial(evaluate, model, *held_out)
+        epochs = validate(epochs, measure, clock)
+    weights = partial(get_weights, model), partial(set_weights, model)
+    both = model, optimizer
+    state = partial(get_state, *both), partial(set_state, *both)
+    reduce = partial(reduce_on_plateau, optimizer=optimizer, config=config)
+    rate = partial(learning_rate, optimizer), reduce
+    return follow(epochs, config, checkpoints, weights, state, rate)
 
 
 def learn_in_epochs(
     config: TrainConfig,
-    loop: Callable[..., Iterator[EpochResult]],
+    variant: str,
     dataset: Dataset,
+    built: Built,
     clock: Clock,
-    built: tuple[
-        tf.config.PhysicalDevice, keras.Sequential, keras.optimizers.Optimizer, Tensors, Tensors
-    ],
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[EpochResult]:
-    """Train what was built, with the techniques that look at each epoch's end around it."""
-    device, model, optimizer, train_set, test_set = built
-    done, best = (len(checkpoints.epochs), checkpoints.best) if checkpoints else (0, {})
-    epochs = loop(model, optimizer, train_set, test_set, config, clock, done=done)
-    if config.validation:
-        held_out = dataset.validation_images, dataset.validation_labels
-        epochs = validate(epochs, model, to_tensors(*held_out, device), clock)
-    if checkpoints:
-        epochs = replay(epochs, model, optimizer, checkpoints)
-    if config.schedule == "plateau":
-        epochs = reduce_on_plateau(epochs, optimizer, config)
-    if config.schedule != "constant" or config.warmup_steps:
-        epochs = (replace(epoch, learning_rate=learning_rate(optimizer)) for epoch in epochs)
-    if config.patience is not None:
-        epochs = stop_early(epochs, model, config, best)
-    if checkpoints:
-        epochs = save_epochs(epochs, model, optimizer, checkpoints)
-    return epochs
+    """Train what was built, as the variant does it, with all techniques.
+
+    Raises:
+        UsageError: the variant can't do that.
+    """
+    if variant == "fit":
+        epochs = fit_rows(config, dataset, built, clock, checkpoints)
+    else:
+        learn = make_learner(config, variant, dataset, built, clock)
+        epochs = train_rows(config, dataset, built, learn, clock, checkpoints)
+    return look_at_epochs(config, dataset, built, epochs, clock, checkpoints)
 
 
 def run(
@@ -157,22 +254,25 @@ def run(
     clock: Clock,
     checkpoints: Checkpoints | None = None,
 ) -> Generator[EpochResult, None, Trained]:
-    """Do it step by step: yield each epoch's figures, return what was learned."""
+    """Do all of it: yield each epoch's figures, return what was learned."""
     with clock.phase("build"):
         built = build(config, dataset)
+        epochs = learn_in_epochs(
+            config, variant, dataset, built, clock, checkpoints
+        )
         device, model, *_ = built
-        loop = make_loop(config, variant, dataset, device, checkpoints)
         clock.synchronize = partial(synchronize, device)
 
-    yield from learn_in_epochs(config, loop, dataset, clock, built, checkpoints)
+    yield from epochs
 
     with clock.phase("evaluate"):
         test_logits = predict(model, dataset.test_images)
+    images = dataset.test_images
     return Trained(
         framework_version=f"{tf.__version__} (Keras {keras.__version__})",
         device=describe_device(device),
         weights=get_weights(model),
         test_logits=test_logits,
-        inference=measure_inference(partial(predict, model), dataset.test_images),
+        inference=measure_inference(partial(predict, model), images),
         peak_device_memory_bytes=peak_device_memory(device),
     )

@@ -8,16 +8,22 @@ from shared.trained import Layer
 
 
 def summarize(model: keras.Sequential) -> list[Layer]:
-    """Kind, shape of one image's output, and number of parameters of each layer."""
+    """Kind, shape of one output and number of parameters of each layer."""
     rows = []
     for layer in model.layers:
-        parameters = sum(weights.numpy().size for weights in layer.trainable_weights)
-        rows.append(Layer(type(layer).__name__, layer.output.shape[1:], parameters))
+        parameters = sum(
+            weights.numpy().size for weights in layer.trainable_weights
+        )
+        rows.append(
+            Layer(type(layer).__name__, layer.output.shape[1:], parameters)
+        )
     return rows
 
 
 def trace_graph(model: keras.Sequential) -> bytes:
-    """The network's operations as TensorBoard draws them: a serialized GraphDef."""
+    """The operations as TensorBoard draws them: a serialized GraphDef."""
     images = tf.TensorSpec((None, IMAGE_SIZE), keras.config.floatx())
-    traced = tf.function(model).get_concrete_function(images, training=False)  # DIFF-10
+    traced = tf.function(model).get_concrete_function(
+        images, training=False
+    )  # DIFF-10
     return traced.graph.as_graph_def().SerializeToString()

@@ -1,9 +1,9 @@
-"""Gradient accumulation: several batches for one update, as if they were one large batch."""
+"""Gradient accumulation: several batches for one update, as if one large."""
 
-from ..optimizers import Optimizer
+from .updates import Extended
 
 
-def accumulate(optimizer: Optimizer, batches: int) -> Optimizer:
-    """Let the optimizer average the gradients of so many batches for each update."""
+def accumulate(optimizer: Extended, batches: int) -> Extended:
+    """Let each update average the gradients of so many batches."""
     optimizer.accumulate = batches
     return optimizer

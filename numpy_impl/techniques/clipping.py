@@ -1,11 +1,12 @@
-"""Gradient clipping: no update may be driven by gradients larger than some norm."""
+"""Gradient clipping: no gradients larger than some norm drive an update."""
 
-from ..optimizers import Optimizer
+from .updates import Extended
 
 
-def clip_gradients(optimizer: Optimizer, norm: float | None) -> None:
-    """Scale all gradients down together, before each update, where their global norm is larger.
+def clip_gradients(optimizer: Extended, norm: float | None) -> None:
+    """Before each update scale all gradients down to this global norm.
 
-    Pascanu et al., "On the difficulty of training recurrent neural networks" (2013), Algorithm 1.
+    Pascanu et al., "On the difficulty of training recurrent neural networks"
+    (2013), Algorithm 1.
     """
     optimizer.clip_norm = norm

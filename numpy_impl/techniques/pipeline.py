@@ -8,11 +8,16 @@ Batches = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
 def make_pipeline(
-    pixels: np.ndarray, labels: np.ndarray, mean: float, deviation: float, device: str
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    mean: float,
+    deviation: float,
+    device: str,
 ) -> Callable[..., Batches]:
-    """A function like `make_batches` that prepares each image anew, every time it is used.
+    """A function like `make_batches` that prepares each image anew each time.
 
-    It needs the order alone: of the images and labels handed in, prepared already, it takes none.
+    It needs the order alone: of the images and labels handed in, prepared
+    already, it takes none.
 
     Args:
         pixels: [n, 784] uint8.
@@ -24,11 +29,17 @@ def make_pipeline(
     all_labels = labels
 
     def make_batches(
-        images: np.ndarray, labels: np.ndarray, order: np.ndarray, batch_size: int
+        images: np.ndarray,
+        labels: np.ndarray,
+        order: np.ndarray,
+        batch_size: int,
     ) -> Batches:
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            singles = [(pixels[row].astype(np.float32) / 255 - mean) / deviation for row in rows]
+            singles = [
+                (pixels[row].astype(np.float32) / 255 - mean) / deviation
+                for row in rows
+            ]
             yield np.stack(singles).astype(np.float32), all_labels[rows]
 
     return make_batches

@@ -6,17 +6,21 @@ from collections.abc import Iterator
 from shared.config import TrainConfig
 from shared.results import EpochResult
 
-from ..optimizers import Optimizer
+from ..optimizer import Optimizer
+from .updates import Extended
 
 
-def follow_schedule(optimizer: Optimizer, config: TrainConfig, steps: int) -> None:
-    """Let the learning rate follow the schedule, update by update; warm-up multiplies into it.
+def follow_schedule(
+    optimizer: Extended, config: TrainConfig, steps: int
+) -> None:
+    """Let the learning rate follow the schedule; warm-up multiplies into it.
 
     Args:
         optimizer: whose learning rate it is.
-        config: names the schedule. Step: the rate is multiplied by `schedule_factor` every
-            `schedule_epochs`. Cosine: (1 + cos(pi t / T)) / 2 of the rate after t of all T updates;
-            Loshchilov and Hutter, "SGDR" (2017), equation 5, without restarts.
+        config: names the schedule. Step: the rate is multiplied by
+            `schedule_factor` every `schedule_epochs`. Cosine: (1 + cos(pi t /
+            T)) / 2 of the rate after t of all T updates; Loshchilov and
+            Hutter, "SGDR" (2017), equation 5, without restarts.
         steps: batches in an epoch.
     """
     # Both in updates, of which each takes so many batches.
@@ -26,24 +30,28 @@ def follow_schedule(optimizer: Optimizer, config: TrainConfig, steps: int) -> No
     follow = {
         "step": lambda t: config.schedule_factor ** (t // drop_after),
         "cosine": lambda t: (1 + math.cos(math.pi * t / total)) / 2,
-    }.get(config.schedule, lambda t: 1.0)
-    optimizer.schedule = lambda t: follow(t) * (min(1, (t + 1) / warmup) if warmup else 1)
+    }.get(config.schedule, lambda _: 1.0)
+    optimizer.schedule = lambda t: (
+        follow(t) * (min(1, (t + 1) / warmup) if warmup else 1)
+    )
 
 
 def learning_rate(optimizer: Optimizer) -> float:
     """The learning rate of the next update."""
-    return optimizer.current_rate()
+    if isinstance(optimizer, Extended):
+        return optimizer.current_rate()
+    return optimizer.learning_rate
 
 
 def reduce_on_plateau(
     epochs: Iterator[EpochResult], optimizer: Optimizer, config: TrainConfig
 ) -> Iterator[EpochResult]:
-    """Pass the epochs on; drop the learning rate where the validation loss no longer falls."""
+    """Pass epochs on; drop the rate when the validation loss stalls."""
     lowest, waited = math.inf, 0
     for epoch in epochs:
-        waited += 1
-        if epoch.validation_loss < lowest - config.min_delta:
-            lowest, waited = epoch.validation_loss, 0
+        loss, waited = epoch.validation_loss, waited + 1
+        if loss is not None and loss < lowest - config.min_delta:
+            lowest, waited = loss, 0
         if waited >= config.schedule_epochs:
             optimizer.learning_rate *= config.schedule_factor
             waited = 0

@@ -1,13 +1,14 @@
-"""Gradient accumulation: several batches for one update, as if they were one large batch."""
+"""Gradient accumulation: several batches for one update, as if one large."""
 
 import torch
 
 
 class Accumulating(torch.optim.Optimizer):
-    """An optimizer around another one that updates the weights once in so many steps."""
+    """An optimizer around another one that updates once in so many steps."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, batches: int) -> None:
-        # Not of its own but the other's, so that schedules and checkpoints find what they look for.
+        # Not of its own but the other's, so that schedules and checkpoints
+        # find what they look for.
         self.optimizer, self.batches, self.done = optimizer, batches, 0
         self.param_groups, self.state = optimizer.param_groups, optimizer.state
 
@@ -27,6 +28,10 @@ class Accumulating(torch.optim.Optimizer):
             self.optimizer.step()
 
 
-def accumulate(optimizer: torch.optim.Optimizer, batches: int) -> torch.optim.Optimizer:
-    """Let the optimizer average the gradients of so many batches for each update."""
-    return Accumulating(optimizer, batches) if batches > 1 else optimizer  # DIFF-33
+def accumulate(
+    optimizer: torch.optim.Optimizer, batches: int
+) -> torch.optim.Optimizer:
+    """Let each update average the gradients of so many batches."""
+    if batches == 1:
+        return optimizer
+    return Accumulating(optimizer, batches)  # DIFF-33

@@ -6,22 +6,41 @@ from torch import nn
 
 from shared.config import CLASSES, IMAGE_SIZE, Alignment
 
+from ..model import LEARNED
+
+LEARNED[nn.BatchNorm1d] = (
+    "batch_norm",
+    lambda layer: {
+        "gamma": layer.weight,
+        "beta": layer.bias,
+        "moving_mean": layer.running_mean,
+        "moving_variance": layer.running_var,
+    },
+)
+
 
 def build_network(
-    hidden: tuple[int, ...], dropout: float, batch_norm: bool, alignment: Alignment
+    hidden: tuple[int, ...],
+    dropout: float,
+    batch_norm: bool,
+    alignment: Alignment,
 ) -> nn.Sequential:
-    """Stack the layers as `build_model` does: images [batch, 784] -> logits [batch, 10].
+    """Stack the layers: images [batch, 784] -> logits [batch, 10].
 
     Args:
         hidden: units of each hidden layer.
-        dropout: fraction of each hidden layer's units switched off in a training step, while the
-            others are scaled up; Srivastava et al., "Dropout" (2014), section 10.
-        batch_norm: normalize each hidden layer over the batch before its activation; Ioffe and
-            Szegedy, "Batch Normalization" (2015), Algorithm 1.
-        alignment: whose momentum and epsilon batch normalization has, and which variance it keeps.
+        dropout: fraction of each hidden layer's units switched off in a
+            training step, while the others are scaled up; Srivastava et al.,
+            "Dropout" (2014), section 10.
+        batch_norm: normalize each hidden layer over the batch before its
+            activation; Ioffe and Szegedy, "Batch Normalization" (2015),
+            Algorithm 1.
+        alignment: whose momentum and epsilon batch normalization has, and
+            which variance it keeps.
     """
-    stack = []
-    # PyTorch's own values are the reference: under every alignment it is Keras's that change.
+    stack: list[nn.Module] = []
+    # PyTorch's own values are the reference: under every alignment it is
+    # Keras's that change.
     for fan_in, fan_out in pairwise((IMAGE_SIZE, *hidden)):
         # Normalizing would take a bias away again.
         stack.append(nn.Linear(fan_in, fan_out, bias=not batch_norm))

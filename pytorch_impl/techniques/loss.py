@@ -12,25 +12,41 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def make_loss(
-    label_smoothing: float, one_hot: bool, class_weights: np.ndarray | None, device: torch.device
+    label_smoothing: float,
+    one_hot: bool,
+    class_weights: np.ndarray | None,
+    device: torch.device,
 ) -> Loss:
-    """A function like `compute_loss`: logits [batch, 10] and labels [batch] to a scalar.
+    """A function like `compute_loss`: logits [batch, 10], labels [batch].
 
     Args:
-        label_smoothing: probability taken from the label and spread evenly over all classes;
-            Szegedy et al., "Rethinking the Inception Architecture" (2016), section 7.
+        label_smoothing: probability taken from the label and spread evenly
+            over all classes; Szegedy et al., "Rethinking the Inception
+            Architecture" (2016), section 7.
         one_hot: hand the labels over as vectors with a one at the class.
-        class_weights: [10], by which each image's loss is multiplied according to its label.
+        class_weights: [10], by which each image's loss is multiplied according
+            to its label.
         device: where the logits are.
     """
-    weights = None if class_weights is None else torch.as_tensor(class_weights, device=device)
+    weights = (
+        None
+        if class_weights is None
+        else torch.as_tensor(class_weights, device=device)
+    )
 
-    def compute_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        targets = functional.one_hot(labels, CLASSES).to(logits.dtype) if one_hot else labels
+    def compute_loss(
+        logits: torch.Tensor, labels: torch.Tensor
+    ) -> torch.Tensor:
+        targets = (
+            functional.one_hot(labels, CLASSES).to(logits.dtype)
+            if one_hot
+            else labels
+        )
         losses = functional.cross_entropy(
             logits, targets, label_smoothing=label_smoothing, reduction="none"
         )  # DIFF-36
-        # Not `weight=`, which makes the mean one over the weights instead of the images.
+        # Not `weight=`, which makes the mean one over the weights instead of
+        # the images.
         if weights is not None:
             losses = losses * weights.to(losses.dtype)[labels]  # DIFF-37
         return losses.mean()

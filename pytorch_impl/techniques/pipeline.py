@@ -15,28 +15,43 @@ WORKERS = 2
 
 
 class SingleImages(Dataset):
-    """One image [784] and its label at a time, as torchvision's MNIST gives them."""
+    """One image [784] and its label at a time, as in torchvision's MNIST."""
 
     def __init__(
-        self, pixels: np.ndarray, labels: np.ndarray, mean: float, deviation: float
+        self,
+        pixels: np.ndarray,
+        labels: np.ndarray,
+        mean: float,
+        deviation: float,
     ) -> None:
         self.pixels, self.labels = pixels.reshape(-1, 28, 28), labels
-        steps = [transforms.ToTensor(), transforms.Normalize(mean, deviation), torch.flatten]
+        steps = [
+            transforms.ToTensor(),
+            transforms.Normalize(mean, deviation),
+            torch.flatten,
+        ]
         self.prepare = transforms.Compose(steps)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
-        return self.prepare(Image.fromarray(self.pixels[row])), self.labels[row]
+        return self.prepare(Image.fromarray(self.pixels[row])), self.labels[
+            row
+        ]
 
 
 def make_pipeline(
-    pixels: np.ndarray, labels: np.ndarray, mean: float, deviation: float, device: torch.device
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    mean: float,
+    deviation: float,
+    device: torch.device,
 ) -> Callable[..., Batches]:
-    """A function like `make_batches` that prepares each image anew, every time it is used.
+    """A function like `make_batches` that prepares each image anew each time.
 
-    It needs the order alone: of the images and labels handed in, prepared already, it takes none.
+    It needs the order alone: of the images and labels handed in, prepared
+    already, it takes none.
 
     Args:
         pixels: [n, 784] uint8.
@@ -48,7 +63,10 @@ def make_pipeline(
     dataset = SingleImages(pixels, labels, mean, deviation)
 
     def make_batches(
-        images: torch.Tensor, labels: torch.Tensor, order: np.ndarray, batch_size: int
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        order: np.ndarray,
+        batch_size: int,
     ) -> Batches:
         pinned = device.type == "cuda"
         loader = DataLoader(

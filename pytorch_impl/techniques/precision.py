@@ -6,32 +6,40 @@ from torch import nn
 from shared.config import INITIAL_SCALE
 
 
-def use_mixed_precision(model: nn.Sequential, precision: str, device: torch.device) -> None:
-    """Compute all layers but the last in this type; weights, logits and loss stay float32.
+def use_mixed_precision(
+    model: nn.Sequential, precision: str, device: torch.device
+) -> None:
+    """Compute all layers but the last in this type; weights stay float32.
 
-    Micikevicius et al., "Mixed Precision Training" (2018); bfloat16 has float32's range, so only
-    float16 needs `scale_gradients`.
+    Micikevicius et al., "Mixed Precision Training" (2018); bfloat16 has
+    float32's range, so only float16 needs `scale_gradients`.
     """
     *body, head = model
-    # Most programs put the block `with torch.autocast(...)` around forward pass and loss; in the
-    # layers it leaves `train_step` as it is.
+    # Most programs put the block `with torch.autocast(...)` around forward
+    # pass and loss; in the layers it leaves `train_step` as it is.
     for layer in body:
-        compute_in = torch.autocast(device.type, getattr(torch, precision))  # DIFF-38
+        number = getattr(torch, precision)
+        compute_in = torch.autocast(device.type, number)  # DIFF-38
         layer.forward = compute_in(layer.forward)
     # A layer outside of it wants inputs of its weights' dtype.
-    head.register_forward_pre_hook(lambda layer, inputs: inputs[0].float())
+    head.register_forward_pre_hook(lambda _, inputs: inputs[0].float())
 
 
 class Scaling(torch.optim.Optimizer):
-    """An optimizer around another one that takes the scale out of the gradients again."""
+    """An optimizer around another one that takes the scale out again."""
 
-    def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, device: torch.device
+    ) -> None:
         self.optimizer = optimizer
-        self.scaler = torch.amp.GradScaler(device.type, INITIAL_SCALE)  # DIFF-38
-        # The other's, so that schedules and checkpoints find what they look for.
+        self.scaler = torch.amp.GradScaler(
+            device.type, INITIAL_SCALE
+        )  # DIFF-38
+        # The other's, so that schedules and checkpoints find what they look
+        # for.
         self.param_groups, self.state = optimizer.param_groups, optimizer.state
-        # Or a fused optimizer would skip a step by itself, but not the hooks that clip, shrink the
-        # weights and move the schedule on.
+        # Or a fused optimizer would skip a step by itself, but not the hooks
+        # that clip, shrink the weights and move the schedule on.
         optimizer._step_supports_amp_scaling = False
 
     def zero_grad(self) -> None:
@@ -39,22 +47,27 @@ class Scaling(torch.optim.Optimizer):
         self.optimizer.zero_grad()
 
     def step(self) -> None:
-        """Update the weights, unless a gradient is infinite or NaN; then halve the scale."""
+        """Update; or, if a gradient is infinite or NaN, halve the scale."""
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
 
 def scale_gradients(
-    model: nn.Sequential, optimizer: torch.optim.Optimizer, device: torch.device
+    model: nn.Sequential,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
 ) -> torch.optim.Optimizer:
-    """Scale the gradients up behind the logits, so that float16 can hold the small ones.
+    """Scale gradients up behind the logits, so that float16 holds small ones.
 
-    The same as scaling the loss (section 3.2 of the paper), but the loss can be reported as it is.
+    The same as scaling the loss (section 3.2 of the paper), but the loss can
+    be reported as it is.
 
     Returns:
         An optimizer that scales them down again, and chooses the scale.
     """
     scaling = Scaling(optimizer, device)
     # Most programs write `scaler.scale(loss).backward()`.
-    model.register_full_backward_pre_hook(lambda model, gradients: scaling.scaler.scale(gradients))
+    model.register_full_backward_pre_hook(
+        lambda _, gradients: scaling.scaler.scale(gradients)
+    )
     return scaling

@@ -9,27 +9,34 @@ from shared.config import TrainConfig
 from shared.results import EpochResult
 
 
-def follow_schedule(optimizer: torch.optim.Optimizer, config: TrainConfig, steps: int) -> None:
-    """Let the learning rate follow the schedule, update by update; warm-up multiplies into it.
+def follow_schedule(
+    optimizer: torch.optim.Optimizer, config: TrainConfig, steps: int
+) -> None:
+    """Let the learning rate follow the schedule; warm-up multiplies into it.
 
     Args:
         optimizer: whose learning rate it is.
-        config: names the schedule. Step: the rate is multiplied by `schedule_factor` every
-            `schedule_epochs`. Cosine: (1 + cos(pi t / T)) / 2 of the rate after t of all T updates;
-            Loshchilov and Hutter, "SGDR" (2017), equation 5, without restarts.
+        config: names the schedule. Step: the rate is multiplied by
+            `schedule_factor` every `schedule_epochs`. Cosine: (1 + cos(pi t /
+            T)) / 2 of the rate after t of all T updates; Loshchilov and
+            Hutter, "SGDR" (2017), equation 5, without restarts.
         steps: batches in an epoch.
     """
     # Both in updates, of which each takes so many batches.
     drop_after = config.schedule_epochs * steps // config.accumulate
     total = config.epochs * steps // config.accumulate
-    schedulers = []
+    schedulers: list[lr_scheduler.LRScheduler] = []
     if config.schedule == "step":
-        schedulers.append(lr_scheduler.StepLR(optimizer, drop_after, config.schedule_factor))
+        schedulers.append(
+            lr_scheduler.StepLR(optimizer, drop_after, config.schedule_factor)
+        )
     if config.schedule == "cosine":
         schedulers.append(lr_scheduler.CosineAnnealingLR(optimizer, total))
     if warmup := config.warmup_steps:
         # From 1 / warmup on, a warmup-th more with each update.
-        schedulers.append(lr_scheduler.LinearLR(optimizer, 1 / warmup, 1.0, warmup - 1))
+        schedulers.append(
+            lr_scheduler.LinearLR(optimizer, 1 / warmup, 1.0, warmup - 1)
+        )
     if schedulers:
         # For checkpoints, which have to know how far they are.
         optimizer.schedulers = schedulers
@@ -43,13 +50,16 @@ def learning_rate(optimizer: torch.optim.Optimizer) -> float:
 
 
 def reduce_on_plateau(
-    epochs: Iterator[EpochResult], optimizer: torch.optim.Optimizer, config: TrainConfig
+    epochs: Iterator[EpochResult],
+    optimizer: torch.optim.Optimizer,
+    config: TrainConfig,
 ) -> Iterator[EpochResult]:
-    """Pass the epochs on; drop the learning rate where the validation loss no longer falls."""
+    """Pass epochs on; drop the rate when the validation loss stalls."""
     scheduler = lr_scheduler.ReduceLROnPlateau(
         optimizer,
         factor=config.schedule_factor,
-        # How many epochs may pass without a lower loss; the next one is too many.
+        # How many epochs may pass without a lower loss; the next one is too
+        # many.
         patience=config.schedule_epochs - 1,  # DIFF-35
         threshold=config.min_delta,
         threshold_mode="abs",

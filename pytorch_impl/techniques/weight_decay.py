@@ -4,10 +4,10 @@ import torch
 
 
 def decay_weights(optimizer: torch.optim.Optimizer, decay: float) -> None:
-    """Shrink all weights and biases by `learning rate * decay` of themselves before each update.
+    """Before each update shrink all weights by `rate * decay` of themselves.
 
-    Decoupled from the gradients: Loshchilov and Hutter, "Decoupled Weight Decay Regularization"
-    (2019), Algorithm 2.
+    Decoupled from the gradients: Loshchilov and Hutter, "Decoupled Weight
+    Decay Regularization" (2019), Algorithm 2.
     """
 
     @torch.no_grad()

@@ -1,1 +1,1 @@
-"""What can be added to the plain training: each technique in a file of its own."""
+"""What can be added to the plain training, each technique in its own file."""

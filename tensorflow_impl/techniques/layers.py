@@ -5,26 +5,54 @@ from functools import partial
 import keras
 from keras import layers
 
-from shared.config import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, CLASSES, IMAGE_SIZE, Alignment
+from shared.config import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    CLASSES,
+    IMAGE_SIZE,
+    Alignment,
+)
 
 from ..aligned import AlignedBatchNormalization
+from ..model import LEARNED
+
+for kind in (layers.BatchNormalization, AlignedBatchNormalization):
+    LEARNED[kind] = (
+        "batch_norm",
+        lambda layer: {
+            "gamma": layer.gamma,
+            "beta": layer.beta,
+            "moving_mean": layer.moving_mean,
+            "moving_variance": layer.moving_variance,
+        },
+    )
 
 
 def build_network(
-    hidden: tuple[int, ...], dropout: float, batch_norm: bool, alignment: Alignment
+    hidden: tuple[int, ...],
+    dropout: float,
+    batch_norm: bool,
+    alignment: Alignment,
 ) -> keras.Sequential:
-    """Stack the layers as `build_model` does: images [batch, 784] -> logits [batch, 10].
+    """Stack the layers: images [batch, 784] -> logits [batch, 10].
 
     Args:
         hidden: units of each hidden layer.
-        dropout: fraction of each hidden layer's units switched off in a training step, while the
-            others are scaled up; Srivastava et al., "Dropout" (2014), section 10.
-        batch_norm: normalize each hidden layer over the batch before its activation; Ioffe and
-            Szegedy, "Batch Normalization" (2015), Algorithm 1.
-        alignment: whose momentum and epsilon batch normalization has, and which variance it keeps.
+        dropout: fraction of each hidden layer's units switched off in a
+            training step, while the others are scaled up; Srivastava et al.,
+            "Dropout" (2014), section 10.
+        batch_norm: normalize each hidden layer over the batch before its
+            activation; Ioffe and Szegedy, "Batch Normalization" (2015),
+            Algorithm 1.
+        alignment: whose momentum and epsilon batch normalization has, and
+            which variance it keeps.
     """
-    # How much of the running statistics is kept, where PyTorch says how much is replaced.
-    matched = {"momentum": BATCH_NORM_MOMENTUM, "epsilon": BATCH_NORM_EPSILON}  # DIFF-28
+    # How much of the running statistics is kept, where PyTorch says how much
+    # is replaced.
+    matched = {
+        "momentum": BATCH_NORM_MOMENTUM,
+        "epsilon": BATCH_NORM_EPSILON,
+    }  # DIFF-28
     normalization = {
         "defaults": layers.BatchNormalization,
         "matched": partial(layers.BatchNormalization, **matched),

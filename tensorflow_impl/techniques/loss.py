@@ -17,14 +17,17 @@ def make_loss(
     class_weights: np.ndarray | None,
     device: tf.config.PhysicalDevice,
 ) -> Loss:
-    """A function like `compute_loss`: logits [batch, 10] and labels [batch] to a scalar.
+    """A function like `compute_loss`: logits [batch, 10], labels [batch].
 
     Args:
-        label_smoothing: probability taken from the label and spread evenly over all classes;
-            Szegedy et al., "Rethinking the Inception Architecture" (2016), section 7.
+        label_smoothing: probability taken from the label and spread evenly
+            over all classes; Szegedy et al., "Rethinking the Inception
+            Architecture" (2016), section 7.
         one_hot: hand the labels over as vectors with a one at the class.
-        class_weights: [10], by which each image's loss is multiplied according to its label.
-        device: not used, because TensorFlow copies the class weights to where they are needed.
+        class_weights: [10], by which each image's loss is multiplied according
+            to its label.
+        device: not used, because TensorFlow copies the class weights to where
+            they are needed.
     """
 
     def compute_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -32,13 +35,17 @@ def make_loss(
         if one_hot or label_smoothing:
             targets = tf.one_hot(labels, CLASSES, dtype=logits.dtype)
             losses = keras.losses.categorical_crossentropy(
-                targets, logits, from_logits=True, label_smoothing=label_smoothing
+                targets,
+                logits,
+                from_logits=True,
+                label_smoothing=label_smoothing,
             )  # DIFF-36
         else:
             cross_entropy = keras.losses.sparse_categorical_crossentropy
             losses = cross_entropy(labels, logits, from_logits=True)
         if class_weights is not None:
-            losses = losses * tf.gather(tf.constant(class_weights, losses.dtype), labels)  # DIFF-37
+            weights = tf.constant(class_weights, losses.dtype)
+            losses = losses * tf.gather(weights, labels)  # DIFF-37
         return tf.reduce_mean(losses)
 
     return compute_loss

@@ -5,8 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-Batches = tf.data.Dataset
-
 
 def make_pipeline(
     pixels: np.ndarray,
@@ -14,10 +12,11 @@ def make_pipeline(
     mean: float,
     deviation: float,
     device: tf.config.PhysicalDevice,
-) -> Callable[..., Batches]:
-    """A function like `make_batches` that prepares each image anew, every time it is used.
+) -> Callable[..., tf.data.Dataset]:
+    """A function like `make_batches` that prepares each image anew each time.
 
-    It needs the order alone: of the images and labels handed in, prepared already, it takes none.
+    It needs the order alone: of the images and labels handed in, prepared
+    already, it takes none.
 
     Args:
         pixels: [n, 784] uint8.
@@ -34,10 +33,14 @@ def make_pipeline(
         return (image - mean) / deviation, all_labels[row]
 
     def make_batches(
-        images: tf.Tensor, labels: tf.Tensor, order: np.ndarray, batch_size: int
-    ) -> Batches:
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        order: np.ndarray,
+        batch_size: int,
+    ) -> tf.data.Dataset:
         rows = tf.data.Dataset.from_tensor_slices(order)
-        singles = rows.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)  # DIFF-39
-        return singles.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        tuned = tf.data.AUTOTUNE
+        singles = rows.map(prepare, num_parallel_calls=tuned)  # DIFF-39
+        return singles.batch(batch_size).prefetch(tuned)
 
     return make_batches

@@ -11,28 +11,31 @@ from shared.config import INITIAL_SCALE
 def use_mixed_precision(
     model: keras.Sequential, precision: str, device: tf.config.PhysicalDevice
 ) -> None:
-    """Compute all layers but the last in this type; weights, logits and loss stay float32.
+    """Compute all layers but the last in this type; weights stay float32.
 
-    Micikevicius et al., "Mixed Precision Training" (2018); bfloat16 has float32's range, so only
-    float16 needs `scale_gradients`.
+    Micikevicius et al., "Mixed Precision Training" (2018); bfloat16 has
+    float32's range, so only float16 needs `scale_gradients`.
     """
     for layer in model.layers[:-1]:
         layer.dtype_policy = keras.DTypePolicy(f"mixed_{precision}")  # DIFF-38
 
 
 class Scaling(keras.optimizers.LossScaleOptimizer):
-    """An optimizer around another one that takes the scale out of the gradients again."""
+    """An optimizer around another one that takes the scale out again."""
 
     def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
         """Leave to the model what `fit` would do to the loss."""
         return loss
 
     def apply(
-        self, grads: list[tf.Tensor], trainable_variables: list[keras.Variable] | None = None
+        self,
+        grads: list[tf.Tensor],
+        trainable_variables: list[keras.Variable] | None = None,
     ) -> None:
-        """Update the weights, unless a gradient is infinite or NaN; then halve the scale."""
+        """Update; or, if a gradient is infinite or NaN, halve the scale."""
         super().apply(grads, trainable_variables)
-        # The steps, of which the other optimizer counts those that were not skipped.
+        # The steps, of which the other optimizer counts those that were not
+        # skipped.
         self._iterations.assign_add(1)
 
 
@@ -41,9 +44,10 @@ def scale_gradients(
     optimizer: keras.optimizers.Optimizer,
     device: tf.config.PhysicalDevice,
 ) -> keras.optimizers.Optimizer:
-    """Scale the gradients up behind the logits, so that float16 can hold the small ones.
+    """Scale gradients up behind the logits, so that float16 holds small ones.
 
-    The same as scaling the loss (section 3.2 of the paper), but the loss can be reported as it is.
+    The same as scaling the loss (section 3.2 of the paper), but the loss can
+    be reported as it is.
 
     Returns:
         An optimizer that scales them down again, and chooses the scale.
@@ -52,7 +56,9 @@ def scale_gradients(
     scaling.build(model.trainable_variables)  # DIFF-25
 
     @tf.custom_gradient
-    def scale(logits: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    def scale(
+        logits: tf.Tensor,
+    ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         return logits, lambda gradient: gradient * scaling.dynamic_scale
 
     # Of a layer that has none: it passes the logits on as they are.

@@ -15,7 +15,9 @@ class PerUpdate(schedules.LearningRateSchedule):
     """A schedule by updates instead of batches, times a linear warm-up."""
 
     def __init__(
-        self, schedule: schedules.LearningRateSchedule | None, config: TrainConfig
+        self,
+        schedule: schedules.LearningRateSchedule | None,
+        config: TrainConfig,
     ) -> None:
         self.schedule, self.config = schedule, config
 
@@ -29,25 +31,31 @@ class PerUpdate(schedules.LearningRateSchedule):
         return rate
 
 
-def follow_schedule(optimizer: keras.optimizers.Optimizer, config: TrainConfig, steps: int) -> None:
-    """Let the learning rate follow the schedule, update by update; warm-up multiplies into it.
+def follow_schedule(
+    optimizer: keras.optimizers.Optimizer, config: TrainConfig, steps: int
+) -> None:
+    """Let the learning rate follow the schedule; warm-up multiplies into it.
 
     Args:
         optimizer: whose learning rate it is.
-        config: names the schedule. Step: the rate is multiplied by `schedule_factor` every
-            `schedule_epochs`. Cosine: (1 + cos(pi t / T)) / 2 of the rate after t of all T updates;
-            Loshchilov and Hutter, "SGDR" (2017), equation 5, without restarts.
+        config: names the schedule. Step: the rate is multiplied by
+            `schedule_factor` every `schedule_epochs`. Cosine: (1 + cos(pi t /
+            T)) / 2 of the rate after t of all T updates; Loshchilov and
+            Hutter, "SGDR" (2017), equation 5, without restarts.
         steps: batches in an epoch.
     """
     # Both in updates, of which each takes so many batches.
     drop_after = config.schedule_epochs * steps // config.accumulate
     total = config.epochs * steps // config.accumulate
-    # Keras would round a number of Python's to float32, whatever the type of the weights.
+    # Keras would round a number of Python's to float32, whatever the type of
+    # the weights.
     exact = np.dtype(config.float_type).type
     rate, factor = exact(config.learning_rate), exact(config.schedule_factor)
     schedule = None
     if config.schedule == "step":
-        schedule = schedules.ExponentialDecay(rate, drop_after, factor, staircase=True)
+        schedule = schedules.ExponentialDecay(
+            rate, drop_after, factor, staircase=True
+        )
     if config.schedule == "cosine":
         schedule = schedules.CosineDecay(rate, total)
     if schedule or config.warmup_steps:
@@ -60,9 +68,11 @@ def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
 
 
 def reduce_on_plateau(
-    epochs: Iterator[EpochResult], optimizer: keras.optimizers.Optimizer, config: TrainConfig
+    epochs: Iterator[EpochResult],
+    optimizer: keras.optimizers.Optimizer,
+    config: TrainConfig,
 ) -> Iterator[EpochResult]:
-    """Pass the epochs on; drop the learning rate where the validation loss no longer falls."""
+    """Pass epochs on; drop the rate when the validation loss stalls."""
     scheduler = keras.callbacks.ReduceLROnPlateau(
         "validation_loss",
         factor=config.schedule_factor,
@@ -71,11 +81,14 @@ def reduce_on_plateau(
         min_delta=config.min_delta,
         mode="min",
     )
-    # The callback reaches the optimizer through a model, as in `fit`; nothing else is asked of it.
+    # The callback reaches the optimizer through a model, as in `fit`; nothing
+    # else is asked of it.
     holder = keras.Model()
     holder.optimizer = optimizer
     scheduler.set_model(holder)
     scheduler.on_train_begin()
     for epoch in epochs:
-        scheduler.on_epoch_end(epoch.epoch - 1, {"validation_loss": epoch.validation_loss})
+        scheduler.on_epoch_end(
+            epoch.epoch - 1, {"validation_loss": epoch.validation_loss}
+        )
         yield epoch

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from commands.evaluate import Evaluation
-from numpy_impl.evaluate import evaluate_trained
+from numpy_impl.predict import evaluate_trained
 from shared.datasets import load_dataset
 from shared.weights_file import load_network
 

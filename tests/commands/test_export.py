@@ -8,7 +8,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from commands.export import Measured, export_one, show
-from numpy_impl.evaluate import predict, restore
+from numpy_impl.evaluate import predict
+from numpy_impl.predict import restore
 from shared.errors import UsageError
 from shared.initial_weights import initial_weights
 from shared.results import InferenceResult
@@ -37,8 +38,8 @@ sys.argv[1:] = ["export", *flags]
 status = main(f"{name}_impl")
 from shared.datasets import load_dataset
 images = load_dataset("digits", Path()).test_images
-evaluate = import_twin(name, "evaluate")
-_, model = evaluate.restore(load_network(Path(weights)).weights, "cpu")
+evaluate, twin = import_twin(name, "evaluate"), import_twin(name, "predict")
+_, model = twin.restore(load_network(Path(weights)).weights, "cpu")
 """
 READ = {
     "pytorch": """

@@ -1,7 +1,6 @@
 """The oracle computes what the formulas say: against finite differences, and against hand."""
 
 import math
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from numpy_impl.device import choose_device
 from numpy_impl.evaluate import evaluate, predict
 from numpy_impl.loss import compute_loss, count_correct, loss_gradient
 from numpy_impl.model import Dense, ReLU, Sequential, build_model, get_weights, set_weights
-from numpy_impl.optimizer import make_optimizer
-from numpy_impl.optimizers import Adam
+from numpy_impl.optimizer import Adam, make_optimizer
 from numpy_impl.train import train, train_epoch, train_step
+from shared.batches import batch_sizes, epoch_order
 from shared.clock import Clock
-from shared.config import CLASSES, IMAGE_SIZE, TrainConfig
+from shared.config import CLASSES, IMAGE_SIZE
 from shared.errors import UsageError
 from shared.initial_weights import initial_weights
 from tests.support.gradients import largest_error
@@ -168,7 +167,7 @@ def test_epsilon_hat_that_makes_both_forms_equal(same):
 def test_a_step_stays_in_its_float_type(float_type):
     model = make_model(float_type)
     images, labels = make_data(6, float_type)
-    optimizer = make_optimizer(model, TrainConfig(learning_rate=0.01), 1)
+    optimizer = make_optimizer(model, 0.01, "exact")
     before = get_weights(model)
     loss, _ = train_step(model, optimizer, images, labels)
     logits = model(images)
@@ -183,7 +182,7 @@ def test_a_step_returns_what_was_before_the_update():
     model = make_model()
     images, labels = make_data(16)
     logits = predict(model, images)
-    optimizer = make_optimizer(model, TrainConfig(learning_rate=0.01), 1)
+    optimizer = make_optimizer(model, 0.01, "exact")
     loss, correct = train_step(model, optimizer, images, labels)
     assert loss == compute_loss(logits, labels)
     assert correct == count_correct(logits, labels)
@@ -218,16 +217,20 @@ def test_the_last_partial_batch_counts_by_its_size():
     model = make_model()
     data = make_data(9)
     # So slow that the loss of the whole set is the same before and after the epoch.
-    config = TrainConfig(dataset="digits", epochs=1, batch_size=8, learning_rate=1e-13)
-    optimizer = make_optimizer(model, config, 1)
+    optimizer = make_optimizer(model, 1e-13, "exact")
     losses = []
 
     def step(*arguments):
         losses.append(train_step(*arguments)[0])
         return losses[-1], count_correct(predict(model, arguments[2]), arguments[3])
 
-    learn = partial(train_epoch, step=step)
-    (epoch,) = train(model, optimizer, data, data, config, Clock(), learn)
+    clock = Clock()
+
+    def learn(epoch):
+        batches = make_batches(*data, epoch_order(9, 0, epoch), batch_size=8)
+        return train_epoch(model, optimizer, batches, clock, step)
+
+    (epoch,) = train(model, learn, batch_sizes(9, 8), data, [1], clock)
     logits = predict(model, data[0])
     expected = float(compute_loss(logits, data[1]))
     assert len(losses) == 2
@@ -242,11 +245,17 @@ def test_the_last_partial_batch_counts_by_its_size():
 def test_training_learns_what_can_be_learned(float_type):
     model = make_model(float_type)
     images, labels = make_data(700, float_type)
-    config = TrainConfig(dataset="digits", epochs=4, batch_size=16, learning_rate=0.003)
-    optimizer = make_optimizer(model, config, 1)
+    optimizer = make_optimizer(model, 0.003, "exact")
     loss_before, accuracy_before = evaluate(model, images[500:], labels[500:])
     train_set, test_set = (images[:500], labels[:500]), (images[500:], labels[500:])
-    epochs = list(train(model, optimizer, train_set, test_set, config, Clock()))
+    clock = Clock()
+
+    def learn(epoch):
+        batches = make_batches(*train_set, epoch_order(500, 0, epoch), batch_size=16)
+        return train_epoch(model, optimizer, batches, clock)
+
+    sizes = batch_sizes(500, 16)
+    epochs = list(train(model, learn, sizes, test_set, range(1, 5), clock))
     assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4]
     assert all(b.train_loss < a.train_loss for a, b in pairwise(epochs))
     assert epochs[-1].test_loss < loss_before / 4

@@ -194,11 +194,11 @@ def test_notes_that_do_not_fit_the_code_are_refused(old, new, complaint, tmp_pat
 
 
 def test_a_definition_that_is_gone_is_refused(tmp_path, monkeypatch):
-    notes = twins.NOTES.read_text() + '\n["optimizers.py".gone]\nsentence = "It was here."\n'
+    notes = twins.NOTES.read_text() + '\n["optimizer.py".gone]\nsentence = "It was here."\n'
     tomllib.loads(notes)
     (tmp_path / "notes.toml").write_text(notes)
     monkeypatch.setattr(twins, "NOTES", tmp_path / "notes.toml")
-    with pytest.raises(UsageError, match=re.escape("no such definitions in optimizers.py: gone")):
+    with pytest.raises(UsageError, match=re.escape("no such definitions in optimizer.py: gone")):
         read_chapters()
 
 

@@ -17,7 +17,7 @@ from unittest import mock
 import numpy as np
 
 from comparison import tracing
-from shared import batches
+from shared import batches, preparation
 
 # What verification has to say of each fault.
 FINDINGS = {
@@ -73,7 +73,7 @@ def shared_faults(package: dict[str, ModuleType]) -> dict[str, list]:
         ],
         "last batch unweighted": [mock.patch.object(train, "epoch_mean", unweighted)],
         "batches formed before shuffling": [
-            mock.patch.object(train, "epoch_order", unshuffled_batches),
+            mock.patch.object(preparation, "epoch_order", unshuffled_batches),
             mock.patch.object(trace, "epoch_order", unshuffled_batches),
         ],
         "labels shifted by one": [mock.patch.object(run, "to_tensors", shifted)],
@@ -98,8 +98,8 @@ def pytorch_faults(package: dict[str, ModuleType]) -> dict[str, list]:
     run = package["run"]
     sound_loss, sound_build_model = run.compute_loss, run.build_model
 
-    def other_epsilon(model, config, steps):
-        optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    def other_epsilon(model, learning_rate, alignment):
+        optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
         steps = iter(range(1, 10**6))
 
         def outside_of_the_correction(optimizer, *_):
@@ -108,12 +108,12 @@ def pytorch_faults(package: dict[str, ModuleType]) -> dict[str, list]:
         optimizer.register_step_pre_hook(outside_of_the_correction)
         return optimizer
 
-    def other_beta(model, config, steps):
-        return torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
+    def other_beta(model, learning_rate, alignment):
+        return torch.optim.Adam(model.parameters(), lr=learning_rate, betas=(0.9, 0.99))
 
-    def frozen(model, config, steps):
+    def frozen(model, learning_rate, alignment):
         learning = [weight for weight in model.parameters() if weight is not model[2].bias]
-        return torch.optim.Adam(learning, lr=config.learning_rate)
+        return torch.optim.Adam(learning, lr=learning_rate)
 
     def rounding(hidden):
         model = sound_build_model(hidden)
@@ -148,14 +148,14 @@ def tensorflow_faults(package: dict[str, ModuleType]) -> dict[str, list]:
             if self._get_variable_index(variable) != 3:
                 super().update_step(gradient, variable, learning_rate)
 
-    def made(adam, model, config, **known):
-        optimizer = adam(config.learning_rate, epsilon=1e-8, **known)
+    def made(adam, model, learning_rate, **known):
+        optimizer = adam(learning_rate, epsilon=1e-8, **known)
         optimizer.build(model.trainable_variables)
         return optimizer
 
     def with_optimizer(adam, **known):
-        def make_optimizer(model, config, steps):
-            return made(adam, model, config, **known)
+        def make_optimizer(model, learning_rate, alignment):
+            return made(adam, model, learning_rate, **known)
 
         return [mock.patch.object(run, "make_optimizer", make_optimizer)]
 

@@ -23,6 +23,7 @@ EXCEPTIONS = {
     "pytorch_impl/techniques/pipeline.py:SingleImages": "tf.data maps a function over row numbers.",
     "tensorflow_impl/techniques/schedule.py:PerUpdate": "PyTorch's schedulers are told of updates.",
     "pytorch_impl/floor.py": "The faster of the two libraries is the floor.",
+    "tensorflow_impl/run.py:fit_rows": "Keras brings a training loop of its own.",
     "tensorflow_impl/fit.py": "Keras brings a training loop of its own; PyTorch leaves it to you.",
 }
 
@@ -142,7 +143,7 @@ def test_every_definition_of_the_twins_is_in_numpys_in_their_order(name):
     # A reader finds the same names; what NumPy needs besides stands among them.
     known = {entry[0] for entry in twin}
     # NumPy has no device to choose from, so there the sentence ends differently.
-    shorten = {"choose_device": "The device of that name, or for `auto` the best one here"}
+    shorten = {"choose_device": "The device of that name, or for `auto` the best here"}
     twin, oracle = (
         [(*rest, shorten.get(rest[0]) or first_line) for *rest, first_line in entries]
         for entries in (twin, [entry for entry in oracle if entry[0] in known])

@@ -3,7 +3,7 @@
 import io
 import math
 from dataclasses import fields, replace
-from functools import cache
+from functools import cache, partial
 from itertools import count
 
 import numpy as np
@@ -13,14 +13,12 @@ from safetensors.numpy import load
 from commands.single_run import kept_epoch
 from comparison.tracing import read_frames
 from comparison.verification import Reference, judge
-from numpy_impl import optimizers
-from numpy_impl.layers import BatchNorm, Dropout
-from numpy_impl.model import Dense, get_weights
-from numpy_impl.optimizer import make_optimizer
-from numpy_impl.run import build, learn_in_epochs, make_loop, run
-from numpy_impl.techniques.early_stopping import stop_early
-from numpy_impl.techniques.layers import build_network
+from numpy_impl.model import Dense, get_weights, set_weights
+from numpy_impl.run import build, learn_in_epochs, run
+from numpy_impl.techniques import updates
+from numpy_impl.techniques.layers import BatchNorm, Dropout, build_network
 from numpy_impl.techniques.loss import make_loss
+from numpy_impl.techniques.optimizers import choose_optimizer
 from numpy_impl.techniques.schedule import follow_schedule, reduce_on_plateau
 from numpy_impl.train import train_step
 from shared.augmentation import augment
@@ -34,6 +32,7 @@ from shared.config import (
     WITHOUT_EQUAL,
     TrainConfig,
 )
+from shared.epochs import stop_early
 from shared.results import EpochResult, RunVerification
 from shared.sampling import balanced_order, class_weights, imbalanced_rows, load_configured
 from tests.support.commands import ROOT
@@ -75,8 +74,7 @@ def losses_without_the_second_step() -> np.ndarray:
     optimizer, numbers = built[2], count(1)
     step = optimizer.step
     optimizer.step = lambda gradients: next(numbers) == 2 or step(gradients)
-    loop = make_loop(BASE, "reference", dataset, built[0])
-    epochs = learn_in_epochs(BASE, loop, dataset, Clock(), built)
+    epochs = learn_in_epochs(BASE, "reference", dataset, built, Clock())
     return np.array([[epoch.train_loss, epoch.test_loss] for epoch in epochs])
 
 
@@ -117,8 +115,7 @@ def trained(**given: object) -> tuple[list[EpochResult], dict[str, np.ndarray]]:
     config = replace(BASE, epochs=2, **given)
     dataset = load_configured(config)
     built = build(config, dataset)
-    loop = make_loop(config, "reference", dataset, built[0])
-    epochs = list(learn_in_epochs(config, loop, dataset, Clock(), built))
+    epochs = list(learn_in_epochs(config, "reference", dataset, built, Clock()))
     return epochs, get_weights(built[1])
 
 
@@ -168,11 +165,11 @@ def steps_of(make, **given) -> list[float]:
 
 
 def test_sgd_against_steps_by_hand():
-    assert steps_of(optimizers.SGD) == pytest.approx([0.8, 0.9, 0.5])
+    assert steps_of(updates.SGD) == pytest.approx([0.8, 0.9, 0.5])
     # v = 2, 0, 4 with momentum 1/2.
-    assert steps_of(optimizers.SGD, momentum=0.5) == pytest.approx([0.8, 0.8, 0.4])
+    assert steps_of(updates.SGD, momentum=0.5) == pytest.approx([0.8, 0.8, 0.4])
     # g + v / 2 = 3, -1, 6.
-    nesterov = steps_of(optimizers.SGD, momentum=0.5, nesterov=True)
+    nesterov = steps_of(updates.SGD, momentum=0.5, nesterov=True)
     assert nesterov == pytest.approx([0.7, 0.8, 0.2])
 
 
@@ -186,9 +183,9 @@ def test_rmsprop_and_adagrad_against_steps_by_hand():
         adapted -= 0.1 * gradient / (math.sqrt(total) + ADAGRAD_EPSILON)
         expected.append(weight)
         expected_adagrad.append(adapted)
-    assert steps_of(optimizers.RMSprop) == pytest.approx(expected, rel=1e-13)
-    assert steps_of(optimizers.Adagrad) == pytest.approx(expected_adagrad, rel=1e-13)
-    first, second, _ = steps_of(optimizers.RMSprop, momentum=0.5)
+    assert steps_of(updates.RMSprop) == pytest.approx(expected, rel=1e-13)
+    assert steps_of(updates.Adagrad) == pytest.approx(expected_adagrad, rel=1e-13)
+    first, second, _ = steps_of(updates.RMSprop, momentum=0.5)
     assert first == pytest.approx(expected[0])
     assert second - first == pytest.approx(expected[1] - expected[0] + (expected[0] - 1) / 2)
 
@@ -198,13 +195,13 @@ def test_weight_decay_shrinks_what_has_no_gradient():
     for weight in model.parameters():
         weight += 1
     config = TrainConfig(optimizer="adamw", learning_rate=0.1, weight_decay=0.5)
-    make_optimizer(model, config, 1).step([np.zeros_like(each) for each in model.parameters()])
+    choose_optimizer(model, config, 1).step([np.zeros_like(each) for each in model.parameters()])
     assert {float(each) for weight in model.parameters() for each in weight.ravel()} == {0.95}
 
 
 def test_clipping_keeps_the_direction_and_small_gradients():
     weights = [np.zeros(2), np.zeros(1)]
-    sgd = optimizers.SGD(weights, 1.0)
+    sgd = updates.SGD(weights, 1.0)
     sgd.clip_norm = 5.0
     # Of norm 13 together, and then of norm 5.
     sgd.step([np.array([3.0, 4.0]), np.array([12.0])])
@@ -219,12 +216,12 @@ def test_accumulated_batches_are_one_large_batch():
     dataset = load_configured(config)
     images, labels = dataset.train_images[:64], dataset.train_labels[:64]
     (_, small, *_), (_, large, *_) = (build(config, dataset) for _ in range(2))
-    accumulating = make_optimizer(small, replace(config, accumulate=2), 1)
+    accumulating = choose_optimizer(small, replace(config, accumulate=2), 1)
     before = get_weights(small)["dense_1/kernel"]
     train_step(small, accumulating, images[:32], labels[:32])
     np.testing.assert_array_equal(get_weights(small)["dense_1/kernel"], before)
     train_step(small, accumulating, images[32:], labels[32:])
-    train_step(large, make_optimizer(large, config, 1), images, labels)
+    train_step(large, choose_optimizer(large, config, 1), images, labels)
     for name, weights in get_weights(large).items():
         np.testing.assert_allclose(get_weights(small)[name], weights, atol=1e-14)
 
@@ -232,7 +229,7 @@ def test_accumulated_batches_are_one_large_batch():
 def rates(steps: int = 4, **given: object) -> list[float]:
     """The learning rates of the updates of two epochs, as parts of the one given."""
     config = TrainConfig(epochs=2, learning_rate=1.0, **given)
-    sgd = optimizers.SGD([np.zeros(1)], 1.0)
+    sgd = updates.SGD([np.zeros(1)], 1.0)
     sgd.accumulate = config.accumulate
     follow_schedule(sgd, config, steps)
     seen = []
@@ -266,7 +263,7 @@ def epochs_with(*validation_losses: float) -> list[EpochResult]:
 
 
 def test_plateau_drops_the_rate_when_the_loss_no_longer_falls():
-    sgd = optimizers.SGD([np.zeros(1)], 1.0)
+    sgd = updates.SGD([np.zeros(1)], 1.0)
     config = TrainConfig(
         validation=0.1, schedule="plateau", schedule_epochs=2, schedule_factor=0.5, patience=9
     )
@@ -287,7 +284,8 @@ def test_early_stopping_ends_and_goes_back():
             yield epoch
 
     config = TrainConfig(validation=0.1, patience=2, min_delta=0.1)
-    seen = list(stop_early(learning(), model, config, {}))
+    weights = partial(get_weights, model), partial(set_weights, model)
+    seen = list(stop_early(learning(), weights, config, {}))
     # 1.95 is not lower by enough.
     assert [epoch.epoch for epoch in seen] == [1, 2, 3, 4]
     assert set(model.parameters()[-1]) == {2}
@@ -374,9 +372,12 @@ def test_networks_of_any_depth():
         layers = build_network(hidden, 0.1, batch_norm=True, alignment="exact").layers
         dense = [layer for layer in layers if isinstance(layer, Dense)]
         assert [each.kernel.shape[1] for each in dense] == [*hidden, CLASSES]
-        assert [each.bias is None for each in dense] == [True] * len(hidden) + [False]
+        # Kernel and bias, but for the layers that are normalized.
+        assert [len(each.parameters()) for each in dense] == [1] * len(hidden) + [2]
         kinds = [type(layer).__name__ for layer in layers]
-        assert kinds == ["Dense", "BatchNorm", "ReLU", "Dropout"] * len(hidden) + ["Dense"]
+        assert kinds == ["DenseWithoutBias", "BatchNorm", "ReLU", "Dropout"] * len(hidden) + [
+            "Dense"
+        ]
 
 
 LABELS = np.repeat(np.arange(CLASSES), np.arange(100, 1100, 100))

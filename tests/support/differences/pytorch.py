@@ -18,9 +18,6 @@ from pytorch_impl.model import build_model
 from pytorch_impl.optimizer import make_optimizer
 from pytorch_impl.techniques.accumulation import accumulate
 from pytorch_impl.techniques.precision import scale_gradients, use_mixed_precision
-from shared.config import (
-    TrainConfig,
-)
 from tests.support.differences.problem import (
     BATCH,
     CLASS_WEIGHTS,
@@ -287,7 +284,7 @@ def about_settings(answers: Answers) -> None:
     answers["seeded elsewhere"] = seeded_elsewhere(torch.manual_seed)
 
     layer = make_layer()
-    optimizer = make_optimizer(layer, TrainConfig(), steps=3)
+    optimizer = make_optimizer(layer, 0.001, "exact")
     answers["optimizer state before a step"] = len(optimizer.state)
     late = make_layer()
     functional.cross_entropy(late(images), labels).backward()
