@@ -27,13 +27,14 @@ from report.intervals import ratio_interval
 from report.progress import RunProgress
 from shared import formats
 from shared.clock import Clock
-from shared.config import TrainConfig, physical_cores, prepare_environment
+from shared.config import TrainConfig
 from shared.datasets import FILES
 from shared.environment import describe_environment
 from shared.flags import Flag, Repeatable, RunNames
 from shared.registry import RUNS
 from shared.results import Floor, RunResult, group_by_run
 from shared.sampling import load, prepare
+from shared.threads import physical_cores, prepare_environment
 
 SCRIPTS = Path(__file__).parent / "tutorials"
 # What one would otherwise type, by the implementation that is set against it.

@@ -35,12 +35,13 @@ from shared import checkpoints
 from shared.batches import batch_sizes
 from shared.checkpoints import Checkpoints, open_checkpoints
 from shared.clock import Clock
-from shared.config import TrainConfig, prepare_environment
+from shared.config import TrainConfig
 from shared.environment import describe_environment
 from shared.errors import UsageError
 from shared.registry import RUNS
 from shared.results import EpochResult
 from shared.sampling import load_configured
+from shared.threads import prepare_environment
 
 # What changes the folder, and where its name is looked up.
 OPERATIONS = (

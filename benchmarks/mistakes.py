@@ -16,10 +16,11 @@ import msgspec
 from benchmarks.command import CHILD_VARIABLE, run_benchmark, run_child
 from shared import formats
 from shared.clock import Clock
-from shared.config import CLASSES, TrainConfig, prepare_environment
+from shared.config import CLASSES, TrainConfig
 from shared.environment import describe_environment
 from shared.errors import UsageError
 from shared.registry import RUNS
+from shared.threads import prepare_environment
 
 # Curves show means over so many steps.
 STEPS_A_POINT = 50

@@ -22,10 +22,11 @@ from report.progress import RunProgress
 from report.sentences import describe_job, describe_machine
 from shared import formats
 from shared.clock import Clock
-from shared.config import SEEDS, TrainConfig
+from shared.config import TrainConfig
 from shared.environment import describe_environment
 from shared.errors import UsageError
 from shared.results import Pair
+from shared.rules import SEEDS
 from shared.sampling import load, prepare
 
 SIDES = ("pytorch/eager", "pytorch/eager#2")

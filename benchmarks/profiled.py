@@ -14,8 +14,9 @@ from rich.table import Table
 
 from benchmarks.command import run_benchmark
 from shared import formats
-from shared.config import TrainConfig, prepare_environment
+from shared.config import TrainConfig
 from shared.environment import describe_environment
+from shared.threads import prepare_environment
 
 WARM_UP_EPOCHS = 2
 # The first pattern found in an operation's name decides. The compiler names a kernel after what it

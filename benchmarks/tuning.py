@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.command import run_benchmark
 from shared import formats
 from shared.clock import Clock
-from shared.config import TrainConfig, prepare_environment
+from shared.config import TrainConfig
 from shared.environment import describe_environment
 from shared.errors import UsageError
+from shared.threads import prepare_environment
 
 if TYPE_CHECKING:
     import numpy as np

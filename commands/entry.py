@@ -19,7 +19,6 @@ from commands.requests import (
     TrainRequest,
 )
 from shared.clock import Clock
-from shared.config import physical_cores, prepare_environment
 from shared.errors import UsageError
 from shared.flags import (
     CHILD_VARIABLE,
@@ -29,6 +28,7 @@ from shared.flags import (
     parse_command,
 )
 from shared.registry import IMPLEMENTATIONS, RUNS, has_file, implementation_of
+from shared.threads import physical_cores, prepare_environment
 
 # What each command asks for; the function of the same name in commands/NAME.py does it, for an
 # implementation's name and the request, and may return an exit status. The first is the default.

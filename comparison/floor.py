@@ -20,11 +20,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from shared.config import CLASSES, IMAGE_SIZE, DeviceName, TrainConfig, prepare_environment
+from shared.config import CLASSES, IMAGE_SIZE, DeviceName, TrainConfig
 from shared.errors import UsageError
 from shared.flags import parse_flags
 from shared.registry import IMPLEMENTATIONS, REFERENCE, has_file, required_modules
 from shared.results import Floor
+from shared.threads import prepare_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 REPEATS = 7

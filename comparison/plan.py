@@ -10,10 +10,11 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.config import SEEDS, TrainConfig
+from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.flags import Flag, Repeatable, RunNames, SharedConfig
 from shared.registry import IMPLEMENTATIONS, RUNS
+from shared.rules import SEEDS
 
 if TYPE_CHECKING:
     from comparison.jobs import Job

@@ -15,9 +15,10 @@ from typing import IO, BinaryIO
 
 import msgspec
 
-from shared.config import NO_CACHE_VARIABLE, FloatType, TrainConfig, prepare_environment
+from shared.config import FloatType, TrainConfig
 from shared.errors import UsageError
 from shared.flags import parse_flags
+from shared.threads import NO_CACHE_VARIABLE, prepare_environment
 
 FLOAT_TYPES: tuple[FloatType, ...] = ("float64", "float32")
 

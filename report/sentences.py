@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from report.table import completed_by_run, lowest_floor
 from shared import formats, plotting
-from shared.config import CLASSES, IMAGE_SIZE, WITHOUT_EQUAL, TrainConfig, flag
+from shared.config import CLASSES, IMAGE_SIZE, WITHOUT_EQUAL, TrainConfig
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, RunResult, Verification
+from shared.rules import flag
 
 OPTIMIZER_TITLES = {
     "adam": "Adam",

@@ -15,10 +15,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from shared.batches import batch_sizes
-from shared.config import TrainConfig, flag
+from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.errors import UsageError
 from shared.results import EpochResult
+from shared.rules import flag
 
 Arrays = dict[str, np.ndarray]
 

@@ -1,17 +1,16 @@
 """Every number that all sides must share, validated once; each field is a command-line flag."""
 
-import math
 import os
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-import psutil
 import tyro
 
-from shared.errors import UsageError
+from shared.rules import NEEDS, RANGES, flag, require
+from shared.threads import physical_cores
 
 DatasetName = Literal["auto", "mnist", "fashion-mnist", "digits"]
 
@@ -43,9 +42,6 @@ IMAGE_SIZE = 28 * 28
 
 CLASSES = 10
 
-# NumPy, torch and Keras all take seeds below this.
-SEEDS = 2**32
-
 # PyTorch's defaults, which are the reference for both.
 ADAM_EPSILON = 1e-8
 
@@ -61,28 +57,6 @@ INITIAL_SCALE = 2.0**16
 
 # AdamW's, in PyTorch.
 WEIGHT_DECAY = 0.01
-
-# Every library that may compute here reads its own variable, once, when it is imported.
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)
-
-# Says whether torch.compile does without what it compiled in earlier processes.
-NO_CACHE_VARIABLE = "TORCHINDUCTOR_FORCE_DISABLE_CACHES"
-
-
-def physical_cores() -> int:
-    """Number of physical cores that this process may use (at least 1)."""
-    if hasattr(os, "sched_getaffinity"):
-        allowed = len(os.sched_getaffinity(0))
-    else:
-        allowed = os.cpu_count() or 1
-    return min(psutil.cpu_count(logical=False) or allowed, allowed)
 
 
 @dataclass(frozen=True)
@@ -186,13 +160,13 @@ class TrainConfig:
         """
         for name, (expected, holds) in RANGES.items():
             value = getattr(self, name)
-            _require(value is None or holds(value), name, value, expected)
+            require(value is None or holds(value), name, value, expected)
         for name, choices in CHOICES.items():
             value = getattr(self, name)
-            _require(value in choices, name, value, "one of " + ", ".join(choices))
+            require(value in choices, name, value, "one of " + ", ".join(choices))
         for name, is_asked, expected, holds in NEEDS:
             value = getattr(self, name)
-            _require(not is_asked(value) or holds(self), name, value, expected)
+            require(not is_asked(value) or holds(self), name, value, expected)
 
     def parameters(self) -> int:
         """Number of weights and biases of the network that are learned."""
@@ -286,157 +260,3 @@ CHOICES = {
     "precision": get_args(Precision),
     "pipeline": get_args(Pipeline),
 }
-
-# What a value other than None has to be, in words and as a test.
-AT_LEAST_ONE = ("1 or more", lambda value: value >= 1)
-
-NOT_NEGATIVE = ("a finite number, 0 or more", lambda value: value >= 0 and math.isfinite(value))
-
-POSITIVE = ("a finite number above 0", lambda value: value > 0 and math.isfinite(value))
-
-BELOW_ONE = ("from 0 to below 1", lambda value: 0 <= value < 1)
-
-RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "epochs": AT_LEAST_ONE,
-    "batch_size": AT_LEAST_ONE,
-    "learning_rate": POSITIVE,
-    "hidden": ("one or more sizes of 1 or more", lambda sizes: sizes and min(sizes) >= 1),
-    "seed": (f"a number from 0 to {SEEDS - 1}", lambda value: 0 <= value < SEEDS),
-    "limit": AT_LEAST_ONE,
-    "target_accuracy": ("above 0, at most 1", lambda value: 0 < value <= 1),
-    "threads": AT_LEAST_ONE,
-    "dropout": BELOW_ONE,
-    "momentum": BELOW_ONE,
-    "weight_decay": NOT_NEGATIVE,
-    "schedule_epochs": AT_LEAST_ONE,
-    "schedule_factor": ("above 0, below 1", lambda value: 0 < value < 1),
-    "warmup_steps": ("0 or more", lambda value: value >= 0),
-    "clip_norm": POSITIVE,
-    "accumulate": AT_LEAST_ONE,
-    "label_smoothing": BELOW_ONE,
-    "imbalance": ("above 0, at most 1", lambda value: 0 < value <= 1),
-    "validation": BELOW_ONE,
-    "patience": AT_LEAST_ONE,
-    "min_delta": NOT_NEGATIVE,
-    "checkpoint_steps": AT_LEAST_ONE,
-}
-
-# What goes only with what: the field, which of its values ask for more, what, and whether it holds.
-NEEDS: tuple[tuple[str, Callable[[Any], bool], str, Callable[[TrainConfig], bool]], ...] = (
-    (
-        "momentum",
-        bool,
-        "with it --optimizer sgd or rmsprop",
-        lambda config: config.optimizer in ("sgd", "rmsprop"),
-    ),
-    (
-        "nesterov",
-        bool,
-        "with it --optimizer sgd and a --momentum above 0",
-        lambda config: config.optimizer == "sgd" and config.momentum > 0,
-    ),
-    (
-        "schedule",
-        lambda value: value == "plateau",
-        "with plateau a --validation above 0 and no --warmup-steps",
-        lambda config: config.validation > 0 and config.warmup_steps == 0,
-    ),
-    (
-        "patience",
-        lambda value: value is not None,
-        "with it a --validation above 0",
-        lambda config: config.validation > 0,
-    ),
-    (
-        "min_delta",
-        bool,
-        "with it --patience or --schedule plateau",
-        lambda config: config.patience is not None or config.schedule == "plateau",
-    ),
-    (
-        "precision",
-        lambda value: value != "full",
-        "with it --float-type float32",
-        lambda config: config.float_type == "float32",
-    ),
-    (
-        "precision",
-        lambda value: value == "float16",
-        "with float16 no --accumulate, because the scale may change between the batches",
-        lambda config: config.accumulate == 1,
-    ),
-    (
-        "pipeline",
-        lambda value: value != "arrays",
-        "with it neither --augment nor --float-type float64",
-        lambda config: not config.augment and config.float_type == "float32",
-    ),
-    (
-        "checkpoint_steps",
-        lambda value: value is not None,
-        "with it --checkpoint-dir",
-        lambda config: config.checkpoint_dir is not None,
-    ),
-    (
-        "resume",
-        bool,
-        "with it --checkpoint-dir",
-        lambda config: config.checkpoint_dir is not None,
-    ),
-)
-
-# What each preset changes of the first one, in which nothing is changed. The quickstarts leave the
-# initial weights to their framework.
-PRESETS: dict[str, dict[str, Any]] = {
-    "digit-classifier": {},
-    "torch-quickstart": {
-        "dataset": "fashion-mnist",
-        "hidden": (512, 512),
-        "pixels": "unit",
-        "optimizer": "sgd",
-        "alignment": "defaults",
-    },
-    "keras-quickstart": {
-        "hidden": (128,),
-        "dropout": 0.2,
-        "pixels": "unit",
-        "batch_size": 32,
-        "alignment": "defaults",
-    },
-    "two-layer": {"hidden": (50,), "pixels": "unit", "epochs": 1},
-}
-
-
-def preset_flags(name: str) -> list[str]:
-    """The flags that a preset stands for; none for a name that is not a preset's."""
-    words = []
-    for field_name, value in PRESETS.get(name, {}).items():
-        words.append(flag(field_name))
-        words += map(str, value) if isinstance(value, tuple) else [str(value)]
-    return words
-
-
-def flag(name: str) -> str:
-    """The command-line spelling of a field: `batch_size` -> `--batch-size`."""
-    return "--" + name.replace("_", "-")
-
-
-def _require(holds: bool, name: str, value: object, expected: str) -> None:
-    if not holds:
-        words = value if isinstance(value, tuple) else () if value is True else (value,)
-        raise UsageError(f"{' '.join([flag(name), *map(str, words)])}: expected {expected}.")
-
-
-def prepare_environment(threads: int, environment: Mapping[str, str] | None = None) -> None:
-    """Pin the threads and quieten the frameworks; to be called before any is imported.
-
-    Args:
-        environment: of the run, as its entry in the registry says.
-    """
-    for variable in THREAD_VARIABLES:
-        os.environ[variable] = str(threads)
-    # Level 3: on a machine without a GPU TensorFlow reports even its absence as an error.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.update(environment or {})
-    # XLA keeps nothing on disk either: every run's time to first step holds all its compiling.
-    os.environ.setdefault(NO_CACHE_VARIABLE, "1")

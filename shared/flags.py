@@ -13,8 +13,9 @@ import tyro
 from tyro._errors import ParseErrorEvent, on_parse_error
 
 from shared.complaints import explain, flags_of
-from shared.config import TrainConfig, preset_flags
+from shared.config import TrainConfig
 from shared.errors import UsageError
+from shared.presets import preset_flags
 from shared.registry import RUNS
 
 Request = TypeVar("Request")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.config import physical_cores
+from shared.threads import physical_cores
 
 
 def name_ends(path: Path) -> None:

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from shared.config import IMAGE_SIZE, physical_cores
+from shared.config import IMAGE_SIZE
 from shared.onnx_graph import OnnxModel, name_ends
+from shared.threads import physical_cores
 from shared.trained import Exporter, Predict
 
 from .evaluate import predict

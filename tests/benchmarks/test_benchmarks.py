@@ -304,7 +304,8 @@ def test_what_was_tried_is_summed_up_over_the_repeats():
 def test_denormal_numbers_are_kept_in_all_threads(tmp_path):
     script = """
 from benchmarks import tried
-from shared.config import TrainConfig, prepare_environment
+from shared.config import TrainConfig
+from shared.threads import prepare_environment
 prepare_environment(2)
 def small(config):
     import torch

@@ -34,7 +34,8 @@ import sys
 from pathlib import Path
 from shared.clock import Clock
 from shared.flags import parse_flags
-from shared.config import TrainConfig, prepare_environment
+from shared.config import TrainConfig
+from shared.threads import prepare_environment
 from shared.registry import IMPLEMENTATIONS
 
 name = sys.argv.pop(1)

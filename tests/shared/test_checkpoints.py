@@ -23,11 +23,12 @@ from commands.twin import native_chatter_held_back
 from report import sentences, write
 from shared.checkpoints import Checkpoints, Origin, numbers, open_checkpoints, read
 from shared.clock import Clock
-from shared.config import TrainConfig, prepare_environment
+from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.errors import UsageError
 from shared.results import EpochResult
 from shared.sampling import load_configured
+from shared.threads import prepare_environment
 
 BASE = TrainConfig(dataset="digits", limit=300, hidden=(8, 8), epochs=4, threads=1)
 # Trainings with whatever a technique remembers from step to step, and after how many checkpoints,

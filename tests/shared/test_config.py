@@ -13,20 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import shared
-from shared import config as config_module
-from shared.config import (
-    CHOICES,
-    NEEDS,
-    PRESETS,
-    THREAD_VARIABLES,
-    TrainConfig,
-    flag,
-    physical_cores,
-    prepare_environment,
-)
+from shared import threads as threads_module
+from shared.config import CHOICES, TrainConfig
 from shared.errors import UsageError
 from shared.flags import parse_flags
 from shared.initial_weights import initial_weights, learned
+from shared.presets import PRESETS
+from shared.rules import NEEDS, flag
+from shared.threads import THREAD_VARIABLES, physical_cores, prepare_environment
 
 # The same examples every time, however slow the machine.
 REPEATABLE = settings(derandomize=True, deadline=None)
@@ -319,7 +313,7 @@ def test_physical_cores_that_may_be_used(physical, allowed, expected, monkeypatc
 
 def test_environment_of_the_frameworks(monkeypatch):
     environment = {"OMP_NUM_THREADS": "64", "TF_CPP_MIN_LOG_LEVEL": "0", "KERAS_BACKEND": "jax"}
-    monkeypatch.setattr(config_module.os, "environ", environment)
+    monkeypatch.setattr(threads_module.os, "environ", environment)
     prepare_environment(3, {"KERAS_BACKEND": "tensorflow"})
     assert {environment[variable] for variable in THREAD_VARIABLES} == {"3"}
     # Who wants to see TensorFlow's messages is not overruled.

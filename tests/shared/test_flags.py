@@ -19,10 +19,12 @@ from tyro import _errors as events
 from commands.entry import COMMANDS, OPTIONAL, requests_of
 from comparison.plan import Request
 from shared.complaints import explain, flags_of
-from shared.config import PRESETS, TrainConfig, flag
+from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.flags import parse_command, parse_flags
+from shared.presets import PRESETS
 from shared.registry import IMPLEMENTATIONS
+from shared.rules import flag
 from tests.support.commands import ROOT, run_command
 
 COMPARE = "compare.py"

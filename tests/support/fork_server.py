@@ -19,8 +19,8 @@ import traceback
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from shared.config import NO_CACHE_VARIABLE, prepare_environment
 from shared.registry import IMPLEMENTATIONS
+from shared.threads import NO_CACHE_VARIABLE, prepare_environment
 
 # What the commands import for themselves, sooner or later.
 ROOMS = ("shared", "report", "commands", "comparison", "study", "numpy_impl")

@@ -10,7 +10,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from shared.config import TrainConfig, prepare_environment
+from shared.config import TrainConfig
+from shared.threads import prepare_environment
 
 BASE = TrainConfig(
     dataset="digits",

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from shared.clock import Clock
-from shared.config import NO_CACHE_VARIABLE, TrainConfig, prepare_environment
+from shared.config import TrainConfig
+from shared.threads import NO_CACHE_VARIABLE, prepare_environment
 
 STEPS, BATCH = 6, 64
 

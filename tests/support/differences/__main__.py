@@ -4,7 +4,7 @@ import importlib
 import json
 import sys
 
-from shared.config import prepare_environment
+from shared.threads import prepare_environment
 
 if __name__ == "__main__":
     prepare_environment(threads=1)

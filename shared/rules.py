@@ -1,0 +1,122 @@
+"""What each setting may be, and what goes only with what."""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import UsageError
+
+if TYPE_CHECKING:
+    from shared.config import TrainConfig
+
+# NumPy, torch and Keras all take seeds below this.
+SEEDS = 2**32
+
+# What a value other than None has to be, in words and as a test.
+AT_LEAST_ONE = ("1 or more", lambda value: value >= 1)
+
+NOT_NEGATIVE = ("a finite number, 0 or more", lambda value: value >= 0 and math.isfinite(value))
+
+POSITIVE = ("a finite number above 0", lambda value: value > 0 and math.isfinite(value))
+
+BELOW_ONE = ("from 0 to below 1", lambda value: 0 <= value < 1)
+
+RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "epochs": AT_LEAST_ONE,
+    "batch_size": AT_LEAST_ONE,
+    "learning_rate": POSITIVE,
+    "hidden": ("one or more sizes of 1 or more", lambda sizes: sizes and min(sizes) >= 1),
+    "seed": (f"a number from 0 to {SEEDS - 1}", lambda value: 0 <= value < SEEDS),
+    "limit": AT_LEAST_ONE,
+    "target_accuracy": ("above 0, at most 1", lambda value: 0 < value <= 1),
+    "threads": AT_LEAST_ONE,
+    "dropout": BELOW_ONE,
+    "momentum": BELOW_ONE,
+    "weight_decay": NOT_NEGATIVE,
+    "schedule_epochs": AT_LEAST_ONE,
+    "schedule_factor": ("above 0, below 1", lambda value: 0 < value < 1),
+    "warmup_steps": ("0 or more", lambda value: value >= 0),
+    "clip_norm": POSITIVE,
+    "accumulate": AT_LEAST_ONE,
+    "label_smoothing": BELOW_ONE,
+    "imbalance": ("above 0, at most 1", lambda value: 0 < value <= 1),
+    "validation": BELOW_ONE,
+    "patience": AT_LEAST_ONE,
+    "min_delta": NOT_NEGATIVE,
+    "checkpoint_steps": AT_LEAST_ONE,
+}
+
+# What goes only with what: the field, which of its values ask for more, what, and whether it holds.
+NEEDS: tuple[tuple[str, Callable[[Any], bool], str, Callable[["TrainConfig"], bool]], ...] = (
+    (
+        "momentum",
+        bool,
+        "with it --optimizer sgd or rmsprop",
+        lambda config: config.optimizer in ("sgd", "rmsprop"),
+    ),
+    (
+        "nesterov",
+        bool,
+        "with it --optimizer sgd and a --momentum above 0",
+        lambda config: config.optimizer == "sgd" and config.momentum > 0,
+    ),
+    (
+        "schedule",
+        lambda value: value == "plateau",
+        "with plateau a --validation above 0 and no --warmup-steps",
+        lambda config: config.validation > 0 and config.warmup_steps == 0,
+    ),
+    (
+        "patience",
+        lambda value: value is not None,
+        "with it a --validation above 0",
+        lambda config: config.validation > 0,
+    ),
+    (
+        "min_delta",
+        bool,
+        "with it --patience or --schedule plateau",
+        lambda config: config.patience is not None or config.schedule == "plateau",
+    ),
+    (
+        "precision",
+        lambda value: value != "full",
+        "with it --float-type float32",
+        lambda config: config.float_type == "float32",
+    ),
+    (
+        "precision",
+        lambda value: value == "float16",
+        "with float16 no --accumulate, because the scale may change between the batches",
+        lambda config: config.accumulate == 1,
+    ),
+    (
+        "pipeline",
+        lambda value: value != "arrays",
+        "with it neither --augment nor --float-type float64",
+        lambda config: not config.augment and config.float_type == "float32",
+    ),
+    (
+        "checkpoint_steps",
+        lambda value: value is not None,
+        "with it --checkpoint-dir",
+        lambda config: config.checkpoint_dir is not None,
+    ),
+    (
+        "resume",
+        bool,
+        "with it --checkpoint-dir",
+        lambda config: config.checkpoint_dir is not None,
+    ),
+)
+
+
+def flag(name: str) -> str:
+    """The command-line spelling of a field: `batch_size` -> `--batch-size`."""
+    return "--" + name.replace("_", "-")
+
+
+def require(holds: bool, name: str, value: object, expected: str) -> None:
+    if not holds:
+        words = value if isinstance(value, tuple) else () if value is True else (value,)
+        raise UsageError(f"{' '.join([flag(name), *map(str, words)])}: expected {expected}.")
