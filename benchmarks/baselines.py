@@ -28,7 +28,7 @@ from report.progress import RunProgress
 from shared import formats
 from shared.clock import Clock
 from shared.config import TrainConfig
-from shared.datasets import FILES
+from shared.download import FILES
 from shared.environment import describe_environment
 from shared.flags import Flag, Repeatable, RunNames
 from shared.registry import RUNS

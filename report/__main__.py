@@ -9,7 +9,8 @@ from tyro.conf import Positional
 from report.page.page import PAGE, open_in_browser, render
 from report.read import read_folder
 from shared.config import TrainConfig
-from shared.datasets import DataError, load_dataset
+from shared.datasets import load_dataset
+from shared.download import DataError
 from shared.errors import UsageError
 from shared.flags import Flag, parse_flags
 from shared.results import write_atomically

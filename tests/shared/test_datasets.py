@@ -19,18 +19,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from shared import datasets
-from shared.datasets import DataError, DownloadError, decode_idx, load_dataset, prepare_dataset
+from shared import download
+from shared.datasets import decode_idx, load_dataset, prepare_dataset
+from shared.download import DataError, DownloadError
 from tests.support.mirror_server import MirrorServer
 
-ROOT = Path(datasets.__file__).parents[1]
-TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = datasets.FILES["mnist"]
+ROOT = Path(download.__file__).parents[1]
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = download.FILES["mnist"]
 
 # What a child process runs; it is told on the command line what to use instead of the real mirrors.
 CHILD = """
 import json, sys
-from shared import datasets
-datasets.FILES, datasets.MIRRORS, data_dir = map(json.loads, sys.argv[1:])
+from shared import datasets, download
+download.FILES, download.MIRRORS, data_dir = map(json.loads, sys.argv[1:])
 datasets.prepare_dataset("mnist", data_dir)
 """
 
@@ -54,7 +55,7 @@ def make_files(train_size: int = 20, test_size: int = 10) -> dict[str, bytes]:
 def publish(monkeypatch, files: dict[str, bytes], name: str = "mnist") -> None:
     """Make these files the ones that the module expects."""
     sums = {file: (len(raw), hashlib.sha256(raw).hexdigest()) for file, raw in files.items()}
-    monkeypatch.setattr(datasets, "FILES", {**datasets.FILES, name: sums})
+    monkeypatch.setattr(download, "FILES", {**download.FILES, name: sums})
 
 
 def place(folder: Path, files: dict[str, bytes]) -> None:
@@ -106,7 +107,7 @@ def files(monkeypatch):
 @pytest.fixture
 def server(files, monkeypatch):
     with MirrorServer(files) as server:
-        monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url("good"),)})
+        monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url("good"),)})
         yield server
 
 
@@ -120,7 +121,7 @@ def no_network(monkeypatch):
 
 
 def start_child(data_dir: Path) -> subprocess.Popen:
-    arguments = map(json.dumps, (datasets.FILES, datasets.MIRRORS, str(data_dir)))
+    arguments = map(json.dumps, (download.FILES, download.MIRRORS, str(data_dir)))
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, *arguments],
         cwd=ROOT,
@@ -160,7 +161,7 @@ def test_downloads_only_what_is_missing(server, files, tmp_path):
 def test_harmless_oddities_of_a_mirror_are_accepted(
     behaviour, server, files, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url(behaviour),)})
+    monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url(behaviour),)})
     prepare_dataset("mnist", tmp_path)
     assert visible(tmp_path / "mnist") == files
 
@@ -186,8 +187,8 @@ FAILURES = {
 
 @pytest.fixture
 def bad_mirror(request, server, monkeypatch):
-    monkeypatch.setattr(datasets, "TIMEOUT", (0.3, 0.3))
-    monkeypatch.setattr(datasets, "PATIENCE", 0.3)
+    monkeypatch.setattr(download, "TIMEOUT", (0.3, 0.3))
+    monkeypatch.setattr(download, "PATIENCE", 0.3)
     behaviour = request.param
     if behaviour == "refused":
         return unused_url()
@@ -198,7 +199,7 @@ def bad_mirror(request, server, monkeypatch):
 
 @pytest.mark.parametrize("bad_mirror", FAILURES, indirect=True)
 def test_any_failure_moves_on_to_the_next_mirror(bad_mirror, server, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (bad_mirror, server.url("good"))})
+    monkeypatch.setattr(download, "MIRRORS", {"mnist": (bad_mirror, server.url("good"))})
     prepare_dataset("mnist", tmp_path)
     assert visible(tmp_path / "mnist") == files
     # The bad mirror is not asked again for every file.
@@ -214,7 +215,7 @@ def test_when_all_mirrors_fail_each_is_named_with_its_cause(
     bad_mirror, cause, server, files, tmp_path, monkeypatch
 ):
     other = server.url("404")
-    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (other, bad_mirror)})
+    monkeypatch.setattr(download, "MIRRORS", {"mnist": (other, bad_mirror)})
     place(tmp_path / "mnist", {TEST_LABELS: files[TEST_LABELS]})
     with pytest.raises(DownloadError) as caught:
         prepare_dataset("mnist", tmp_path)
@@ -228,9 +229,9 @@ def test_when_all_mirrors_fail_each_is_named_with_its_cause(
 
 def test_a_mirror_that_is_slow_but_steady_is_accepted(server, files, tmp_path, monkeypatch):
     place(tmp_path / "mnist", {file: files[file] for file in files if file != TRAIN_IMAGES})
-    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url("slow"),)})
-    monkeypatch.setattr(datasets, "PATIENCE", 0.08)
-    monkeypatch.setattr(datasets, "LEAST", 1000)
+    monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url("slow"),)})
+    monkeypatch.setattr(download, "PATIENCE", 0.08)
+    monkeypatch.setattr(download, "LEAST", 1000)
     prepare_dataset("mnist", tmp_path)
     assert visible(tmp_path / "mnist") == files
 
@@ -267,7 +268,7 @@ def test_a_terminal_shows_rate_and_remaining_time(server, tmp_path, monkeypatch)
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "150")
-    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url("slow"),)})
+    monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url("slow"),)})
     prepare_dataset("mnist", tmp_path)
     shown = terminal.getvalue()
     assert f"mnist/{TRAIN_IMAGES}" in shown
@@ -282,10 +283,10 @@ def test_a_terminal_shows_rate_and_remaining_time(server, tmp_path, monkeypatch)
 def test_an_interrupted_download_leaves_nothing_in_the_way(
     interruption, server, files, tmp_path, monkeypatch
 ):
-    good = datasets.MIRRORS
+    good = download.MIRRORS
     folder = tmp_path / "mnist"
     place(folder, {TRAIN_LABELS: files[TRAIN_LABELS]})
-    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url("stall"),)})
+    monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url("stall"),)})
     child = start_child(tmp_path)
     try:
         assert server.half_sent.wait(30)
@@ -304,13 +305,13 @@ def test_an_interrupted_download_leaves_nothing_in_the_way(
         assert "KeyboardInterrupt" in err
         assert visible(folder) == {TRAIN_LABELS: files[TRAIN_LABELS]}
 
-    monkeypatch.setattr(datasets, "MIRRORS", good)
+    monkeypatch.setattr(download, "MIRRORS", good)
     prepare_dataset("mnist", tmp_path)
     assert visible(folder) == files
 
 
 def test_eight_processes_share_one_download(server, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url("slow"),)})
+    monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url("slow"),)})
     children = [start_child(tmp_path) for _ in range(8)]
     errors = [child.communicate(timeout=60)[1] for child in children]
     assert [child.returncode for child in children] == [0] * 8, errors
@@ -355,7 +356,7 @@ def test_without_a_name_mnist_is_used_where_it_is(files, tmp_path, no_network):
 def test_without_a_name_digits_step_in_and_the_notice_says_why(
     offline, server, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(datasets, "MIRRORS", {"mnist": (server.url("503"),)})
+    monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url("503"),)})
     name, notice = prepare_dataset(None, tmp_path, offline=offline)
     assert name == "digits"
     assert "mnist is not in" in notice
@@ -433,7 +434,7 @@ def test_a_full_disk_is_not_blamed_on_the_mirrors(server, tmp_path, monkeypatch)
     def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(datasets, "_stream", fail)
+    monkeypatch.setattr(download, "_stream", fail)
     with pytest.raises(DataError, match="No space left on device") as caught:
         prepare_dataset("mnist", tmp_path)
     assert not isinstance(caught.value, DownloadError)
@@ -694,4 +695,4 @@ def test_the_real_files(name, no_network):
         assert np.bincount(dataset.test_labels).tolist() == test
     assert dataset.train_images.mean() == pytest.approx(0, abs=1e-3)
     assert dataset.train_images.std() == pytest.approx(1, abs=1e-3)
-    assert dataset.sha256 == {file: sha256 for file, (_, sha256) in datasets.FILES[name].items()}
+    assert dataset.sha256 == {file: sha256 for file, (_, sha256) in download.FILES[name].items()}
