@@ -15,7 +15,7 @@ from tyro.conf import Positional
 from benchmarks.command import run_benchmark
 from shared import formats
 from shared.errors import UsageError
-from shared.results import load_results
+from shared.results_file import load_results
 
 
 @dataclass(frozen=True)

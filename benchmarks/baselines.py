@@ -20,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.command import run_benchmark
 from comparison import plan
-from comparison.floor import lowest, measure_floor, pool
+from comparison.floor import lowest, measure_floor
 from comparison.jobs import run_job
 from report import sentences, terminal
 from report.intervals import ratio_interval
@@ -28,11 +28,11 @@ from report.progress import RunProgress
 from shared import formats
 from shared.clock import Clock
 from shared.config import TrainConfig
-from shared.download import FILES
+from shared.dataset_records import DATASETS
 from shared.environment import describe_environment
 from shared.flags import Flag, Repeatable, RunNames
 from shared.registry import RUNS
-from shared.results import Floor, RunResult, group_by_run
+from shared.results import Floor, RunResult, completed, group_by_run, pool
 from shared.sampling import load, prepare
 from shared.threads import physical_cores, prepare_environment
 
@@ -70,7 +70,7 @@ class Request:
 def unpack(source: Path, raw: Path) -> None:
     """Unpack the four files of `source` into `raw`, where torchvision expects them."""
     raw.mkdir(parents=True)
-    for name in FILES["mnist"]:
+    for name in DATASETS["mnist"].files:
         (raw / name).with_suffix("").write_bytes(gzip.decompress((source / name).read_bytes()))
 
 
@@ -103,7 +103,7 @@ def run_tutorial(script: str, interpreter: str, folder: Path, config: TrainConfi
 
 def rows(results: Sequence[RunResult], floor_seconds: float) -> list[list[str]]:
     """One row a run, as HEADER says: medians over the repeats that completed."""
-    groups = group_by_run([run for run in results if run.status == "completed"])
+    groups = group_by_run(completed(results))
     table = []
     for name, repeats in groups.items():
         median = statistics.median(run.epoch_seconds for run in repeats)
@@ -207,7 +207,7 @@ def measure(request: Request) -> int:
     failed = [run for run in results if run.status != "completed"]
     terminal.say(
         console,
-        *(f"{run.run} {run.status}: {run.error}" for run in failed),
+        *(f"{run.run} {run.status}: {sentences.describe_end(run, config)}" for run in failed),
         describe_floors(floors),
         f"n = {request.repeats} interleaved repeats of {config.epochs} epochs of "
         f"{formats.count(train_size)} images in batches of {config.batch_size}, threads: "

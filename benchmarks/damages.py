@@ -43,8 +43,8 @@ def damage_again_and_again(kept: Checkpoints, count: int, seed: int) -> Iterator
         place = draw.randrange(len(whole))
         flipped = bytes([whole[place] ^ 1 << draw.randrange(8)]) + whole[place + 1 :]
         path.write_bytes(whole[:place] + (flipped if number % 2 else b""))
-        fresh = replace(kept, epochs=[], batches={}, best={}, notices=[], good=[])
+        fresh = replace(kept, epochs=[], batches={}, best={}, events=[], good=[])
         fresh.load_newest()
-        refused = fresh.notices[0].startswith(f"The checkpoint {path.parent} is not used: ")
+        refused = fresh.words()[0].startswith(f"The checkpoint {path.parent} is not used: ")
         yield refused and fresh.good == [before]
         path.write_bytes(whole)

@@ -12,6 +12,7 @@ from tyro.conf import Positional
 
 from benchmarks.command import run_benchmark
 from comparison.verification import verify
+from report.verification import describe_verified
 from shared import formats
 from shared.clock import Clock
 from shared.config import TrainConfig
@@ -49,11 +50,12 @@ def measure(request: Request) -> int:
     alarms, largest = 0, 0.0
     for seed, (hidden, batch_size) in enumerate(islice(cycle(product(HIDDEN, BATCH_SIZES)), count)):
         changed = replace(config, seed=seed, batch_size=batch_size, hidden=hidden)
-        for run in verify(RUNS, interpreters, changed, train_size).runs:
+        verification = verify(RUNS, interpreters, changed, train_size)
+        for run in verification.runs:
             alarms += not run.passed
             largest = max(largest, run.figures["float64"]["weights"])
             if not run.passed:
-                print(f"{changed}: {run.run} {run.message}")
+                print(f"{changed}: {run.run} {describe_verified(run, verification)}")
         print(f"{seed + 1} of {count} verifications, {alarms} false alarms", flush=True)
     print(
         f"{count} verifications of {len(RUNS)} runs on {config.dataset}: {alarms} false alarms; "

@@ -28,18 +28,19 @@ def print_floor(config: TrainConfig) -> int:
     """Measure the floor of an epoch and print it; returns the exit status."""
     from report.sentences import describe_machine
     from shared.clock import Clock
+    from shared.download import describe_stand_in
     from shared.environment import describe_environment
     from shared.sampling import load, prepare
 
     environment = describe_environment()
-    config, notice = prepare(config)
+    config, missing = prepare(config)
     train_size = len(load(config, Clock()).train_labels)
     floors = measure_floor(config, train_size, dict.fromkeys(IMPLEMENTATIONS, sys.executable))
     if not floors:
         raise UsageError("nothing to measure with: expected NumPy or PyTorch; install PyTorch.")
     flops = epoch_flops(train_size, config.hidden)
-    if notice:
-        print(f"NOTICE: {notice}")
+    if missing:
+        print(f"NOTICE: {describe_stand_in(missing)}")
     print(
         f"The matrix products of each training step alone: {formats.count(train_size)} images of "
         f"{config.dataset} in batches of {config.batch_size}, network "

@@ -19,7 +19,7 @@ from comparison import plan as plan_module
 from comparison.jobs import Job, run_jobs
 from report.intervals import compare_runs, detectable
 from report.progress import RunProgress
-from report.sentences import describe_job, describe_machine
+from report.sentences import describe_end, describe_job, describe_machine
 from shared import formats
 from shared.clock import Clock
 from shared.config import TrainConfig
@@ -124,10 +124,10 @@ def summarize(pairs: list[Pair], slowdown: float) -> str:
 def measure(request: Request) -> int:
     """Compare and print; returns 1 if a run did not complete."""
     environment = describe_environment()
-    config, notice = prepare(request.config)
+    config, missing = prepare(request.config)
     dataset = load(config, Clock())
     plans = plan(replace(request, config=replace(config, offline=True)))
-    print(describe_job(config, dataset, notice))
+    print(describe_job(config, dataset, missing))
     pairs = []
     for number, jobs in enumerate(plans, start=1):
         with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +135,10 @@ def measure(request: Request) -> int:
             results, *_ = run_jobs(jobs, Path(folder), silent)
         for run in results:
             if run.status != "completed":
-                print(f"{run.run} (seed {run.seed}) {run.status}: {run.error}", file=sys.stderr)
+                print(
+                    f"{run.run} (seed {run.seed}) {run.status}: {describe_end(run, config)}",
+                    file=sys.stderr,
+                )
                 return 1
         (pair,) = compare_runs(results).pairs
         pairs.append(pair)

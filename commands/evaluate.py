@@ -17,10 +17,12 @@ from commands.twin import import_twin
 from report.terminal import make_console, say
 from shared import formats
 from shared.config import CLASSES, IMAGE_SIZE
+from shared.dataset_records import DATASETS
 from shared.datasets import Dataset, load_dataset, prepare_dataset
+from shared.download import MissingFiles, describe_stand_in
 from shared.metrics import ClassFigures, class_figures, confusion
 from shared.outputs import claim_output_dir, current_command
-from shared.plotting import DATASET_TITLES, plot_confusion
+from shared.plotting import plot_confusion
 from shared.registry import IMPLEMENTATIONS, LABELS
 from shared.results import write_atomically
 from shared.weights_file import (
@@ -54,30 +56,31 @@ class Evaluation:
     pixels: str
     split: str
     images: int
-    notice: str | None
+    missing: MissingFiles | None
     loss: float
     accuracy: float
     classes: list[ClassFigures]
     confusion: list[list[int]]
     predictions: str
-    schema: Literal["framework-evaluation/1"] = "framework-evaluation/1"
+    schema: Literal["framework-evaluation/2"] = "framework-evaluation/2"
 
 
 def load_images(
     network: TrainedNetwork, request: MeasureRequest, float_type: str
-) -> tuple[Dataset, str | None]:
-    """The dataset to measure on, prepared as for the training, and a notice for the user, or None.
+) -> tuple[Dataset, MissingFiles | None]:
+    """The dataset to measure on, prepared as for the training, and what was missing if it is not
+    the one that was meant.
 
     Raises:
         UsageError: the dataset can't be had.
     """
     asked = (request.dataset, network.training.dataset)
     wanted = next((name for name in asked if name != "auto"), None)
-    chosen, notice = prepare_dataset(wanted, request.data_dir, offline=request.offline)
+    chosen, missing = prepare_dataset(wanted, request.data_dir, offline=request.offline)
     dataset = load_dataset(
         chosen, request.data_dir, float_type=float_type, pixels=network.training.pixels
     )
-    return dataset, notice
+    return dataset, missing
 
 
 def evaluate(name: str, request: EvaluateRequest) -> None:
@@ -91,7 +94,7 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
     """
     network = load_network(request.weights)
     weights = network.weights
-    dataset, notice = load_images(network, request, float_type(weights))
+    dataset, missing = load_images(network, request, float_type(weights))
     images = getattr(dataset, f"{request.split}_images")
     labels = getattr(dataset, f"{request.split}_labels")
     measured = import_twin(name, "predict").evaluate_trained(
@@ -112,7 +115,7 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
         pixels=network.training.pixels,
         split=request.split,
         images=len(labels),
-        notice=notice,
+        missing=missing,
         loss=measured.loss,
         accuracy=measured.accuracy,
         classes=class_figures(measured.logits, labels, dataset.class_names),
@@ -132,8 +135,8 @@ def print_evaluation(evaluation: Evaluation, framework: str, console: Console) -
     sizes = "-".join(map(str, (IMAGE_SIZE, *evaluation.hidden, CLASSES)))
     norm = " with batch normalization" if evaluation.batch_norm else ""
     right = round(evaluation.accuracy * evaluation.images)
-    if evaluation.notice:
-        say(console, f"NOTICE: {evaluation.notice}")
+    if evaluation.missing:
+        say(console, f"NOTICE: {describe_stand_in(evaluation.missing)}")
     say(
         console,
         f"{evaluation.weights}: network {sizes}{norm}, computed by {framework} "
@@ -148,7 +151,7 @@ def print_evaluation(evaluation: Evaluation, framework: str, console: Console) -
 
 def describe_images(evaluation: Evaluation) -> str:
     """`MNIST, 10,000 test images`."""
-    title, images = DATASET_TITLES[evaluation.dataset], formats.count(evaluation.images)
+    title, images = DATASETS[evaluation.dataset].title, formats.count(evaluation.images)
     return f"{title}, {images} {evaluation.split} images"
 
 

@@ -20,6 +20,7 @@ from commands.twin import import_twin, native_chatter_held_back
 from report.terminal import make_console, say
 from shared import formats
 from shared.datasets import Dataset
+from shared.download import describe_stand_in
 from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.results import InferenceResult, write_atomically
@@ -58,7 +59,7 @@ def export(name: str, request: ExportRequest) -> int:
     network = load_network(request.weights)
     # In float32, which is what programs that read such files feed.
     weights = {key: each.astype(np.float32) for key, each in network.weights.items()}
-    dataset, notice = load_images(network, request, "float32")
+    dataset, missing = load_images(network, request, "float32")
     folder = claim_output_dir(request.output_dir, current_command())
     try:
         exporters, twin = import_twin(name, "export").EXPORTERS, import_twin(name, "predict")
@@ -71,8 +72,8 @@ def export(name: str, request: ExportRequest) -> int:
     except BaseException:
         abandon_output_dir(folder)
         raise
-    if notice:
-        print(f"NOTICE: {notice}")
+    if missing:
+        print(f"NOTICE: {describe_stand_in(missing)}")
     status = show(original, files, dataset)
     print(f"Written to {folder}: {', '.join(measured.file for measured in files.values())}")
     return status

@@ -2,45 +2,20 @@
 
 import math
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from shared.datasets import enlarge_digits
+from shared.dataset_records import DATASETS, SIDE
+from shared.datasets import enlarge
 from shared.errors import UsageError
-
-SIDE = 28
 
 # Larger pictures are first made about this small; the network sees 28 pixels of them.
 LARGEST_SIDE = 1000
 
 # Contrast, a fraction of that between black and white, below which there is nothing on a picture.
 LEAST_CONTRAST = 0.08
-
-
-@dataclass(frozen=True)
-class Style:
-    """How a dataset's makers prepared its images."""
-
-    canvas: int
-    """Pixels on a side."""
-    box: int
-    """What is on the picture is scaled to fit into a square of so many pixels."""
-    by_mass: bool
-    """Whether its centre of mass is put into the middle, or its bounding box."""
-    faintest: float
-    """Fraction of the strongest pixel below which a pixel is not counted into the bounding box."""
-
-
-# LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998), section III.A;
-# Xiao et al., "Fashion-MNIST" (2017), section 2; the digits of scikit-learn are 8x8, enlarged.
-STYLES = {
-    "mnist": Style(canvas=SIDE, box=20, by_mass=True, faintest=0.2),
-    "fashion-mnist": Style(canvas=SIDE, box=SIDE, by_mass=False, faintest=0.1),
-    "digits": Style(canvas=8, box=8, by_mass=False, faintest=0.2),
-}
 
 
 def read_picture(path: Path) -> Image.Image:
@@ -75,7 +50,7 @@ def prepare(picture: Image.Image, dataset: str, name: str | Path = "the picture"
 
     Args:
         picture: as `read_picture` gives it.
-        dataset: a key of STYLES.
+        dataset: a key of DATASETS.
         name: of the picture, for the complaint about it.
 
     Returns:
@@ -84,7 +59,7 @@ def prepare(picture: Image.Image, dataset: str, name: str | Path = "the picture"
     Raises:
         UsageError: there is nothing on it.
     """
-    style = STYLES[dataset]
+    style = DATASETS[dataset].style
     ink = find_ink(np.asarray(picture, np.float32) / 255)
     if ink.max(initial=0) < LEAST_CONTRAST:
         raise UsageError(
@@ -94,8 +69,8 @@ def prepare(picture: Image.Image, dataset: str, name: str | Path = "the picture"
     small = fit(ink, style.box, style.faintest)
     pixels = place(small, style.canvas, style.by_mass)
     pixels = np.rint(255 * pixels / pixels.max()).astype(np.uint8)
-    if dataset == "digits":
-        return enlarge_digits(pixels[np.newaxis] / 255)[0]
+    if style.canvas < SIDE:
+        return enlarge(pixels[np.newaxis] / 255)[0]
     return pixels
 
 

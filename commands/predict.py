@@ -16,9 +16,10 @@ from commands.twin import import_twin
 from report.terminal import make_console, say
 from shared import formats
 from shared.config import Pixels
-from shared.datasets import DIGIT_NAMES, FASHION_NAMES, STANDARDIZATION, load_dataset, standardize
+from shared.dataset_records import DATASETS, MEANT_BY_AUTO
+from shared.datasets import load_dataset, standardize
 from shared.errors import UsageError
-from shared.plotting import DATASET_TITLES, plot_pictures
+from shared.plotting import plot_pictures
 from shared.registry import LABELS
 from shared.weights_file import float_type, load_network
 
@@ -35,7 +36,7 @@ def predict(name: str, request: PredictRequest) -> None:
     network = load_network(request.weights)
     weights, training = network.weights, network.training
     asked = (request.dataset, training.dataset)
-    dataset = next((each for each in asked if each != "auto"), "mnist")
+    dataset = next((each for each in asked if each != "auto"), MEANT_BY_AUTO)
     pictures = [read_picture(path) for path in request.images]
     prepared = np.array(
         [
@@ -45,12 +46,12 @@ def predict(name: str, request: PredictRequest) -> None:
     )
     images = standardize(prepared, *standardization(dataset, training.pixels), float_type(weights))
     predicted = import_twin(name, "predict").predict_trained(weights, images, request.device)
-    class_names = FASHION_NAMES if dataset == "fashion-mnist" else DIGIT_NAMES
+    class_names = DATASETS[dataset].class_names
     console = make_console()
     say(
         console,
         f"{request.weights}: computed by {LABELS[name]} {predicted.framework_version} on "
-        f"{predicted.device} in {float_type(weights)}, as for {DATASET_TITLES[dataset]}.",
+        f"{predicted.device} in {float_type(weights)}, as for {DATASETS[dataset].title}.",
     )
     print_predictions(request.images, predicted.probabilities, class_names, request.top, console)
     if request.draw:
@@ -63,8 +64,8 @@ def standardization(dataset: str, pixels: Pixels) -> tuple[float, float]:
     """What is subtracted from pixels in [0, 1], and what they are then divided by."""
     if pixels == "unit":
         return 0.0, 1.0
-    if dataset in STANDARDIZATION:
-        return STANDARDIZATION[dataset]
+    if known := DATASETS[dataset].standardization:
+        return known
     embedded = load_dataset(dataset, Path())
     return embedded.mean, embedded.deviation
 

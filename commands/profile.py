@@ -15,6 +15,7 @@ from shared import formats
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
+from shared.download import describe_stand_in
 from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.sampling import load, prepare, with_training_rows
@@ -33,7 +34,7 @@ def profile(name: str, request: ProfileRequest) -> None:
     Raises:
         UsageError: number of steps, dataset, device or folder can't be used.
     """
-    config, notice = prepare(request.config)
+    config, missing = prepare(request.config)
     dataset = load(config, Clock())
     steps = len(dataset.train_labels) // config.batch_size
     if request.steps > steps:
@@ -48,8 +49,8 @@ def profile(name: str, request: ProfileRequest) -> None:
     except BaseException:
         abandon_output_dir(folder)
         raise
-    if notice:
-        print(f"NOTICE: {notice}")
+    if missing:
+        print(f"NOTICE: {describe_stand_in(missing)}")
     print_operators(operators, f"{name}/{request.variant}, {request.steps} steps")
     print(f"Written to {folder}: {TRACE}, to be opened in ui.perfetto.dev or chrome://tracing")
 

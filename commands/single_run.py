@@ -18,7 +18,7 @@ from shared.datasets import Dataset
 from shared.environment import peak_memory_bytes
 from shared.initial_weights import learned
 from shared.registry import RUNS
-from shared.results import EpochResult, Event, RunResult, write_atomically
+from shared.results import EpochResult, Event, RunEnd, RunResult, write_atomically
 from shared.sampling import load
 from shared.trained import Trained
 from shared.weights_file import dump_weights
@@ -37,6 +37,10 @@ def kept_epoch(epochs: Sequence[EpochResult], config: TrainConfig) -> EpochResul
 
 class Diverged(Exception):
     """The loss is no longer a finite number."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(epoch)
+        self.epoch = epoch
 
 
 def train_and_save(
@@ -74,17 +78,14 @@ def train_and_save(
     checkpoints, begun = open_checkpoints(config, result.run, slug, dataset), None
     if checkpoints:
         begun = len(checkpoints.epochs) + 1 if checkpoints.steps_in_epoch else None
-        result.notices, result.epochs = checkpoints.notices, list(checkpoints.epochs)
+        result.checkpoints, result.epochs = checkpoints.events, list(checkpoints.epochs)
         result.resumed_from_step = checkpoints.steps or None
-        for notice in result.notices:
-            print(notice, file=sys.stderr)
+        for sentence in checkpoints.words():
+            print(sentence, file=sys.stderr)
 
     def record(epoch: EpochResult) -> None:
         if not math.isfinite(epoch.train_loss + epoch.test_loss):
-            raise Diverged(
-                f"the loss was no longer a finite number in epoch {epoch.epoch}; "
-                f"try a smaller --learning-rate than {config.learning_rate:g}"
-            )
+            raise Diverged(epoch.epoch)
         result.epochs.append(epoch)
         reached = epoch.test_accuracy >= config.target_accuracy
         whole = result.resumed_from_step is None
@@ -98,14 +99,12 @@ def train_and_save(
         trained = drain(twin.run(config, variant, dataset, clock, checkpoints), record)
     except MissingFramework as error:
         result.status = "unavailable"
-        result.error = (
-            f"{str(error).rstrip('.')}, or name another interpreter with --python {name}=PATH"
-        )
+        result.end = RunEnd("missing_module", module=error.module, interpreter=sys.executable)
     except Diverged as error:
-        result.status, result.error = "diverged", str(error)
+        result.status, result.end = "diverged", RunEnd("not_finite", epoch=error.epoch)
     except KeyboardInterrupt:
         result.status = "interrupted"
-        result.error = f"ended after epoch {len(result.epochs)} of {config.epochs}"
+        result.end = RunEnd("interrupted", epoch=len(result.epochs))
     else:
         result.status = "completed"
         result.framework_version, result.device = trained.framework_version, trained.device
@@ -116,8 +115,9 @@ def train_and_save(
         result.peak_device_memory_bytes = trained.peak_device_memory_bytes
         result.weights = f"{slug}.safetensors"
         result.predictions = f"{slug}.predictions.safetensors"
-        write_atomically(folder / result.weights, dump_weights(trained.weights, name, config))
-        write_atomically(folder / result.predictions, save({"logits": trained.test_logits}))
+        with clock.phase("save"):
+            write_atomically(folder / result.weights, dump_weights(trained.weights, name, config))
+            write_atomically(folder / result.predictions, save({"logits": trained.test_logits}))
     result.set_speed(len(dataset.train_labels), clock.seconds["first_step"], begun)
     result.peak_memory_bytes = peak_memory_bytes()
     clock.switch("other")

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from report.read import read_folder
-from report.sentences import describe_machine
+from report.sentences import describe_end, describe_machine
 from shared.errors import UsageError
 from shared.flags import parse_flags
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
@@ -159,7 +159,7 @@ def scalars(epoch: EpochResult) -> dict[str, float]:
 
 def hyperparameters(run: RunResult, result: ComparisonResult) -> dict[str, bool | float | str]:
     """The configuration as that run had it."""
-    known = result.config | {"run": run.run, "seed": run.seed, "batch_size": run.batch_size}
+    known = {"run": run.run, **vars(result.config_of(run))}
     return {
         name: value if isinstance(value, bool | int | float) else str(value)
         for name, value in known.items()
@@ -169,9 +169,10 @@ def hyperparameters(run: RunResult, result: ComparisonResult) -> dict[str, bool 
 
 def describe(run: RunResult, result: ComparisonResult) -> str:
     """What a run was and how it ended, in Markdown."""
+    end = describe_end(run, result.config_of(run))
     lines = {
         "command": f"`{result.command}`",
-        "status": f"{run.status}{f': {run.error}' if run.error else ''}",
+        "status": f"{run.status}{f': {end}' if end else ''}",
         "framework": f"{run.framework} {run.framework_version or ''}, {run.device or 'no device'}",
         "machine": describe_machine(result.environment),
     }

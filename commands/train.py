@@ -3,11 +3,12 @@
 from commands.requests import TrainRequest
 from commands.single_run import train_and_save
 from report import sentences, terminal, write
+from report.intervals import compare_runs
 from shared.clock import Clock
 from shared.environment import describe_environment
 from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
-from shared.results import EpochResult
+from shared.results import ComparisonResult, EpochResult, Plan
 from shared.sampling import load, prepare
 
 
@@ -22,12 +23,12 @@ def train_alone(name: str, request: TrainRequest, clock: Clock) -> int:
     """
     variant = request.variant
     with clock.phase("data"):
-        config, notice = prepare(request.config)
+        config, missing = prepare(request.config)
     dataset = load(config, clock)
     command = current_command()
     folder = claim_output_dir(request.output_dir, command)
     environment = describe_environment()
-    print(sentences.describe_job(config, dataset, notice))
+    print(sentences.describe_job(config, dataset, missing))
     shown: list[EpochResult] = []
 
     def show(epoch: EpochResult) -> None:
@@ -40,7 +41,15 @@ def train_alone(name: str, request: TrainRequest, clock: Clock) -> int:
     except UsageError:
         abandon_output_dir(folder)
         raise
-    comparison = write.assemble(command, config, dataset, notice, environment, [result])
+    comparison = ComparisonResult(
+        command=command,
+        config=config,
+        plan=Plan([{}], [result.run], 1),
+        dataset=write.describe_dataset(dataset, missing),
+        environment=environment,
+        runs=[result],
+        comparison=compare_runs([result]),
+    )
     write.write_report(comparison, dataset, folder)
     terminal.print_report(comparison, terminal.make_console())
     if request.profile and result.status == "completed":

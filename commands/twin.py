@@ -15,6 +15,10 @@ from shared.registry import IMPLEMENTATIONS, required_modules
 class MissingFramework(UsageError):
     """A module that the implementation requires is not installed."""
 
+    def __init__(self, module: str) -> None:
+        super().__init__(f"{module} is not installed for {sys.executable}; install it there.")
+        self.module = module
+
 
 def import_twin(name: str, module: str) -> ModuleType:
     """Import a file of an implementation, and with it the framework.
@@ -30,11 +34,9 @@ def import_twin(name: str, module: str) -> ModuleType:
         with native_chatter_held_back():
             return importlib.import_module(f"{IMPLEMENTATIONS[name][0].package}.{module}")
     except ModuleNotFoundError as error:
-        if error.name not in required_modules(name):
+        if error.name is None or error.name not in required_modules(name):
             raise
-        raise MissingFramework(
-            f"{error.name} is not installed for {sys.executable}; install it there."
-        ) from None
+        raise MissingFramework(error.name) from None
 
 
 @contextlib.contextmanager

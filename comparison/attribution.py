@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from rich import box, progress
 from rich.console import Console
@@ -29,11 +28,14 @@ from shared import formats, plotting
 from shared.batches import batch_sizes, epoch_order
 from shared.clock import Clock
 from shared.config import ADAM_EPSILON, TrainConfig
+from shared.dataset_records import DATASETS
 from shared.datasets import Dataset
-from shared.environment import describe_environment
+from shared.download import MissingFiles
+from shared.environment import Environment, describe_environment
 from shared.initial_weights import initial_weights
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.results import EpochResult, MeanInterval, write_atomically
+from shared.results_file import encode_json
 from shared.sampling import load
 from shared.series import Line
 
@@ -94,8 +96,8 @@ class Attribution:
     """The content of `attribution.json`."""
 
     command: str
-    config: dict[str, object]
-    environment: dict[str, object]
+    config: TrainConfig
+    environment: Environment
     dataset: str
     repeats: int
     base: dict[str, float]
@@ -222,7 +224,7 @@ EXPLANATION = (
 
 
 def attribute(
-    config: TrainConfig, notice: str | None, repeats: int, output_dir: Path | None
+    config: TrainConfig, missing: MissingFiles | None, repeats: int, output_dir: Path | None
 ) -> int:
     """Measure the ladder, print it and write `attribution.json`, `.md` and `.png`; returns 0."""
     console = terminal.make_console()
@@ -230,7 +232,7 @@ def attribute(
     dataset = load(config, Clock())
     folder = claim_output_dir(output_dir, command)
     environment = describe_environment()
-    terminal.say(console, sentences.describe_job(config, dataset, notice))
+    terminal.say(console, sentences.describe_job(config, dataset, missing))
     try:
         results = measure(config, repeats, console)
     except KeyboardInterrupt:
@@ -242,11 +244,8 @@ def attribute(
         for figure in ("test_accuracy", "test_loss", "train_loss")
     }
     effects = compare_rungs(results)
-    attribution = Attribution(
-        command, config.as_json(), environment, config.dataset, repeats, base, effects
-    )
-    encoded = msgspec.json.format(msgspec.json.encode(attribution), indent=2)
-    write_atomically(folder / "attribution.json", encoded)
+    attribution = Attribution(command, config, environment, config.dataset, repeats, base, effects)
+    write_atomically(folder / "attribution.json", encode_json(attribution))
     draw(attribution, folder / "attribution.png")
     write_atomically(folder / "attribution.md", markdown(attribution))
 
@@ -264,7 +263,7 @@ def describe_base(attribution: Attribution) -> str:
     """The figures that the differences are measured from."""
     base = attribution.base
     return (
-        f"PyTorch's defaults, epochs: {attribution.config['epochs']}, seeds: "
+        f"PyTorch's defaults, epochs: {attribution.config.epochs}, seeds: "
         f"{attribution.repeats}: test accuracy {formats.percent(base['test_accuracy'])}, test loss "
         f"{formats.loss(base['test_loss'])}, training loss {formats.loss(base['train_loss'])}."
     )
@@ -275,7 +274,7 @@ def markdown(attribution: Attribution) -> str:
     rows = [HEADER, ("---",) * len(HEADER), *map(describe_effect, attribution.effects)]
     return "\n".join(
         [
-            f"# Which default matters on {plotting.DATASET_TITLES[attribution.dataset]}",
+            f"# Which default matters on {DATASETS[attribution.dataset].title}",
             "",
             f"`{attribution.command}`",
             "",
@@ -304,7 +303,7 @@ def draw(attribution: Attribution, path: Path) -> None:
         lines.append(Line(place, effect.name, points, band))
     title = (
         "Switching one default from PyTorch's to Keras's on "
-        f"{plotting.DATASET_TITLES[attribution.dataset]}: mean over {attribution.repeats} paired "
+        f"{DATASETS[attribution.dataset].title}: mean over {attribution.repeats} paired "
         "seeds with 95 % intervals"
     )
     accuracies = {effect.name: effect.test_accuracy for effect in attribution.effects}

@@ -136,14 +136,6 @@ def measure_floor(
     return floors
 
 
-def pool(floors: Iterable[Floor]) -> list[Floor]:
-    """All epochs of each library and batch size as one Floor, in the order of measurement."""
-    epochs: dict[tuple[str, int], list[float]] = {}
-    for floor in floors:
-        epochs.setdefault((floor.library, floor.batch_size), []).extend(floor.epoch_seconds)
-    return [Floor(*key, seconds) for key, seconds in epochs.items()]
-
-
 def lowest(floors: Iterable[Floor]) -> Floor:
     """The one with the shortest median epoch."""
     return min(floors, key=lambda floor: floor.median_seconds)

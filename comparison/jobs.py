@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,7 +15,7 @@ from report.progress import RunProgress
 from shared.config import TrainConfig
 from shared.flags import CHILD_VARIABLE
 from shared.registry import RUNS, Run
-from shared.results import EpochResult, Event, Floor, RunResult, Status
+from shared.results import EpochResult, Event, Floor, Probe, RunEnd, RunResult
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,6 +32,10 @@ class Job:
     """The start of its files' names."""
     title: str
     """As in the progress display."""
+    setting: int = 0
+    """Which of the plan's settings, counted from 0."""
+    repeat: int = 0
+    """Counted from 0."""
 
     @property
     def entry(self) -> Run:
@@ -46,13 +51,7 @@ class Job:
             *("--output-dir", str(folder.absolute())),
         ]
 
-    def result(
-        self,
-        status: Status,
-        error: str,
-        epochs: Sequence[EpochResult] = (),
-        error_output: Sequence[str] = (),
-    ) -> RunResult:
+    def result(self, **known: Any) -> RunResult:
         """The result of a run that did not report one itself."""
         return RunResult(
             self.run,
@@ -61,10 +60,9 @@ class Job:
             self.config.seed,
             self.config.threads,
             self.config.batch_size,
-            status,
-            error,
-            list(error_output),
-            epochs=list(epochs),
+            self.setting,
+            self.repeat,
+            **known,
         )
 
 
@@ -94,6 +92,8 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
         )
     assert child.stdout is not None
     try:
+        # A pipe, as was asked for.
+        assert child.stdout
         for line in child.stdout:
             try:
                 event = msgspec.json.decode(line, type=Event)
@@ -115,17 +115,17 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
         if not output:
             log_path.unlink()
     if result:
-        result.run = job.run
+        result.run, result.setting, result.repeat = job.run, job.setting, job.repeat
         if len(readings) > 1:
             result.foreign_cpus = readings[0].foreign_cpus(readings[-1])
-        later = energy_joules()
-        if energy is not None and later is not None:
-            result.energy_joules = max(0.0, later - energy)
+        used = energy_joules()
+        if energy is not None and used is not None:
+            result.energy_joules = max(0.0, used - energy)
         return result
     if child.returncode == 2 and output:
-        return job.result("unavailable", output[-1].partition(": ")[2])
-    error = _describe_death(child.returncode)
-    return job.result("failed", error, epochs, output[-10:])
+        return job.result(status="unavailable", error=output[-1].partition(": ")[2])
+    end = _find_end(child.returncode)
+    return job.result(status="failed", end=end, error_output=output[-10:], epochs=epochs)
 
 
 def _end(child: subprocess.Popen) -> None:
@@ -141,12 +141,10 @@ def _end(child: subprocess.Popen) -> None:
         child.stdout.close()
 
 
-def _describe_death(returncode: int) -> str:
+def _find_end(returncode: int) -> RunEnd:
     if returncode >= 0:
-        return f"ended with exit status {returncode}"
-    name = signal.Signals(-returncode).name
-    hint = " (which systems also do to a process when memory runs out)" if name == "SIGKILL" else ""
-    return f"was ended by {name}{hint}"
+        return RunEnd("exit_status", exit_status=returncode)
+    return RunEnd("signal", signal=signal.Signals(-returncode).name)
 
 
 def run_jobs(
@@ -154,7 +152,7 @@ def run_jobs(
     folder: Path,
     progress: RunProgress,
     measure_floor: Callable[[TrainConfig], list[Floor]] = lambda _: [],
-) -> tuple[list[RunResult], list[float], list[Floor]]:
+) -> tuple[list[RunResult], list[Probe], list[Floor]]:
     """Run all jobs, one after the other; after Ctrl-C the rest is reported as interrupted.
 
     Args:
@@ -162,11 +160,10 @@ def run_jobs(
             machine falls on the floor as it falls on the runs.
 
     Returns:
-        The results, how many seconds the same small piece of work took before each job that was
-        started, and what `measure_floor` returned.
+        The results, a probe before each job that was started, and what `measure_floor` returned.
     """
     results: list[RunResult] = []
-    probes: list[float] = []
+    probes: list[Probe] = []
     floors: list[Floor] = []
     epochs: list[EpochResult] = []
     config = None
@@ -175,9 +172,13 @@ def run_jobs(
             epochs = []
             if job.config != config:
                 config = job.config
-                floors += measure_floor(config)
+                floors += [
+                    replace(floor, setting=job.setting, repeat=job.repeat)
+                    for floor in measure_floor(config)
+                ]
             progress.start(job.title)
-            probes.append(probe_seconds(job.config.threads))
+            seconds = probe_seconds(job.config.threads)
+            probes.append(Probe(job.run, job.setting, job.repeat, seconds))
             results.append(run_job(job, folder, epochs, progress))
             progress.end(results[-1])
     except KeyboardInterrupt:
@@ -185,8 +186,8 @@ def run_jobs(
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if len(probes) > len(results):
             current = jobs[len(results)]
-            error = f"ended after epoch {len(epochs)} of {current.config.epochs}"
-            results.append(current.result("interrupted", error, epochs))
+            end = RunEnd("interrupted", epoch=len(epochs))
+            results.append(current.result(status="interrupted", end=end, epochs=epochs))
         rest = jobs[len(results) :]
-        results += [job.result("interrupted", "not started") for job in rest]
+        results += [job.result(status="interrupted", end=RunEnd("not_started")) for job in rest]
     return results, probes, floors

@@ -47,6 +47,11 @@ class Request:
     open: Flag = False
     """Open report.html in the browser at the end."""
 
+    def settings(self) -> list[dict[str, int]]:
+        """What each setting changes of the first configuration; nothing if there is one setting."""
+        sizes = self.batch_size
+        return [{"batch_size": size} for size in sizes] if len(sizes) > 1 else [{}]
+
     def configs(self) -> list[TrainConfig]:
         """The configuration for each batch size.
 
@@ -97,9 +102,9 @@ def plan_jobs(
     from comparison.jobs import Job
 
     jobs = []
-    order = list(product(configs, runs))
+    order = list(product(enumerate(configs), runs))
     for repeat in range(repeats):
-        for config, run in order if repeat % 2 == 0 else reversed(order):
+        for (setting, config), run in order if repeat % 2 == 0 else reversed(order):
             seeded = replace(config, seed=config.seed + repeat)
             slug = run.replace("/", "-").replace("#", "-")
             title = run
@@ -110,7 +115,7 @@ def plan_jobs(
                 slug += f"-seed{seeded.seed}"
                 title += f", seed {seeded.seed}"
             interpreter = interpreters[run.partition("/")[0]]
-            jobs.append(Job(run, interpreter, seeded, slug, title))
+            jobs.append(Job(run, interpreter, seeded, slug, title, setting, repeat))
     return jobs
 
 

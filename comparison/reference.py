@@ -16,10 +16,11 @@ import numpy_impl.trace
 from comparison.tracing import TEST_IMAGES
 from shared.config import ADAM_EPSILON, FloatType, TrainConfig
 from shared.sampling import load_configured
+from shared.verified import MomentKind
 
 Arrays = Mapping[str, np.ndarray]
 
-Moment = tuple[str, Arrays]
+Moment = tuple[MomentKind, Arrays]
 
 # What rounding alone explains: relative for the first batch and the epochs' figures, absolute for
 # the weights, which are of the order of 0.1.

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from comparison.attribution import attribute
-from comparison.floor import measure_floor, pool
+from comparison.floor import measure_floor
 from comparison.jobs import Job, run_jobs
 from comparison.plan import (
     Request,
@@ -17,33 +17,37 @@ from comparison.plan import (
 )
 from comparison.verification import verify
 from report import sentences, terminal, write
+from report.intervals import compare_runs
 from report.progress import RunProgress
+from report.verification import describe_verification
 from shared.checkpoints import refuse_existing
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
-from shared.environment import describe_environment
+from shared.download import MissingFiles
+from shared.environment import Environment, describe_environment
 from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
-from shared.results import Floor, RunResult, Verification
+from shared.results import ComparisonResult, Floor, Plan, Probe, RunResult
 from shared.sampling import load
 from shared.sampling import prepare as prepare_dataset
+from shared.verified import Verification
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A comparison whose request is in order and whose dataset is at hand."""
 
-    runs: list[str]
+    plan: Plan
     interpreters: dict[str, str]
     """Of each implementation."""
     jobs: list[Job]
     config: TrainConfig
     """That of the first batch size."""
     dataset: Dataset
-    notice: str | None
-    """What the user has to know about the dataset."""
-    environment: dict[str, object]
+    missing: MissingFiles | None
+    """Why it is not the dataset that was meant, if so."""
+    environment: Environment
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Measured:
     """What the jobs came to; `probes` and `floors` as `run_jobs` returns them."""
 
     results: list[RunResult]
-    probes: list[float]
+    probes: list[Probe]
     floors: list[Floor]
 
 
@@ -68,7 +72,7 @@ def compare(request: Request) -> int:
     if not request.verify_only:
         folder = claim_output_dir(request.output_dir, current_command())
     console = terminal.make_console()
-    job = sentences.describe_job(prepared.config, prepared.dataset, prepared.notice)
+    job = sentences.describe_job(prepared.config, prepared.dataset, prepared.missing)
     terminal.say(console, job)
     verification = prove(request, prepared, folder, console)
     verified = verification is None or verification.passed
@@ -92,8 +96,8 @@ def compare_defaults(request: Request) -> int:
     """
     refuse_with_attribute(request)
     plan_runs(request)
-    configs, notice = prepare_configs(request)
-    return attribute(configs[0], notice, request.repeats or 8, request.output_dir)
+    configs, missing = prepare_configs(request)
+    return attribute(configs[0], missing, request.repeats or 8, request.output_dir)
 
 
 def prepare(request: Request) -> Prepared:
@@ -105,25 +109,26 @@ def prepare(request: Request) -> Prepared:
     if request.verify_only:
         refuse_with_verify_only(request)
     runs, interpreters = plan_runs(request)
-    configs, notice = prepare_configs(request)
+    configs, missing = prepare_configs(request)
     dataset = load(configs[0], Clock())
     jobs = plan_jobs(runs, interpreters, configs, request.repeats or 1)
     for job in jobs if not request.verify_only else ():
         refuse_existing(job.config, job.slug)
     environment = describe_environment()
-    return Prepared(runs, interpreters, jobs, configs[0], dataset, notice, environment)
+    plan = Plan(request.settings(), runs, request.repeats or 1)
+    return Prepared(plan, interpreters, jobs, configs[0], dataset, missing, environment)
 
 
-def prepare_configs(request: Request) -> tuple[list[TrainConfig], str | None]:
-    """The configuration for each batch size, its dataset downloaded, and a notice about that.
+def prepare_configs(request: Request) -> tuple[list[TrainConfig], MissingFiles | None]:
+    """The configuration for each batch size, its dataset downloaded, and what was missing of it.
 
     Raises:
         UsageError: a batch size is not as expected, or the dataset can't be had.
     """
     configs = request.configs()
-    first, notice = prepare_dataset(configs[0])
+    first, missing = prepare_dataset(configs[0])
     # All downloading is done.
-    return [replace(config, dataset=first.dataset, offline=True) for config in configs], notice
+    return [replace(config, dataset=first.dataset, offline=True) for config in configs], missing
 
 
 def prove(
@@ -136,7 +141,7 @@ def prove(
     """
     if not (request.verify or request.verify_only):
         return None
-    different = [run for run in prepared.runs if "#" not in run]
+    different = [run for run in prepared.plan.runs if "#" not in run]
     config, train_size = prepared.config, len(prepared.dataset.train_labels)
     try:
         verification = verify(different, prepared.interpreters, config, train_size)
@@ -144,7 +149,7 @@ def prove(
         if folder:
             abandon_output_dir(folder)
         raise
-    terminal.say(console, *sentences.describe_verification(verification, config.as_json()))
+    terminal.say(console, *describe_verification(verification, config))
     return verification
 
 
@@ -167,8 +172,8 @@ def measure(request: Request, prepared: Prepared, folder: Path, console: Console
         raise KeyboardInterrupt
     if all(result.status == "unavailable" for result in measured.results):
         abandon_output_dir(folder)
-        errors = dict.fromkeys(result.error or "" for result in measured.results)
-        raise UsageError(" ".join(errors))
+        ends = (sentences.describe_end(run, prepared.config) for run in measured.results)
+        raise UsageError(" ".join(dict.fromkeys(ends)))
     return measured
 
 
@@ -190,16 +195,17 @@ def report(
     console: Console,
 ) -> None:
     """Write and print all that is known."""
-    comparison = write.assemble(
-        current_command(),
-        prepared.config,
-        prepared.dataset,
-        prepared.notice,
-        prepared.environment,
-        measured.results,
-        verification,
-        pool(measured.floors),
-        measured.probes,
+    comparison = ComparisonResult(
+        command=current_command(),
+        config=prepared.config,
+        plan=prepared.plan,
+        dataset=write.describe_dataset(prepared.dataset, prepared.missing),
+        environment=prepared.environment,
+        runs=measured.results,
+        comparison=compare_runs(measured.results),
+        verification=verification,
+        floors=measured.floors,
+        probes=measured.probes,
     )
     write.write_report(comparison, prepared.dataset, folder)
     terminal.print_report(comparison, console)

@@ -11,7 +11,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import IO, BinaryIO
+from typing import IO, Literal
 
 import msgspec
 
@@ -27,20 +27,24 @@ TEST_IMAGES = 1000
 LENGTH = struct.Struct("<Q")
 
 
+FrameKind = Literal["start", "step", "epoch", "end", "unavailable", "device"]
+
+
 @dataclass(frozen=True)
 class Frame:
     """One moment of a trace: `start`, `step`, `epoch`, or `end` behind the last one.
 
     `arrays` is a safetensors file of the named arrays of that moment. A run that can't be had here
-    has the moment `unavailable` instead, with the reason.
+    has the moment `unavailable` instead, whose text is the reason; the text of `device`, which
+    comes first, says where the run computes.
     """
 
-    kind: str
+    kind: FrameKind
     arrays: bytes = b""
-    reason: str = ""
+    text: str = ""
 
 
-def write_frame(stream: BinaryIO, frame: Frame) -> None:
+def write_frame(stream: IO[bytes], frame: Frame) -> None:
     """Send one frame."""
     message = msgspec.msgpack.encode(frame)
     stream.write(LENGTH.pack(len(message)))
@@ -83,19 +87,22 @@ def main() -> int:
 
         from shared.sampling import load_configured
 
-        def emit(kind: str, arrays: dict[str, np.ndarray]) -> None:
+        def emit(kind: FrameKind, arrays: dict[str, np.ndarray]) -> None:
             arrays = {name: np.asarray(array) for name, array in arrays.items()}
             write_frame(stream, Frame(kind, save(arrays)))
 
         twin = importlib.import_module(f"{package}.trace")
+        device = importlib.import_module(f"{package}.device")
         for float_type in FLOAT_TYPES:
             typed = replace(config, float_type=float_type)
             dataset = load_configured(typed).with_test_images(TEST_IMAGES)
             for variant in variants.split(","):
                 try:
+                    chosen = device.choose_device(typed.device, typed.float_type)
+                    write_frame(stream, Frame("device", text=device.describe_device(chosen)))
                     twin.trace(typed, variant, dataset, emit)
                 except UsageError as error:
-                    write_frame(stream, Frame("unavailable", reason=str(error)))
+                    write_frame(stream, Frame("unavailable", text=str(error)))
                 write_frame(stream, Frame("end"))
         stream.flush()
     except UsageError as error:

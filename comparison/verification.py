@@ -20,12 +20,12 @@ from typing import IO
 from safetensors.numpy import load
 from threadpoolctl import threadpool_limits
 
-from comparison.judging import describe_agreement, judge
+from comparison.judging import judge
 from comparison.reference import CONTROL_FACTOR, Moment, Reference
 from comparison.tracing import FLOAT_TYPES, read_frames
 from shared.config import WITHOUT_EQUAL, TrainConfig
 from shared.registry import REFERENCE, RUNS, Run
-from shared.results import RunVerification, Verification
+from shared.verified import RunVerification, Verification, VerificationFailure
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -66,7 +66,7 @@ def verify(
         for child in children:
             child.kill()
             child.communicate()
-    verdicts[REFERENCE.name] = RunVerification(REFERENCE.name, message="is the oracle itself")
+    verdicts[REFERENCE.name] = RunVerification(REFERENCE.name, device="cpu")
     return Verification(
         REFERENCE.name,
         config.alignment,
@@ -139,10 +139,8 @@ def _judge_child(
         complaint = complaints.read().decode(errors="replace").strip().splitlines()
         for verdict in verdicts.values():
             if len(verdict.figures) < len(references):
-                verdict.fail(f"could not be traced: {complaint[-1] if complaint else 'it ended'}")
-    for verdict in verdicts.values():
-        if verdict.passed:
-            verdict.message = describe_agreement(verdict, references[0].steps)
+                message = complaint[-1] if complaint else "it ended"
+                verdict.fail(VerificationFailure("not_traced", message=message))
     return list(verdicts.values())
 
 
@@ -150,7 +148,8 @@ def _moments(stream: IO[bytes], verdict: RunVerification) -> Iterator[Moment]:
     """One trace, moment by moment, unless the run can't be had."""
     for frame in read_frames(stream):
         if frame.kind == "unavailable":
-            verdict.available = False
-            verdict.fail(f"is unavailable: {frame.reason}")
-        else:
+            verdict.fail(VerificationFailure("unavailable", message=frame.text))
+        elif frame.kind == "device":
+            verdict.device = frame.text
+        elif frame.kind != "end":
             yield frame.kind, load(frame.arrays)

@@ -206,12 +206,14 @@ def run(
 
     with clock.phase("evaluate"):
         test_logits = predict(model, dataset.test_images)
-    images = dataset.test_images
+    with clock.phase("inference"):
+        images = dataset.test_images
+        inference = measure_inference(partial(predict, model), images)
     return Trained(
         framework_version=np.__version__,
         device=describe_device(device),
         weights=get_weights(model),
         test_logits=test_logits,
-        inference=measure_inference(partial(predict, model), images),
+        inference=inference,
         peak_device_memory_bytes=peak_device_memory(device),
     )

@@ -5,7 +5,16 @@ import statistics
 from collections.abc import Sequence
 
 from shared import formats
-from shared.results import Comparison, MeanInterval, Pair, RatioInterval, RunResult, group_by_run
+from shared.results import (
+    Comparison,
+    CompletedRun,
+    MeanInterval,
+    Pair,
+    RatioInterval,
+    RunResult,
+    completed,
+    group_by_run,
+)
 
 CONFIDENCE = 0.95
 
@@ -52,35 +61,30 @@ def detectable(interval: MeanInterval | RatioInterval, nothing: float) -> bool |
 def compare_runs(runs: Sequence[RunResult]) -> Comparison:
     """Set every run against the first one, over the seeds that both completed.
 
-    In a sweep, at each batch size on its own.
+    In a sweep, in each setting on its own.
     """
-    sizes = list(dict.fromkeys(run.batch_size for run in runs))
     pairs = []
-    for size in sizes:
-        groups = group_by_run([run for run in runs if run.batch_size == size])
+    for setting in dict.fromkeys(run.setting for run in runs):
+        groups = group_by_run([run for run in runs if run.setting == setting])
         baseline, *others = groups
-        reference = {run.seed: run for run in groups[baseline] if run.status == "completed"}
+        reference = {run.seed: run for run in completed(groups[baseline])}
         for name in others:
             partners = [
                 (reference[run.seed], run)
-                for run in groups[name]
-                if run.status == "completed" and run.seed in reference
+                for run in completed(groups[name])
+                if run.seed in reference
             ]
             if partners:
-                pairs.append(_compare_pair(name, baseline, partners, len(sizes) > 1))
+                pairs.append(_compare_pair(name, setting, partners))
     return Comparison(runs[0].run, pairs)
 
 
 def _compare_pair(
-    name: str, baseline: str, partners: Sequence[tuple[RunResult, RunResult]], swept: bool
+    name: str, setting: int, partners: Sequence[tuple[CompletedRun, CompletedRun]]
 ) -> Pair:
     ratio = ratio_interval([run.epoch_seconds / base.epoch_seconds for base, run in partners])
     difference = paired_interval([run.test_accuracy - base.test_accuracy for base, run in partners])
-    verdict = describe_pair(name, baseline, ratio, difference, len(partners))
-    batch_size = partners[0][1].batch_size
-    if swept:
-        verdict = f"At batch size {batch_size}: {verdict}"
-    return Pair(name, batch_size, len(partners), ratio, difference, verdict)
+    return Pair(name, setting, len(partners), ratio, difference)
 
 
 def describe_pair(
@@ -90,18 +94,19 @@ def describe_pair(
     times = formats.ratio(ratio.median)
     time = f"{name} needs {times} times the training time per epoch of {baseline}"
     points = f"{formats.points(difference.mean)} percentage points"
-    if repeats == 1:
+    ratio_low, ratio_high, low, high = ratio.low, ratio.high, difference.low, difference.high
+    if ratio_low is None or ratio_high is None or low is None or high is None:
         accuracy = f"differs by {points}" if difference.mean else "is the same"
         chance = "one repeat, so no interval: either may be chance"
         return f"{time}, and its test accuracy {accuracy} ({chance})."
     if not detectable(ratio, 1):
         time = f"No detectable difference in training time per epoch between {name} and {baseline}"
         time += f": ratio {times}"
-    low, high = formats.ratio(ratio.low), formats.ratio(ratio.high)
-    time += f" (95 % interval {low} to {high}, {repeats} paired repeats)."
+    limits = f"{formats.ratio(ratio_low)} to {formats.ratio(ratio_high)}"
+    time += f" (95 % interval {limits}, {repeats} paired repeats)."
     if detectable(difference, 0):
         accuracy = f"Its test accuracy differs by {points}"
     else:
         accuracy = f"No detectable difference in test accuracy: {points}"
-    low, high = formats.points(difference.low), formats.points(difference.high)
-    return f"{time} {accuracy} (95 % interval {low} to {high})."
+    limits = f"{formats.points(low)} to {formats.points(high)}"
+    return f"{time} {accuracy} (95 % interval {limits})."

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from report.sentences import describe_machine, describe_verification, in_words
+from report.sentences import describe_machine, in_words
 from report.table import table, tables
+from report.verification import describe_verification
 from shared.results import ComparisonResult
 
 

@@ -3,15 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from shared import plotting
+from shared.dataset_records import DATASETS
 from shared.errors import UsageError
-from shared.results import ComparisonResult, load_results
-
-# What a results.json needs beyond its types for a page to be drawn from it.
-NEEDED = {
-    "config": ("alignment", "batch_size"),
-    "environment": ("physical_cores", "load_average"),
-}
+from shared.results import ComparisonResult
+from shared.results_file import load_results
 
 
 def read_folder(folder: Path) -> ComparisonResult:
@@ -30,16 +25,11 @@ def read_folder(folder: Path) -> ComparisonResult:
         ) from None
     except ValueError as error:
         raise UsageError(f"{error}.") from None
-    lacking = [
-        f"{part}.{name}"
-        for part, names in NEEDED.items()
-        for name in names
-        if name not in getattr(result, part)
-    ]
-    if result.dataset.name not in plotting.DATASET_TITLES:
+    lacking = []
+    if result.dataset.name not in DATASETS:
         lacking.append("a known dataset")
-    if not any(run.batch_size == result.config.get("batch_size") for run in result.runs):
-        lacking.append("runs with the first batch size")
+    if not result.main_runs():
+        lacking.append("runs in the first setting")
     if lacking:
         raise UsageError(f"{path} lacks {', '.join(lacking)}: expected what a comparison wrote.")
     return result

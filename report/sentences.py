@@ -2,14 +2,18 @@
 
 import math
 import statistics
-from collections.abc import Mapping
 
+from report.intervals import describe_pair
 from report.table import completed_by_run, lowest_floor
-from shared import formats, plotting
-from shared.config import CLASSES, IMAGE_SIZE, WITHOUT_EQUAL, TrainConfig
+from report.verification import describe_verification
+from shared import formats
+from shared.checkpoint_events import describe_event
+from shared.config import CLASSES, IMAGE_SIZE, TrainConfig
+from shared.dataset_records import DATASETS
 from shared.datasets import Dataset
-from shared.results import ComparisonResult, RunResult, Verification
-from shared.rules import flag
+from shared.download import MissingFiles, describe_stand_in
+from shared.environment import Environment
+from shared.results import ComparisonResult, CompletedRun, Pair, RunResult
 
 OPTIMIZER_TITLES = {
     "adam": "Adam",
@@ -30,10 +34,25 @@ PRESET_ORIGINS = {
 }
 
 
-def describe_job(config: TrainConfig, dataset: Dataset, notice: str | None) -> str:
-    """What is about to be trained, on what; the notice about the dataset, if any, comes first."""
+# Why a run did not complete.
+ENDS = {
+    "not_started": "not started",
+    "interrupted": "ended after epoch {epoch} of {epochs}",
+    "not_finite": "the loss was no longer a finite number in epoch {epoch}; "
+    "try a smaller --learning-rate than {learning_rate:g}",
+    "missing_module": "{module} is not installed for {interpreter}; "
+    "install it there, or name another interpreter with --python {implementation}=PATH",
+    "exit_status": "ended with exit status {exit_status}",
+    "signal": "was ended by {signal}",
+}
+
+SIGNAL_HINTS = {"SIGKILL": " (which systems also do to a process when memory runs out)"}
+
+
+def describe_job(config: TrainConfig, dataset: Dataset, missing: MissingFiles | None) -> str:
+    """What is about to be trained, on what; first, why not on the dataset that was meant."""
     sizes = "-".join(map(str, (IMAGE_SIZE, *config.hidden, CLASSES)))
-    title = plotting.DATASET_TITLES[dataset.name]
+    title = DATASETS[dataset.name].title
     held_out = (
         f", {formats.count(len(dataset.validation_labels))} validation" if config.validation else ""
     )
@@ -48,24 +67,61 @@ def describe_job(config: TrainConfig, dataset: Dataset, notice: str | None) -> s
         job += f"\nTechniques: {techniques}."
     if origin := PRESET_ORIGINS.get(config.preset):
         job += f"\nPreset {config.preset}: {origin}"
-    return f"NOTICE: {notice}\n{job}" if notice else job
+    return f"NOTICE: {describe_stand_in(missing)}\n{job}" if missing else job
+
+
+def describe_end(run: RunResult, config: TrainConfig) -> str:
+    """Why a run did not complete.
+
+    Args:
+        config: of the run.
+    """
+    if run.end is None:
+        return run.error or ""
+    known = vars(run.end) | {
+        "epochs": config.epochs,
+        "learning_rate": config.learning_rate,
+        "implementation": run.run.rpartition(": ")[2].partition("/")[0],
+    }
+    hint = SIGNAL_HINTS.get(run.end.signal or "", "")
+    return ENDS[run.end.kind].format(**known) + hint
+
+
+def verdicts(result: ComparisonResult) -> list[str]:
+    """Each run set against the first, in each setting."""
+    return [describe_setting(result, pair) for pair in result.comparison.pairs]
+
+
+def describe_setting(result: ComparisonResult, pair: Pair) -> str:
+    """A run set against the first; where there are several settings, in which."""
+    figures = pair.train_time_ratio, pair.test_accuracy_difference, pair.repeats
+    words = describe_pair(pair.run, result.comparison.baseline, *figures)
+    if len(result.plan.settings) == 1:
+        return words
+    setting = result.plan.settings[pair.setting].items()
+    changed = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in setting)
+    return f"At {changed}: {words}"
 
 
 def in_words(result: ComparisonResult) -> list[str]:
     """What the table means: warnings first, then what failed, then each run against the first."""
     sentences = []
-    if result.dataset.notice:
-        sentences.append(f"NOTICE: {result.dataset.notice}")
+    if result.dataset.missing:
+        sentences.append(f"NOTICE: {describe_stand_in(result.dataset.missing)}")
     if result.verification and not result.verification.passed:
         sentences += describe_verification(result.verification, result.config)[:1]
     sentences += doubts(result)
-    sentences += [f"NOTICE: {notice}" for run in result.runs for notice in run.notices]
     sentences += [
-        f"{run.run} (seed {run.seed}) {run.status}: {run.error}"
+        f"NOTICE: {describe_event(event, run.run, run.seed)}"
+        for run in result.runs
+        for event in run.checkpoints
+    ]
+    sentences += [
+        f"{run.run} (seed {run.seed}) {run.status}: {describe_end(run, result.config_of(run))}"
         for run in result.runs
         if run.status != "completed"
     ]
-    sentences += [pair.verdict for pair in result.comparison.pairs]
+    sentences += verdicts(result)
     if floor := lowest_floor(result):
         sentences.append(
             f"The floor, the eight matrix products of a step alone, is an epoch in "
@@ -82,8 +138,8 @@ MOST_DRIFT = 1.15
 def doubts(result: ComparisonResult) -> list[str]:
     """Why the timings may not be fair or repeatable, as far as it was noticed."""
     environment = result.environment
-    cores = environment["physical_cores"]
-    load = environment["load_average"][0]
+    cores = environment.physical_cores
+    load = environment.load_average[0]
     devices = {run.run: run.device for run in result.runs if run.device}
     busy = [run for run in result.runs if (run.foreign_cpus or 0) > MOST_FOREIGN_CPUS]
     found = []
@@ -99,25 +155,26 @@ def doubts(result: ComparisonResult) -> list[str]:
             f"{formats.decimal(load, 1)} on {cores} cores), so its timings may not be repeatable."
         )
     if busy:
-        most = max(busy, key=lambda run: run.foreign_cpus)
+        most = max(busy, key=lambda run: run.foreign_cpus or 0)
         found.append(
             f"other processes were at work during {len(busy)} of {len(result.runs)} runs, most "
             f"during {most.run} (seed {most.seed}): {formats.decimal(most.foreign_cpus, 1)} cores "
             "on average."
         )
-    if result.probes and max(result.probes) > MOST_DRIFT * min(result.probes):
-        low, high = (limit(result.probes) for limit in (min, max))
+    probes = [probe.seconds for probe in result.probes]
+    if probes and max(probes) > MOST_DRIFT * min(probes):
+        low, high = min(probes), max(probes)
         found.append(
             "the machine changed its speed by itself: the same small piece of work took "
             f"{formats.decimal(1000 * low, 1)} to {formats.milliseconds(high, 1)} before different "
             "runs. More --repeats help, and so does --threads 1 where cores are at times slow to "
             "hear from one another, as on virtual machines."
         )
-    if cores and result.config["threads"] > cores:
+    if cores and result.config.threads > cores:
         found.append(
-            f"{result.config['threads']} threads share {cores} physical cores, which costs time."
+            f"{result.config.threads} threads share {cores} physical cores, which costs time."
         )
-    if environment.get("on_battery"):
+    if environment.on_battery:
         found.append("the machine runs on its battery, which lowers most processors' speed.")
     return [f"WARNING: {doubt}" for doubt in found]
 
@@ -164,53 +221,18 @@ def paid_off(result: ComparisonResult) -> list[str]:
     return sentences
 
 
-def start_up_seconds(run: RunResult) -> float:
+def start_up_seconds(run: CompletedRun) -> float:
     """What a run's training took beyond its epochs at their usual speed: tracing, compiling."""
     spent = run.phases["build"] + run.phases["first_step"] + run.phases["train"]
     return spent - len(run.epochs) * run.epoch_seconds
 
 
-# What the timed runs have beyond what is verified, by alignment.
-BEYOND_EXACT = {
-    "defaults": " Timed are the frameworks' defaults: initial weights and Adam's epsilon differ.",
-    "matched": " Timed is `matched`: only Adam's epsilon has another place in each framework.",
-    "exact": "",
-}
-
-
-def describe_verification(verification: Verification, config: Mapping[str, object]) -> list[str]:
-    """The verdict of the verification, then one line a run.
-
-    Args:
-        config: of the timed runs, as JSON holds it; verified is always `exact`.
-    """
-    # Results from before there were techniques do not name them.
-    given = {name for name, value in WITHOUT_EQUAL.items() if config.get(name, value) != value}
-    missing = [flag(name) for name in WITHOUT_EQUAL if name in given]
-    left_out = f" Not verified is {', '.join(missing)}: it has no equal." if missing else ""
-    compared = "all runs" if all(run.available for run in verification.runs) else "all other runs"
-    verdict = (
-        f"passed: from the same weights and batches, under `exact`, {compared} compute the same"
-        if verification.passed
-        else "FAILED: the timings do not compare equal computations"
-    )
-    plain = config.get("optimizer", "adam") in ("adam", "adamw") and not config.get("batch_norm")
-    beyond = BEYOND_EXACT[config["alignment"]]
-    if beyond and not plain:
-        beyond = " Timed are the frameworks' own layers and optimizers (docs/DIFFERENCES.md)."
-    return [
-        f"Verification {verdict} ({verification.steps} steps, "
-        f"{formats.seconds(verification.seconds, 1)})." + beyond + left_out,
-        *(f"  {run.run} {run.message}" for run in verification.runs),
-    ]
-
-
-def describe_machine(environment: dict[str, object]) -> str:
+def describe_machine(environment: Environment) -> str:
     """Processor, cores, memory, system, versions and load, in one line."""
-    versions = ", ".join(f"{name} {v}" for name, v in environment["versions"].items() if v)
+    versions = ", ".join(f"{name} {v}" for name, v in environment.versions.items() if v)
     return (
-        f"{environment['processor']}, {environment['physical_cores']} cores, "
-        f"{formats.gibibytes(environment['memory_bytes'])}; {environment['platform']}; "
-        f"Python {environment['python']}, {versions}; "
-        f"load average at the start {formats.decimal(environment['load_average'][0], 2)}"
+        f"{environment.processor}, {environment.physical_cores} cores, "
+        f"{formats.gibibytes(environment.memory_bytes)}; {environment.platform}; "
+        f"Python {environment.python}, {versions}; "
+        f"load average at the start {formats.decimal(environment.load_average[0], 2)}"
     )

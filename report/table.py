@@ -4,8 +4,9 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from shared import formats, plotting
-from shared.results import ComparisonResult, Floor, RunResult, group_by_run
+from shared import formats
+from shared.dataset_records import DATASETS
+from shared.results import ComparisonResult, CompletedRun, Floor, RunResult, completed, group_by_run
 
 Row = tuple[str, Callable[[RunResult], float | None], Callable[[float], str]]
 
@@ -90,12 +91,12 @@ def sweep_table(result: ComparisonResult) -> list[list[str]]:
 
 def dataset_title(result: ComparisonResult) -> str:
     """The dataset's name as people write it."""
-    return plotting.DATASET_TITLES[result.dataset.name]
+    return DATASETS[result.dataset.name].title
 
 
-def completed_by_run(result: ComparisonResult) -> dict[str, list[RunResult]]:
+def completed_by_run(result: ComparisonResult) -> dict[str, list[CompletedRun]]:
     """The completed repeats of each run; runs without one are left out."""
-    return group_by_run([run for run in result.main_runs() if run.status == "completed"])
+    return group_by_run(completed(result.main_runs()))
 
 
 def multiple_of_floor(result: ComparisonResult, run: RunResult) -> float | None:
@@ -110,11 +111,8 @@ def lowest_floor(result: ComparisonResult, machine: str = "") -> Floor | None:
     Args:
         machine: the name of one, where results of several were merged: all names begin with theirs.
     """
-    size = result.config["batch_size"]
     floors = [
-        each
-        for each in result.floor
-        if each.batch_size == size and each.library.startswith(machine)
+        each for each in result.floor if each.setting == 0 and each.library.startswith(machine)
     ]
     return min(floors, key=lambda floor: floor.median_seconds, default=None)
 
@@ -132,7 +130,7 @@ def _figure_rows(
 
 def _rows_as_asked(result: ComparisonResult) -> list[Row]:
     """The rows that depend on what was asked for: the target accuracy, the floor."""
-    target = formats.percent(result.config["target_accuracy"], None)
+    target = formats.percent(result.config.target_accuracy, None)
     return [
         (
             f"time to {target} test accuracy",

@@ -1,59 +1,31 @@
 """Writing all that a comparison leaves behind."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from report import series
-from report.intervals import compare_runs
 from report.markdown import markdown
 from report.read import with_whole_paths
 from report.table import dataset_title
 from shared import plotting
-from shared.config import TrainConfig
 from shared.datasets import Dataset
-from shared.results import (
-    ComparisonResult,
-    DatasetFacts,
-    Floor,
-    RunResult,
-    Verification,
-    group_by_run,
-    save_results,
-    write_atomically,
-)
+from shared.download import MissingFiles
+from shared.results import ComparisonResult, DatasetFacts, group_by_run, write_atomically
+from shared.results_file import save_results
 
 
-def assemble(
-    command: str,
-    config: TrainConfig,
-    dataset: Dataset,
-    notice: str | None,
-    environment: dict[str, object],
-    runs: list[RunResult],
-    verification: Verification | None = None,
-    floor: Sequence[Floor] = (),
-    probes: Sequence[float] = (),
-) -> ComparisonResult:
-    """Everything that is known at the end, as it goes into `results.json`."""
-    return ComparisonResult(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=command,
-        config=config.as_json(),
-        dataset=DatasetFacts(
-            dataset.name,
-            len(dataset.train_labels),
-            len(dataset.test_labels),
-            list(dataset.class_names),
-            dataset.sha256,
-            notice,
-        ),
-        environment=environment,
-        runs=runs,
-        comparison=compare_runs(runs),
-        verification=verification,
-        floor=list(floor),
-        probes=list(probes),
+def describe_dataset(dataset: Dataset, missing: MissingFiles | None) -> DatasetFacts:
+    """The dataset as it goes into `results.json`.
+
+    Args:
+        missing: why it is not the one that was meant.
+    """
+    return DatasetFacts(
+        dataset.name,
+        len(dataset.train_labels),
+        len(dataset.test_labels),
+        list(dataset.class_names),
+        dataset.sha256,
+        missing,
     )
 
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -15,11 +15,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from shared.batches import batch_sizes
+from shared.checkpoint_events import CheckpointEvent, Difference, EventKind, describe_event
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.errors import UsageError
 from shared.results import EpochResult
-from shared.rules import flag
 
 Arrays = dict[str, np.ndarray]
 
@@ -35,7 +35,11 @@ WITHOUT_INFLUENCE = (
 
 
 class Refused(Exception):
-    """A checkpoint can't be used; the message says why."""
+    """A checkpoint can't be used: the kind of event, and what belongs to it."""
+
+    def __init__(self, kind: EventKind, **details: Any) -> None:
+        super().__init__(kind)
+        self.kind, self.details = kind, details
 
 
 @dataclass(frozen=True)
@@ -46,15 +50,15 @@ class Origin:
     config: dict[str, object]
     data: dict[str, str]
 
-    def differences(self, other: "Origin") -> list[str]:
-        """In what the other training differs from this one, in words."""
-        found = [f"{self.run} instead of {other.run}"] if self.run != other.run else []
-        found += [
-            f"{flag(name)} {_words(value)} instead of {_words(other.config.get(name))}"
+    def differences(self, other: "Origin") -> list[Difference]:
+        """In what the other training differs from this one."""
+        run = [Difference("run", self.run, other.run)] if self.run != other.run else []
+        settings = [
+            Difference(name, value, other.config.get(name))
             for name, value in self.config.items()
             if value != other.config.get(name)
         ]
-        return found + (["other data"] if self.data != other.data else [])
+        return [*run, *settings, *([Difference("data")] if self.data != other.data else [])]
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Checkpoints:
     best: Arrays = field(default_factory=dict)
     weights: Arrays | None = None
     state: Arrays | None = None
-    notices: list[str] = field(default_factory=list)
+    events: list[CheckpointEvent] = field(default_factory=list)
     good: list[int] = field(default_factory=list)
 
     @property
@@ -193,33 +197,32 @@ class Checkpoints:
         """
         found = sorted(numbers(self.folder), reverse=True)
         if not found:
-            self.notices.append(
-                f"{self.origin.run}: no checkpoint in {self.folder}, so the training starts from "
-                "the beginning."
-            )
+            self.events.append(CheckpointEvent("none", str(self.folder)))
             return
         for number in found:
             folder = self.folder / f"{number:06}"
             try:
                 self._load(folder)
             except Refused as refusal:
-                self.notices.append(f"The checkpoint {folder} is not used: {refusal}.")
+                self.events.append(CheckpointEvent(refusal.kind, str(folder), **refusal.details))
                 continue
             self.good = [number]
-            self.notices.append(
-                f"{self.origin.run} (seed {self.origin.config['seed']}) went on from step "
-                f"{self.steps}, in {folder}; but for the epochs', its times count from there."
-            )
+            self.events.append(CheckpointEvent("resumed", str(folder), step=self.steps))
             return
         raise UsageError(
             f"--checkpoint-dir {self.folder.parent}: expected a checkpoint of this very training. "
-            f"{' '.join(self.notices)} Choose another folder to start from the beginning."
+            f"{' '.join(self.words())} Choose another folder to start from the beginning."
         )
+
+    def words(self) -> list[str]:
+        """What became of the checkpoints, in sentences."""
+        seed = self.origin.config["seed"]
+        return [describe_event(event, self.origin.run, seed) for event in self.events]
 
     def _load(self, folder: Path) -> None:
         state, parts = read(folder)
         if different := state.origin.differences(self.origin):
-            raise Refused(f"it is of another training ({', '.join(different)})")
+            raise Refused("foreign", differences=different)
         self.epochs = state.epochs
         self.weights, self.state = parts["weights"], parts["state"]
         self.batches, self.best = parts.get("batches", {}), parts.get("best", {})
@@ -290,7 +293,7 @@ def read(folder: Path) -> tuple[State, dict[str, Arrays]]:
         contents = {name: (folder / name).read_bytes() for name in manifest}
         for name, content in contents.items():
             if checksum(content) != manifest[name]:
-                raise Refused(f"{name} is damaged")
+                raise Refused("damaged", file=name)
         state = msgspec.json.decode(contents.pop(STATE), type=State)
         # Copies, because those who take them over write to them.
         parts = {
@@ -298,11 +301,11 @@ def read(folder: Path) -> tuple[State, dict[str, Arrays]]:
             for name, content in contents.items()
         }
         if not {"weights", "state"} <= set(parts):
-            raise Refused("a part of it is missing")
+            raise Refused("incomplete")
     except OSError as error:
-        raise Refused(f"{Path(error.filename).name} cannot be read ({error.strerror})") from None
+        raise Refused("unreadable", file=Path(error.filename).name, error=error.strerror) from None
     except (ValueError, KeyError, msgspec.MsgspecError, SafetensorError):
-        raise Refused("it is not what this program writes") from None
+        raise Refused("unknown") from None
     return state, parts
 
 
@@ -327,7 +330,3 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _words(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -8,7 +8,10 @@ from typing import TypeVar
 
 import psutil
 
-PHASES = ("import", "data", "build", "first_step", "train", "evaluate", "other")
+PHASES = (
+    *("start", "import", "data", "build", "first_step", "train", "evaluate", "inference", "save"),
+    "other",
+)
 
 # Steps a call while somebody watches: enough for a compiled loop to go round, few enough to see in
 # which of them something went wrong.
@@ -27,7 +30,8 @@ class Stopwatch:
 class Clock:
     """Books every moment since the process started to exactly one phase.
 
-    Time that no phase claims (the interpreter's start, reading flags, writing files) is `other`.
+    Until the first phase begins it is `start`: the interpreter, the flags and what they need. Time
+    that no phase claims later on is `other`.
     A device works ahead of Python, so `synchronize` is awaited before each reading. `after_step`,
     if set, is told after each training step, or after several done in one call, how many those
     were, by those who look at the weights on the way.
@@ -35,11 +39,11 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(PHASES, 0.0)
-        self.seconds["other"] = time.time() - psutil.Process().create_time()
+        self.seconds["start"] = time.time() - psutil.Process().create_time()
         self.time_to_first_step: float | None = None
         self.synchronize: Callable[[], None] = lambda: None
         self.after_step: Callable[[int], None] | None = None
-        self._phase, self._since = "other", time.perf_counter()
+        self._phase, self._since = "start", time.perf_counter()
 
     def switch(self, phase: str) -> str:
         """End the current phase and start `phase`; returns the name of the one that ended."""
@@ -54,6 +58,8 @@ class Clock:
         """Book the block to `name`, then go on with the phase that was interrupted."""
         stopwatch = Stopwatch()
         interrupted = self.switch(name)
+        if interrupted == "start":
+            interrupted = "other"
         started = self._since
         try:
             yield stopwatch

@@ -6,6 +6,7 @@
 import hashlib
 import math
 import os
+import sys
 import zlib
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -13,25 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from shared import download
+from shared.dataset_records import DATASETS, MEANT_BY_AUTO, SIDE, STAND_IN, EmbeddedTable
 from shared.download import (
     DataError,
     DownloadError,
+    MissingFiles,
+    describe_stand_in,
     download_missing,
     find_missing,
-    place_by_hand,
     read_verified,
-)
-
-DATASETS = ("mnist", "fashion-mnist", "digits")
-
-# Mean and standard deviation of the training pixels, scaled to [0, 1].
-STANDARDIZATION = {"mnist": (0.1307, 0.3081), "fashion-mnist": (0.2860, 0.3530)}
-
-DIGIT_NAMES = tuple("0123456789")
-FASHION_NAMES = (
-    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
-    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 
 
@@ -60,33 +51,30 @@ class Dataset:
 
 def prepare_dataset(
     name: str | None, data_dir: Path, *, offline: bool = False
-) -> tuple[str, str | None]:
+) -> tuple[str, MissingFiles | None]:
     """Make sure that the files of a dataset are there and intact, downloading missing ones.
 
-    Returns the name of the dataset to use and a notice for the user, or None. A name of None means
-    MNIST, or digits (with a notice) if MNIST is neither there nor can be downloaded. Files that
-    are there are verified and never written to; offline=True never uses the network.
+    Returns the name of the dataset to use, and what was missing if it is not the one that was
+    meant. A name of None means MNIST, or digits if MNIST is neither there nor can be downloaded.
+    Files that are there are verified and never written to; offline=True never uses the network.
 
     Raises DownloadError if files are missing and cannot be downloaded, and DataError if the name
     is unknown, a file is not the published one, or the folder cannot be used.
     """
     if name is None:
         try:
-            return prepare_dataset("mnist", data_dir, offline=offline)
+            return prepare_dataset(MEANT_BY_AUTO, data_dir, offline=offline)
         except DownloadError as error:
-            return "digits", f"{error} The embedded digits dataset is used instead."
+            return STAND_IN, error.missing
     _require_known(name)
-    if name == "digits":
+    if DATASETS[name].embedded:
         return name, None
 
     folder = Path(data_dir) / name
     try:
         missing = find_missing(name, folder)
         if missing and offline:
-            raise DownloadError(
-                f"{name} is not in {folder} and may not be downloaded offline: "
-                f"{place_by_hand(missing, folder)}, or run once without --offline."
-            )
+            raise DownloadError(MissingFiles(name, str(folder.absolute()), missing))
         if missing:
             download_missing(name, folder)
     except OSError as error:
@@ -116,12 +104,14 @@ def load_dataset(
     _require_known(name)
     if float_type not in ("float32", "float64"):
         raise DataError(f"The float type is {float_type!r} but must be float32 or float64.")
-    if name == "digits":
-        arrays, sha256 = _read_digits()
-        mean, deviation = arrays[0].mean() / 255, arrays[0].std() / 255
-    else:
-        arrays, sha256 = _read_files(name, Path(data_dir) / name)
-        mean, deviation = STANDARDIZATION[name]
+    record = DATASETS[name]
+    arrays, sha256 = (
+        _read_table(record.embedded, record.style.canvas)
+        if record.embedded
+        else _read_files(name, Path(data_dir) / name)
+    )
+    measured = arrays[0].mean() / 255, arrays[0].std() / 255
+    mean, deviation = record.standardization or measured
     if pixels == "unit":
         mean, deviation = 0.0, 1.0
 
@@ -137,7 +127,7 @@ def load_dataset(
         train_labels=train_labels[:limit].astype(np.int64),
         test_images=standardize(test_images, mean, deviation, float_type),
         test_labels=test_labels.astype(np.int64),
-        class_names=FASHION_NAMES if name == "fashion-mnist" else DIGIT_NAMES,
+        class_names=record.class_names,
         mean=float(mean),
         deviation=float(deviation),
         sha256=sha256,
@@ -152,9 +142,9 @@ def open_dataset() -> Dataset:
     """
     data_dir = Path(os.environ.get("DATA_DIR") or "data")
     try:
-        name, notice = prepare_dataset(None, data_dir)
-        if notice:
-            print(notice, file=sys.stderr)
+        name, missing = prepare_dataset(None, data_dir)
+        if missing:
+            print(describe_stand_in(missing), file=sys.stderr)
         return load_dataset(name, data_dir)
     except DataError as error:
         print(error, file=sys.stderr)
@@ -197,56 +187,59 @@ def _require_known(name: str) -> None:
 def _read_files(name: str, folder: Path) -> tuple[list[np.ndarray], dict[str, str]]:
     """Return train images, train labels, test images, test labels, and each file's SHA-256."""
     arrays = []
-    for filename, (size, sha256) in download.FILES[name].items():
+    for filename, (size, sha256) in DATASETS[name].files.items():
         path = folder / filename
         try:
             raw = read_verified(path, size, sha256)
         except OSError as error:
             raise DataError(
                 f"{path} cannot be read ({error.strerror}): "
-                f"{place_by_hand([filename], folder)}, or run once without --offline."
+                f"place {filename} in {folder.absolute()} by hand, or run once without --offline."
             ) from error
         arrays.append(decode_idx(raw, str(path)))
-    for split, images, labels in (("train", *arrays[:2]), ("test", *arrays[2:])):
+    for split, images, labels in (("train", arrays[0], arrays[1]), ("test", arrays[2], arrays[3])):
         if images.shape != (len(labels), 28, 28) or labels.ndim != 1:
             raise DataError(
                 f"The {split} files in {folder} do not belong together: images {images.shape}, "
                 f"labels {labels.shape}, instead of as many 28x28 images as labels."
             )
-    return arrays, {filename: sha256 for filename, (_, sha256) in download.FILES[name].items()}
+    return arrays, {filename: sha256 for filename, (_, sha256) in DATASETS[name].files.items()}
 
 
-def enlarge_digits(images: np.ndarray) -> np.ndarray:
-    """Images [n, 8, 8] from 0 to 1 -> [n, 28, 28] uint8, interpolated linearly."""
+def enlarge(images: np.ndarray) -> np.ndarray:
+    """Images [n, side, side] from 0 to 1 -> [n, SIDE, SIDE] uint8, interpolated linearly."""
+    side = images.shape[1]
     # The centres of the new pixels, in old ones.
-    places = (np.arange(28) + 0.5) / 3.5 - 0.5
-    spread = np.array([np.interp(places, np.arange(8), unit) for unit in np.eye(8)])
+    places = (np.arange(SIDE) + 0.5) * side / SIDE - 0.5
+    spread = np.array([np.interp(places, np.arange(side), unit) for unit in np.eye(side)])
     return np.rint(spread.T @ images @ spread * 255).astype(np.uint8)
 
 
-def _read_digits() -> tuple[list[np.ndarray], dict[str, str]]:
-    """Return scikit-learn's 8x8 digits in the form of MNIST: 28x28 uint8, split 1,437/360.
+def _read_table(table: EmbeddedTable, side: int) -> tuple[list[np.ndarray], dict[str, str]]:
+    """Return small images in the form of MNIST: [n, SIDE, SIDE] uint8, one in five for testing.
 
     The split is stratified by class and always the same.
     """
-    # Only their file, because importing scikit-learn takes longer than training on them.
-    path = Path(find_spec("sklearn").origin).parent / "datasets" / "data" / "digits.csv.gz"
+    package = find_spec(table.package)
+    if package is None or package.origin is None:
+        raise DataError(f"{table.package} is not installed, and so not its {table.file}.")
+    path = Path(package.origin).parent / table.file
     try:
         rows = np.loadtxt(path, delimiter=",", dtype=np.int64)
     except OSError as error:
         raise DataError(
-            f"{path} cannot be read ({error}): expected the digits that scikit-learn carries; "
-            "install scikit-learn again."
+            f"{path} cannot be read ({error}): expected the images that {table.package} carries; "
+            f"install {table.package} again."
         ) from None
-    raw, labels = rows[:, :-1].reshape(-1, 8, 8).astype(np.uint8), rows[:, -1]  # 0 to 16
-    images = enlarge_digits(raw / 16)
+    raw, labels = rows[:, :-1].reshape(-1, side, side).astype(np.uint8), rows[:, -1]
+    images = enlarge(raw / table.brightest)
     shuffled = np.random.default_rng(0).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     is_test = np.zeros(len(labels), bool)
     is_test[by_class[::5]] = True
     # `limit` takes the first ones, so that these are of all classes.
     train, test = shuffled[~is_test[shuffled]], shuffled[is_test[shuffled]]
-    sha256 = {"sklearn digits": hashlib.sha256(raw.tobytes()).hexdigest()}
+    sha256 = {table.source: hashlib.sha256(raw.tobytes()).hexdigest()}
     return [images[train], labels[train], images[test], labels[test]], sha256
 
 

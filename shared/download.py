@@ -5,51 +5,89 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from shared.dataset_records import DATASETS, STAND_IN
 from shared.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-MIRRORS = {
-    "mnist": (
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    ),
-    "fashion-mnist": (
-        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
-        "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-    ),
-}
-
-_FILENAMES = (  # in the order in which `load_dataset` unpacks them
-    "train-images-idx3-ubyte.gz",
-    "train-labels-idx1-ubyte.gz",
-    "t10k-images-idx3-ubyte.gz",
-    "t10k-labels-idx1-ubyte.gz",
-)
-_PUBLISHED = {  # size in bytes and SHA-256 of each file
-    "mnist": (
-        (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
-        (28881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
-        (1648877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
-        (4542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
-    ),
-    "fashion-mnist": (
-        (26421880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
-        (29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
-        (4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
-        (5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
-    ),
-}
-FILES = {name: dict(zip(_FILENAMES, rows, strict=True)) for name, rows in _PUBLISHED.items()}
-
 TIMEOUT = (10, 30)  # seconds to connect, seconds without a byte
 PATIENCE = 60  # seconds in which a mirror must send at least LEAST bytes
 LEAST = 60_000
+
+
+CauseKind = Literal[
+    "timeout",
+    "status",
+    "redirects",
+    "insecure",
+    "proxy",
+    "refused",
+    "not_found",
+    "unreachable",
+    "broken_off",
+    "too_slow",
+    "too_long",
+    "too_short",
+    "wrong_bytes",
+    "unusable",
+]
+
+
+@dataclass(frozen=True)
+class MirrorFailure:
+    """What a mirror did wrong, with the numbers that belong to it."""
+
+    kind: CauseKind
+    status: int | None = None
+    """Of HTTP."""
+    reason: str | None = None
+    """What the server says beside its status."""
+    received: int | None = None
+    """Bytes."""
+    expected: int | None = None
+    """Bytes."""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class MissingFiles:
+    """Why a dataset can't be had: the files that are not there, and what each mirror did wrong.
+
+    Without mirrors, the network was not to be used.
+    """
+
+    dataset: str
+    folder: str
+    """The whole path."""
+    files: list[str]
+    not_downloaded: str | None = None
+    """The file that no mirror had."""
+    mirrors: dict[str, MirrorFailure] = field(default_factory=dict)
+    told: str | None = None
+    """What a result of the first schema says instead of all this."""
+
+
+CAUSES: dict[CauseKind, str] = {
+    "timeout": "timed out",
+    "status": "answered {status} {reason}",
+    "redirects": "redirected too often",
+    "insecure": "offered no secure connection",
+    "proxy": "could not be reached through the proxy",
+    "refused": "refused the connection",
+    "not_found": "could not be found",
+    "unreachable": "could not be reached",
+    "broken_off": "broke off the connection",
+    "too_slow": "sent fewer than {expected} bytes in {seconds:g} seconds",
+    "too_long": "sent more than the expected {expected} bytes",
+    "too_short": "sent {received} bytes instead of {expected}",
+    "wrong_bytes": "sent wrong bytes (the checksum differs)",
+    "unusable": "gave no usable answer",
+}
 
 
 class DataError(UsageError):
@@ -59,17 +97,52 @@ class DataError(UsageError):
 class DownloadError(DataError):
     """The files are missing, and every mirror failed or the network may not be used."""
 
+    def __init__(self, missing: MissingFiles) -> None:
+        super().__init__(describe_missing(missing))
+        self.missing = missing
 
-def place_by_hand(filenames: list[str], folder: Path) -> str:
-    return f"place {', '.join(filenames)} in {folder.absolute()} by hand"
+
+class BadMirror(Exception):
+    """A mirror sent what the file can't be."""
+
+    def __init__(self, failure: MirrorFailure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+
+def describe_missing(missing: MissingFiles) -> str:
+    """In one sentence why a dataset can't be had, and what to do."""
+    if missing.told:
+        return missing.told
+    where = f"{missing.dataset} is not in {missing.folder}"
+    by_hand = f"place {', '.join(missing.files)} in {missing.folder} by hand"
+    if not missing.mirrors:
+        return (
+            f"{where} and may not be downloaded offline: {by_hand}, or run once without --offline."
+        )
+    tried = "; ".join(
+        f"{mirror} {CAUSES[failure.kind].format(**vars(failure))}"
+        for mirror, failure in missing.mirrors.items()
+    )
+    return (
+        f"{where} and {missing.not_downloaded} could not be downloaded ({tried}): {by_hand}, or "
+        "try again later."
+    )
+
+
+def describe_stand_in(missing: MissingFiles) -> str:
+    """Why another dataset is used than was meant."""
+    if missing.told:
+        return missing.told
+    return f"{describe_missing(missing)} The embedded {STAND_IN} dataset is used instead."
 
 
 def find_missing(name: str, folder: Path) -> list[str]:
     """Return the names of the files that are not there; DataError if one that is there is bad."""
-    present = [filename for filename in FILES[name] if (folder / filename).exists()]
+    present = [filename for filename in DATASETS[name].files if (folder / filename).exists()]
     for filename in present:
-        read_verified(folder / filename, *FILES[name][filename])
-    return [filename for filename in FILES[name] if filename not in present]
+        read_verified(folder / filename, *DATASETS[name].files[filename])
+    return [filename for filename in DATASETS[name].files if filename not in present]
 
 
 def read_verified(path: Path, size: int, sha256: str) -> bytes:
@@ -99,7 +172,7 @@ def download_missing(name: str, folder: Path) -> None:
         disable=not sys.stderr.isatty(),
     )
     partial = folder / ".partial"
-    causes: dict[str, str] = {}
+    causes: dict[str, MirrorFailure] = {}
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"), bars:
         try:
@@ -113,7 +186,7 @@ def download_missing(name: str, folder: Path) -> None:
 
 
 def _download_file(
-    name: str, filename: str, partial: Path, causes: dict[str, str], bars: "Progress"
+    name: str, filename: str, partial: Path, causes: dict[str, MirrorFailure], bars: "Progress"
 ) -> None:
     """Fetch one file from the first mirror that has it; causes gathers why the others failed."""
     import pooch
@@ -121,7 +194,7 @@ def _download_file(
     import urllib3
 
     pooch.get_logger().setLevel("WARNING")
-    size, sha256 = FILES[name][filename]
+    size, sha256 = DATASETS[name].files[filename]
     bar = bars.add_task(f"{name}/{filename}", total=size)
     if bars.disable:
         print(f"Downloading {name}/{filename} ({size:,} bytes)", file=sys.stderr)
@@ -129,20 +202,17 @@ def _download_file(
     def fetch(url: str, path: str, _: object) -> None:
         _stream(url, path, size, lambda received: bars.update(bar, completed=received))
 
-    failures = (DownloadError, requests.RequestException, urllib3.exceptions.HTTPError, ValueError)
+    failures = (BadMirror, requests.RequestException, urllib3.exceptions.HTTPError, ValueError)
     # Mirrors that failed before are tried last, or a dead one would cost its timeout per file.
-    for mirror in sorted(MIRRORS[name], key=causes.__contains__):
+    for mirror in sorted(DATASETS[name].mirrors, key=causes.__contains__):
         try:
             pooch.retrieve(mirror + filename, sha256, filename, partial, downloader=fetch)
             return
         except failures as error:
-            causes[mirror] = _describe(error)
+            causes[mirror] = _diagnose(error)
     folder = partial.parent
-    tried = "; ".join(f"{mirror} {cause}" for mirror, cause in causes.items())
-    raise DownloadError(
-        f"{name} is not in {folder} and {filename} could not be downloaded ({tried}): "
-        f"{place_by_hand(find_missing(name, folder), folder)}, or try again later."
-    )
+    missing = find_missing(name, folder)
+    raise DownloadError(MissingFiles(name, str(folder.absolute()), missing, filename, causes))
 
 
 def _stream(url: str, path: str, size: int, show: Callable[[int], None]) -> None:
@@ -165,37 +235,45 @@ def _stream(url: str, path: str, size: int, show: Callable[[int], None]) -> None
             received += len(chunk)
             show(received)
             if received > size:
-                raise DownloadError(f"sent more than the expected {size} bytes")
+                raise BadMirror(MirrorFailure("too_long", expected=size))
             if time.monotonic() > deadline:
                 if received < mark + LEAST:
-                    raise DownloadError(f"sent fewer than {LEAST} bytes in {PATIENCE} seconds")
+                    slow = MirrorFailure("too_slow", expected=LEAST, seconds=PATIENCE)
+                    raise BadMirror(slow)
                 mark, deadline = received, time.monotonic() + PATIENCE
     if received < size:
-        raise DownloadError(f"sent {received} bytes instead of {size}")
+        raise BadMirror(MirrorFailure("too_short", received=received, expected=size))
 
 
-def _describe(error: Exception) -> str:
-    """Say in a few words what a mirror did wrong."""
+def _diagnose(error: Exception) -> MirrorFailure:
+    """What a mirror did wrong."""
     from requests import exceptions as http
     from urllib3 import exceptions as low
 
-    if isinstance(error, DownloadError):
-        return str(error)
-    if isinstance(error, http.HTTPError):
-        return f"answered {error.response.status_code} {error.response.reason}"
-    if isinstance(error, (http.Timeout, low.TimeoutError)):
-        return "timed out"
-    if isinstance(error, http.TooManyRedirects):
-        return "redirected too often"
-    if isinstance(error, (http.SSLError, low.SSLError)):
-        return "offered no secure connection"
-    if isinstance(error, http.ProxyError):
-        return "could not be reached through the proxy"
-    if isinstance(error, http.ConnectionError) and "aborted" not in str(error):
-        hints = {"refused": "refused the connection", "resolve": "could not be found"}
-        return next((hints[word] for word in hints if word in str(error)), "could not be reached")
-    if isinstance(error, low.ProtocolError):
-        return "broke off the connection"
-    if isinstance(error, (http.RequestException, low.HTTPError)):
-        return "gave no usable answer"
-    return "sent wrong bytes (the checksum differs)"
+    if isinstance(error, BadMirror):
+        return error.failure
+    if isinstance(error, http.HTTPError) and error.response is not None:
+        response = error.response
+        return MirrorFailure("status", status=response.status_code, reason=response.reason)
+    kinds: dict[tuple[type[Exception], ...], CauseKind] = {
+        (http.Timeout, low.TimeoutError): "timeout",
+        (http.TooManyRedirects,): "redirects",
+        (http.SSLError, low.SSLError): "insecure",
+        (http.ProxyError,): "proxy",
+        (http.ConnectionError,): _kind_of_connection_error(str(error)),
+        (low.ProtocolError,): "broken_off",
+        (http.RequestException, low.HTTPError): "unusable",
+    }
+    # The first that fits, because the later ones are more general. None: pooch's own ValueError.
+    fitting = (kind for types, kind in kinds.items() if isinstance(error, types))
+    return MirrorFailure(next(fitting, "wrong_bytes"))
+
+
+def _kind_of_connection_error(message: str) -> CauseKind:
+    """Which one it was, as far as only the message tells."""
+    hints: dict[str, CauseKind] = {
+        "aborted": "unusable",
+        "refused": "refused",
+        "resolve": "not_found",
+    }
+    return next((hints[word] for word in hints if word in message), "unreachable")

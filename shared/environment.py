@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -16,20 +17,38 @@ from shared.registry import required_modules
 PACKAGES = (*required_modules(), "scipy", "matplotlib")
 
 
-def describe_environment() -> dict[str, object]:
-    """Machine, versions and load at this moment, ready for JSON; sizes in bytes."""
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": processor_name(),
-        "physical_cores": psutil.cpu_count(logical=False),
-        "logical_cores": psutil.cpu_count(),
-        "accelerators": accelerators(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "load_average": list(psutil.getloadavg()),
-        "on_battery": on_battery(),
-        "versions": {package: _version(package) for package in PACKAGES},
-    }
+@dataclass(frozen=True)
+class Environment:
+    """Machine, versions and load at one moment; what the system does not tell is None."""
+
+    python: str
+    platform: str
+    processor: str
+    physical_cores: int | None
+    logical_cores: int | None
+    memory_bytes: int
+    load_average: tuple[float, float, float]
+    """Over the last 1, 5 and 15 minutes."""
+    versions: dict[str, str | None]
+    """Of each package that matters; None where it is not installed."""
+    accelerators: list[str] = field(default_factory=list)
+    on_battery: bool = False
+
+
+def describe_environment() -> Environment:
+    """This machine at this moment."""
+    return Environment(
+        python=platform.python_version(),
+        platform=platform.platform(),
+        processor=processor_name(),
+        physical_cores=psutil.cpu_count(logical=False),
+        logical_cores=psutil.cpu_count(),
+        memory_bytes=psutil.virtual_memory().total,
+        load_average=psutil.getloadavg(),
+        versions={package: _version(package) for package in PACKAGES},
+        accelerators=accelerators(),
+        on_battery=on_battery(),
+    )
 
 
 def processor_name() -> str:

@@ -19,7 +19,10 @@ from shared.registry import COLORS
 from shared.results import MeanInterval, write_atomically
 from shared.series import Ledger, Line
 
-PHASE_COLORS = ("#999999", "#56B4E9", "#009E73", "#E69F00", "#0072B2", "#CC79A7", "#DDDDDD")
+PHASE_COLORS = (
+    *("#666666", "#999999", "#56B4E9", "#009E73", "#E69F00", "#0072B2", "#CC79A7", "#F0E442"),
+    *("#D55E00", "#DDDDDD"),
+)
 
 RIGHT, WRONG, DISAGREE = "#00704f", "#b34700", "#f3c300"
 
@@ -283,13 +286,6 @@ def clear_frame(axes: Axes) -> None:
     """A grid in place of the frame's upper and right side."""
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-DATASET_TITLES = {
-    "mnist": "MNIST",
-    "fashion-mnist": "Fashion-MNIST",
-    "digits": "scikit-learn's embedded digits",
-}
 
 
 def save(figure: Figure, path: Path) -> None:

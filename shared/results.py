@@ -1,14 +1,22 @@
-"""What a run and a comparison leave behind, and its form as JSON (`results.json`)."""
+"""What a run and a comparison leave behind: facts, of which report/ makes the sentences.
+
+Their form in `results.json` is told in docs/RESULTS.md.
+"""
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, TypeVar
 
-import msgspec
+from shared.checkpoint_events import CheckpointEvent
+from shared.config import TrainConfig
+from shared.download import MissingFiles
+from shared.environment import Environment
+from shared.verified import Verification
 
-SCHEMA = "framework-comparison/1"
+SCHEMA: Literal["framework-comparison/2"] = "framework-comparison/2"
 
 Status = Literal["completed", "failed", "diverged", "interrupted", "unavailable"]
 
@@ -43,14 +51,35 @@ class InferenceResult:
     p99_seconds: float
 
 
+@dataclass(frozen=True)
+class RunEnd:
+    """Why a run did not complete, where it was not its framework that said so."""
+
+    kind: Literal[
+        "not_started", "interrupted", "not_finite", "missing_module", "exit_status", "signal"
+    ]
+    epoch: int | None = None
+    """The last one that ended; of `not_finite` the one in which the loss was no number."""
+    module: str | None = None
+    """The one that is not installed."""
+    interpreter: str | None = None
+    """Path of the Python that it is not installed for."""
+    exit_status: int | None = None
+    signal: str | None = None
+    """As SIGKILL."""
+
+
 @dataclass
 class RunResult:
     """One run: what it was, how it ended, what it reached and where its time went.
 
-    `energy_joules` is of the whole processor while the run lasted, where the platform tells;
-    `foreign_cpus` how many cores, on average, all other processes kept busy meanwhile. A run that
-    went on from a checkpoint has `resumed_from_step`, counted from its beginning; all its epochs
-    are there, but all other times count from where it went on. `notices` are for the reader.
+    `setting` and `repeat` count from 0 in the comparison's plan; `workers` are the processes that
+    trained together, each on its share of every batch. `error` is what the framework or the
+    command said of a failure, `end` what is known otherwise. `energy_joules` is of the whole
+    processor while the run lasted, where the platform tells; `foreign_cpus` how many cores, on
+    average, all other processes kept busy meanwhile. A run that went on from a checkpoint has
+    `resumed_from_step`, counted from its beginning; all its epochs are there, but all other times
+    count from where it went on.
     """
 
     run: str
@@ -59,7 +88,11 @@ class RunResult:
     seed: int
     threads: int
     batch_size: int
+    setting: int = 0
+    repeat: int = 0
+    workers: int = 1
     status: Status = "failed"
+    end: RunEnd | None = None
     error: str | None = None
     error_output: list[str] = field(default_factory=list)
     framework_version: str | None = None
@@ -82,7 +115,7 @@ class RunResult:
     weights: str | None = None
     predictions: str | None = None
     resumed_from_step: int | None = None
-    notices: list[str] = field(default_factory=list)
+    checkpoints: list[CheckpointEvent] = field(default_factory=list)
 
     def set_speed(
         self, train_size: int, first_step_seconds: float, begun: int | None = None
@@ -96,22 +129,40 @@ class RunResult:
                 left out, unless it is the only one.
         """
         whole = [epoch for epoch in self.epochs if epoch.epoch != begun] or self.epochs
-        first, *others = [epoch.train_seconds for epoch in whole] or [None]
-        if first is not None:
+        if whole:
+            first, *others = [epoch.train_seconds for epoch in whole]
             self.epoch_seconds = statistics.median(others or [first - first_step_seconds])
             self.samples_per_second = train_size / self.epoch_seconds
 
 
+FIGURES = (
+    *("test_loss", "test_accuracy", "wall_seconds", "epoch_seconds", "samples_per_second"),
+    "predictions",
+)
+
+
+class CompletedRun(RunResult):
+    """A run that completed, so that FIGURES are known; what `is_completed` tells type checkers."""
+
+    if TYPE_CHECKING:
+        test_loss: float
+        test_accuracy: float
+        wall_seconds: float
+        epoch_seconds: float
+        samples_per_second: float
+        predictions: str
+
+
 @dataclass(frozen=True)
 class DatasetFacts:
-    """Which data the figures are about."""
+    """Which data the figures are about; `missing` says why they are not those that were meant."""
 
     name: str
     train_size: int
     test_size: int
     classes: list[str]
     sha256: dict[str, str]
-    notice: str | None = None
+    missing: MissingFiles | None = None
 
 
 @dataclass(frozen=True)
@@ -134,14 +185,13 @@ class RatioInterval:
 
 @dataclass(frozen=True)
 class Floor:
-    """The matrix products of one epoch alone, as fast as one library does them.
-
-    `epoch_seconds` holds one measurement a repeat.
-    """
+    """The matrix products of one epoch alone, as fast as one library does them, again and again."""
 
     library: str
     batch_size: int
     epoch_seconds: list[float]
+    setting: int = 0
+    repeat: int = 0
 
     @property
     def median_seconds(self) -> float:
@@ -150,15 +200,24 @@ class Floor:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One run set against the baseline over the seeds that both completed."""
+class Probe:
+    """The seconds that the same small piece of work took before a run."""
 
     run: str
-    batch_size: int
+    setting: int
+    repeat: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One run set against the baseline in one setting, over the seeds that both completed."""
+
+    run: str
+    setting: int
     repeats: int
     train_time_ratio: RatioInterval
     test_accuracy_difference: MeanInterval
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -169,71 +228,56 @@ class Comparison:
     pairs: list[Pair]
 
 
-@dataclass
-class RunVerification:
-    """Whether one run computes the same as the oracle.
+@dataclass(frozen=True)
+class Plan:
+    """Each of `runs` was to be made in each of `settings`, `repeats` times.
 
-    A run that can't be had here has not passed, and is not `available`. `figures` holds, per float
-    type, the largest difference in each of: first batch, logits, loss,
-    gradients (relative), weights (absolute; in float32 the root mean square), epochs (relative).
-    What is not finite, as where shapes differ, becomes null in JSON.
+    A setting holds the fields of the configuration that it changes: `{"batch_size": 256}`.
     """
 
-    run: str
-    passed: bool = True
-    message: str = ""
-    available: bool = True
-    figures: dict[str, dict[str, float | None]] = field(default_factory=dict)
-
-    def fail(self, message: str) -> None:
-        """Note a failure; the first one stands."""
-        if self.passed:
-            self.passed, self.message = False, message
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What was verified before the timing, how, and with what outcome."""
-
-    oracle: str
-    alignment: str
-    steps: int
-    control_factor: float
-    seconds: float
-    runs: list[RunVerification]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every run that can be had here computes the same as the oracle."""
-        return all(run.passed or not run.available for run in self.runs)
+    settings: list[dict[str, Any]]
+    runs: list[str]
+    repeats: int
 
 
 @dataclass
 class ComparisonResult:
-    """The content of one `results.json`.
+    """The content of one `results.json`; `config` is that of the first setting and seed."""
 
-    `probes` are the seconds that the same small piece of work took before each run.
-    """
-
-    created: str
     command: str
-    config: dict[str, object]
+    config: TrainConfig
+    plan: Plan
     dataset: DatasetFacts
-    environment: dict[str, object]
+    environment: Environment
     runs: list[RunResult]
     comparison: Comparison
     verification: Verification | None = None
-    floor: list[Floor] = field(default_factory=list)
-    probes: list[float] = field(default_factory=list)
-    schema: Literal["framework-comparison/1"] = SCHEMA
+    floors: list[Floor] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    schema: Literal["framework-comparison/2"] = SCHEMA
 
     def main_runs(self) -> list[RunResult]:
-        """The runs with the first batch size, which all but a sweep's own figures are about."""
-        return [run for run in self.runs if run.batch_size == self.config["batch_size"]]
+        """The runs in the first setting, which all but a sweep's own figures are about."""
+        return [run for run in self.runs if run.setting == 0]
+
+    def config_of(self, run: RunResult) -> TrainConfig:
+        """The configuration that a run had."""
+        setting = self.plan.settings[run.setting].items()
+        # JSON knows no tuples.
+        changed: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in setting
+        }
+        return replace(self.config, **changed, seed=run.seed)
 
     def batch_sizes(self) -> list[int]:
         """The batch sizes of a sweep, in ascending order."""
         return sorted({run.batch_size for run in self.runs})
+
+    @property
+    def floor(self) -> list[Floor]:
+        """The floors with the epochs of all repeats in one."""
+        return pool(self.floors)
 
 
 @dataclass(frozen=True)
@@ -244,23 +288,6 @@ class Event:
     run: RunResult | None = None
 
 
-def save_results(result: ComparisonResult, path: Path) -> None:
-    """Write `result` as JSON, completely or not at all."""
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(result), indent=2))
-
-
-def load_results(path: Path) -> ComparisonResult:
-    """Read a `results.json`.
-
-    Raises:
-        ValueError: the file is not one; the message names the file and the first field that is off.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=ComparisonResult)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a comparison's results.json: {error}") from error
-
-
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write next to `path`, then rename: a reader sees the old file or the new one."""
     partial = path.with_name(path.name + ".partial")
@@ -268,9 +295,32 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     partial.replace(path)
 
 
-def group_by_run(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
+AnyRun = TypeVar("AnyRun", bound=RunResult)
+
+
+def group_by_run(runs: Sequence[AnyRun]) -> dict[str, list[AnyRun]]:
     """The repeats of each run, in the order in which the runs were first named."""
-    groups: dict[str, list[RunResult]] = {}
+    groups: dict[str, list[AnyRun]] = {}
     for run in runs:
         groups.setdefault(run.run, []).append(run)
     return groups
+
+
+def is_completed(run: RunResult) -> TypeGuard[CompletedRun]:
+    """Whether a run completed, and its figures are known."""
+    return run.status == "completed"
+
+
+def completed(runs: Iterable[RunResult]) -> list[CompletedRun]:
+    """Those of the runs that completed."""
+    return [run for run in runs if is_completed(run)]
+
+
+def pool(floors: Iterable[Floor]) -> list[Floor]:
+    """All epochs of each library and setting as one Floor, in the order of measurement."""
+    pooled: dict[tuple[str, int, int], Floor] = {}
+    for floor in floors:
+        key = floor.library, floor.batch_size, floor.setting
+        before = pooled[key].epoch_seconds if key in pooled else []
+        pooled[key] = replace(floor, repeat=0, epoch_seconds=before + floor.epoch_seconds)
+    return list(pooled.values())

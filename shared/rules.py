@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from shared.errors import UsageError
 
@@ -116,7 +116,30 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def require(holds: bool, name: str, value: object, expected: str) -> None:
+def check(config: "TrainConfig") -> None:
+    """Check every value that a flag can set.
+
+    Raises:
+        UsageError: names the flag, what it got and what it expects.
+    """
+    for name, (expected, holds) in RANGES.items():
+        value = getattr(config, name)
+        _require(value is None or holds(value), name, value, expected)
+    for name, choices in choices_of(type(config)).items():
+        value = getattr(config, name)
+        _require(value in choices, name, value, "one of " + ", ".join(choices))
+    for name, is_asked, expected, goes_with in NEEDS:
+        value = getattr(config, name)
+        _require(not is_asked(value) or goes_with(config), name, value, expected)
+
+
+def choices_of(kind: type) -> dict[str, tuple[str, ...]]:
+    """What each field of a class can be whose type is a Literal."""
+    hints = get_type_hints(kind)
+    return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+
+
+def _require(holds: bool, name: str, value: object, expected: str) -> None:
     if not holds:
         words = value if isinstance(value, tuple) else () if value is True else (value,)
         raise UsageError(f"{' '.join([flag(name), *map(str, words)])}: expected {expected}.")

@@ -8,6 +8,7 @@ from shared.batches import IMBALANCE_STREAM, ORDER_STREAM, SPLIT_STREAM, batch_s
 from shared.clock import Clock
 from shared.config import CLASSES, TrainConfig
 from shared.datasets import Dataset, load_dataset, prepare_dataset
+from shared.download import MissingFiles
 from shared.errors import UsageError
 
 # Classes from here on become rare with --imbalance.
@@ -115,19 +116,19 @@ def class_weights(labels: np.ndarray) -> np.ndarray:
     return np.where(present, len(labels) / (present.sum() * np.maximum(counts, 1)), 0.0)
 
 
-def prepare(config: TrainConfig) -> tuple[TrainConfig, str | None]:
+def prepare(config: TrainConfig) -> tuple[TrainConfig, MissingFiles | None]:
     """Make sure that the dataset is there, downloading it if need be.
 
     Returns:
-        The configuration with the dataset's name settled, and what the user has to be told if it
-        is not the one that was meant.
+        The configuration with the dataset's name settled, and what was missing if it is not the
+        one that was meant.
 
     Raises:
         UsageError: the dataset can't be had.
     """
     wanted = None if config.dataset == "auto" else config.dataset
-    chosen, notice = prepare_dataset(wanted, config.data_dir, offline=config.offline)
-    return replace(config, dataset=chosen), notice
+    chosen, missing = prepare_dataset(wanted, config.data_dir, offline=config.offline)
+    return replace(config, dataset=chosen), missing
 
 
 def load(config: TrainConfig, clock: Clock) -> Dataset:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from report import series
 from report.page import svg
+from report.sentences import describe_setting
 from report.series import EpochTime, Groups, Latency
 from shared import formats
 from shared.clock import PHASES
@@ -162,9 +163,7 @@ def throughput(result: ComparisonResult) -> Throughput | None:
     chart = svg.line_chart(lines, alternative, "Batch size", formats.thousands, logarithmic=True)
     table = _by_x(title, "batch size", lines, formats.count)
     words = [
-        f"Batches of {formats.count(pair.batch_size)}: {pair.verdict}"
-        for pair in result.comparison.pairs
-        if pair.batch_size != result.config["batch_size"]
+        describe_setting(result, pair) for pair in result.comparison.pairs if pair.setting != 0
     ]
     floors = [line.label for line in lines if line.dashed]
     return Throughput(Figure(title, chart, table, "Both axes are logarithmic."), floors, words)

@@ -21,10 +21,18 @@ from report.page import charts
 from report.page.charts import Table
 from report.page.predictions import first_layers, predictions_of
 from report.read import with_whole_paths
+from report.verification import describe_verification
 from shared import formats, plotting
 from shared.clock import PHASES
 from shared.datasets import Dataset
-from shared.results import ComparisonResult, DatasetFacts, RunResult, group_by_run, write_atomically
+from shared.results import (
+    ComparisonResult,
+    DatasetFacts,
+    RunResult,
+    completed,
+    group_by_run,
+    write_atomically,
+)
 
 PAGE = "report.html"
 
@@ -84,7 +92,7 @@ def _content(results: Sequence[ComparisonResult], labels: Sequence[str]) -> dict
         "runs": list(groups),
         "created": [_date(each.created) for each in results],
         "verdict": verdict(first),
-        "details": [pair.verdict for pair in first.comparison.pairs] if len(groups) > 2 else [],
+        "details": sentences.verdicts(first) if len(groups) > 2 else [],
         "notices": [*merge_notices(firsts), *notices(firsts, labels)],
         "cards": list(_cards(groups)),
         "overview": Table("The runs side by side", ["", *header[1:]], rows),
@@ -121,49 +129,48 @@ def _content_of_images(
         "classes": first.dataset.classes,
         "long_names": max(map(len, first.dataset.classes)) > 2,
         "weights": list(first_layers(groups)),
-        "same_start": len(results) == 1 and first.config["alignment"] != "defaults",
+        "same_start": len(results) == 1 and first.config.alignment != "defaults",
     }
 
 
 def first_size(result: ComparisonResult) -> ComparisonResult:
     """The part of a result that is about the first batch size: all but the sweep."""
-    size = result.config["batch_size"]
-    pairs = [pair for pair in result.comparison.pairs if pair.batch_size == size]
+    pairs = [pair for pair in result.comparison.pairs if pair.setting == 0]
     return replace(
         result,
-        runs=[run for run in result.runs if run.batch_size == size],
+        runs=result.main_runs(),
         comparison=replace(result.comparison, pairs=pairs),
-        floor=[floor for floor in result.floor if floor.batch_size == size],
+        floors=[floor for floor in result.floors if floor.setting == 0],
     )
 
 
 def verdict(result: ComparisonResult) -> str:
     """What came out, in one or two sentences that claim no more than is known."""
-    completed = table.completed_by_run(result)
-    if not completed:
+    finished = table.completed_by_run(result)
+    if not finished:
         return "No run completed, so there is nothing to compare."
-    if len(completed) == 2 and len(result.comparison.pairs) == 1:
-        return result.comparison.pairs[0].verdict
+    if len(finished) == 2 and len(result.comparison.pairs) == 1:
+        return sentences.verdicts(result)[0]
     means = {
         run: statistics.fmean(each.epoch_seconds for each in repeats)
-        for run, repeats in completed.items()
+        for run, repeats in finished.items()
     }
     accuracies = [
-        statistics.fmean(each.test_accuracy for each in repeats) for repeats in completed.values()
+        statistics.fmean(each.test_accuracy for each in repeats) for repeats in finished.values()
     ]
-    if len(completed) == 1:
-        (run,) = completed
+    if len(finished) == 1:
+        (run,) = finished
         return (
             f"{run} classifies {formats.percent(accuracies[0])} of "
             f"{table.dataset_title(result)}'s test images correctly, and needs "
             f"{formats.time(means[run])} of training time per epoch."
         )
-    fastest, slowest = min(means, key=means.get), max(means, key=means.get)
+    fastest, slowest = (limit(means, key=means.__getitem__) for limit in (min, max))
     times = formats.number(means[slowest] / means[fastest])
     low, high = formats.percent(min(accuracies)), formats.percent(max(accuracies))
     spread = f"are all {low}" if low == high else f"lie between {low} and {high}"
     return (
-        f"Of {len(completed)} runs, {fastest} needs the least training time per epoch "
+        f"Of {len(finished)} runs, {fastest} needs the least training time per epoch "
         f"({formats.time(means[fastest])}) and {slowest} the most, {times} times as long. "
         f"Their test accuracies {spread}."
     )
@@ -172,7 +179,7 @@ def verdict(result: ComparisonResult) -> str:
 def notices(results: Sequence[ComparisonResult], labels: Sequence[str]) -> Iterable[str]:
     """What the words of each result say besides the verdicts."""
     for result, label in zip(results, labels, strict=True):
-        verdicts = {pair.verdict for pair in result.comparison.pairs}
+        verdicts = set(sentences.verdicts(result))
         for sentence in sentences.in_words(result):
             if sentence not in verdicts:
                 named = label and label not in sentence
@@ -183,7 +190,7 @@ def _verification(result: ComparisonResult) -> tuple[str, list[str], bool]:
     """A heading, the findings, and whether all is well."""
     if result.verification is None:
         return "Not verified", ["Whether the runs compute the same thing was not checked."], False
-    first, *others = sentences.describe_verification(result.verification, result.config)
+    first, *others = describe_verification(result.verification, result.config)
     if not result.verification.passed:
         return "They do not all compute the same thing", [first, *others], False
     count = len(result.verification.runs)
@@ -195,7 +202,7 @@ def _verification(result: ComparisonResult) -> tuple[str, list[str], bool]:
 def _cards(groups: Mapping[str, Sequence[RunResult]]) -> Iterable[tuple[str, str, str, str]]:
     """Of each run its name, status, accuracy and time per epoch."""
     for name, repeats in groups.items():
-        done = [run for run in repeats if run.status == "completed"]
+        done = completed(repeats)
         if done:
             accuracy = formats.percent(statistics.fmean(run.test_accuracy for run in done))
             time = formats.time(statistics.fmean(run.epoch_seconds for run in done))
@@ -207,7 +214,7 @@ def _cards(groups: Mapping[str, Sequence[RunResult]]) -> Iterable[tuple[str, str
 def _environment(result: ComparisonResult) -> list[tuple[str, str]]:
     """The facts of the machine by name, and what each run found on it."""
     facts = []
-    for name, value in result.environment.items():
+    for name, value in vars(result.environment).items():
         if name.endswith("_bytes"):
             name, value = name.removesuffix("_bytes"), formats.gibibytes(value)
         facts.append((name.replace("_", " "), formats.text(value)))
@@ -219,7 +226,7 @@ def _settings(result: ComparisonResult) -> list[tuple[str, str]]:
     facts: DatasetFacts = result.dataset
     settings = [
         (name.replace("_", " "), formats.text(value))
-        for name, value in result.config.items()
+        for name, value in vars(result.config).items()
         if name not in ("data_dir", "offline")
     ]
     images = (

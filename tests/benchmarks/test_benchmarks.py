@@ -261,7 +261,7 @@ def test_only_the_second_side_is_slowed_and_no_seed_comes_twice(tmp_path):
 
 
 def pair(median: float, low: float, high: float) -> Pair:
-    return Pair("b", 64, 10, RatioInterval(median, low, high), MeanInterval(0.0, 0.0, 0.0), "")
+    return Pair("b", 0, 10, RatioInterval(median, low, high), MeanInterval(0.0, 0.0, 0.0))
 
 
 def test_claims_and_detections_are_counted():

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from commands.tensorboard import SCALARS, Request, log_names, main, write_logs
-from shared.results import load_results
+from shared.results_file import load_results
 from tests.support.commands import run_command
 from tests.support.folders import make_dataset, make_folder
 from tests.support.results import make_run
@@ -104,7 +104,7 @@ def test_hyper_parameters_and_command_are_told(logged):
     (content,) = [v.metadata.plugin_data.content for v in values if v.tag.startswith("_hparams_")]
     session = HParamsPluginData.FromString(content).session_start_info
     assert session.hparams["run"].string_value == "tensorflow/fit"
-    assert session.hparams["batch_size"].number_value == result.config["batch_size"]
+    assert session.hparams["batch_size"].number_value == result.config.batch_size
     assert not {"data_dir", "offline"} & set(session.hparams)
     (text,) = [array for tag, _, array in read_log(logs, "tensorflow-fit") if tag == "run"]
     assert result.command in text.item().decode()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.results import load_results
+from shared.results_file import load_results
 from tests.support.commands import compare, real_data_dir
 
 pytestmark = pytest.mark.skipif(

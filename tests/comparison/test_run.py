@@ -10,8 +10,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from comparison.plan import plan_jobs
+from report.sentences import describe_end
 from shared.config import TrainConfig
-from shared.results import load_results
+from shared.results import Plan, RunEnd
+from shared.results_file import load_results
 from tests.support.commands import ROOT, compare, fake_interpreter, run_command
 
 RUNS = (
@@ -41,7 +43,7 @@ def test_every_run_is_completed_and_complete(finished):
         assert run.test_accuracy == run.epochs[-1].test_accuracy > 0.8
         assert sum(run.phases.values()) == pytest.approx(run.wall_seconds, rel=0.01)
         assert all(seconds >= 0 for seconds in run.phases.values())
-        assert run.phases["train"] > 0
+        assert min(run.phases[phase] for phase in ("start", "train", "inference", "save")) > 0
         assert 0 < run.time_to_first_step_seconds < run.wall_seconds
         assert run.peak_memory_bytes > 50 * 2**20
         assert [each.batch_size for each in run.inference] == [1, 64, 360]
@@ -93,6 +95,11 @@ def test_repeats_change_the_seed_and_give_intervals(tmp_path):
     assert [(run.run[-1], run.seed) for run in result.runs] == [
         *(("e", 0), ("2", 0), ("2", 1), ("e", 1))
     ]
+    places = [(run.run, run.setting, run.repeat) for run in result.runs]
+    assert places == [(probe.run, probe.setting, probe.repeat) for probe in result.probes]
+    assert [run.repeat for run in result.runs] == [0, 0, 1, 1]
+    names = ["numpy/reference", "numpy/reference#2"]
+    assert result.plan == Plan([{}], names, repeats=2)
     (pair,) = result.comparison.pairs
     assert pair.repeats == 2
     assert pair.train_time_ratio.low < pair.train_time_ratio.high
@@ -125,9 +132,11 @@ def floors_of(script, folder):
 def test_the_floor_is_measured_anew_before_each_repeat(tmp_path):
     measured = '{"library": "torch", "batch_size": 64, "epoch_seconds": [1e-6, 3e-6]}'
     printed, result = floors_of(f"echo '{measured}'", tmp_path)
-    floors = {floor.library: floor.epoch_seconds for floor in result.floor}
-    assert len(floors["numpy"]) == 2 * 7
-    assert floors["torch"] == [1e-6, 3e-6, 1e-6, 3e-6]
+    floors = {(floor.library, floor.repeat): floor.epoch_seconds for floor in result.floors}
+    assert [len(floors["numpy", repeat]) for repeat in (0, 1)] == [7, 7]
+    assert floors["torch", 0] == floors["torch", 1] == [1e-6, 3e-6]
+    pooled = {floor.library: floor.epoch_seconds for floor in result.floor}
+    assert pooled["torch"] == [1e-6, 3e-6, 1e-6, 3e-6]
     lines = [line for line in printed.splitlines() if line.endswith((" alone", " starting"))]
     first, second = "numpy/reference,", "numpy/reference#2,"
     order = ["Timing", first, second, "Timing", second, first]
@@ -137,7 +146,7 @@ def test_the_floor_is_measured_anew_before_each_repeat(tmp_path):
 def test_a_floor_that_fails_leaves_the_runs_alone(tmp_path):
     printed, result = floors_of("echo 'out of memory' >&2; exit 1", tmp_path)
     assert printed.count("WARNING: a floor is missing: the floor of pytorch could not be mea") == 2
-    assert result.floor == []
+    assert result.floors == []
     assert "multiples of the floor" not in printed
 
 
@@ -158,7 +167,7 @@ def test_a_child_that_dies_leaves_the_others_alone(script, status, reason, tmp_p
     assert done.returncode == 1, done.stderr
     broken, healthy = load_results(tmp_path / "out" / "results.json").runs
     assert (broken.status, healthy.status) == (status, "completed")
-    assert reason in broken.error
+    assert reason in describe_end(broken, TrainConfig())
     assert reason in done.stdout
     if "broke" in script:
         assert "something broke" in done.stdout
@@ -179,7 +188,7 @@ def test_a_framework_that_is_not_installed_leaves_the_others_alone(tmp_path):
     assert done.returncode == 1, done.stderr
     missing, healthy = load_results(tmp_path / "out" / "results.json").runs
     assert (missing.status, healthy.status) == ("unavailable", "completed")
-    assert "torch is not installed" in missing.error
+    assert (missing.end.kind, missing.end.module) == ("missing_module", "torch")
 
 
 def test_a_loss_that_is_no_number_is_reported_as_diverged(tmp_path):
@@ -188,7 +197,8 @@ def test_a_loss_that_is_no_number_is_reported_as_diverged(tmp_path):
     assert done.returncode == 1, done.stderr
     (run,) = load_results(tmp_path / "out" / "results.json").runs
     assert run.status == "diverged"
-    assert "--learning-rate" in run.error
+    assert run.end == RunEnd("not_finite", epoch=run.end.epoch)
+    assert "--learning-rate" in done.stdout
     assert "NaN" not in (tmp_path / "out" / "results.json").read_text()
 
 
@@ -224,7 +234,7 @@ def test_an_interrupted_comparison_keeps_what_is_finished(how, tmp_path):
     current, never = load_results(tmp_path / "out" / "results.json").runs
     assert (current.status, never.status) == ("interrupted", "interrupted")
     assert len(current.epochs) >= 3
-    assert never.error == "not started"
+    assert never.end == RunEnd("not_started")
     assert (tmp_path / "out" / "curves.png").exists()
 
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from comparison import judging, reference, verification
+from report.verification import describe_verified
 from shared.config import TrainConfig
 from shared.registry import REFERENCE, RUNS
-from shared.results import RunVerification, load_results
+from shared.results_file import load_results
+from shared.verified import RunVerification
 from tests.support.commands import ROOT, compare, fake_interpreter
 from tests.support.mutations import BATCH_SIZE, FINDINGS
 
@@ -31,9 +33,10 @@ def sound():
 
 
 def test_all_runs_compute_the_same_as_the_oracle(sound):
-    assert sound.passed, [run.message for run in sound.runs]
+    assert sound.passed, [run.failure for run in sound.runs]
     assert sound.steps == 60
     for run in sound.runs[:-1]:
+        assert (run.device, run.steps) == ("cpu", {"float64": 60, "float32": 60})
         figures = run.figures["float64"]
         assert 0 < figures["weights"] < 1e-12
         assert figures["logits"] < 1e-13
@@ -50,10 +53,11 @@ def test_mutations_are_caught(implementation, tmp_path, monkeypatch):
     monkeypatch.setattr(verification, "STEPS", 20)
     monkeypatch.setattr(verification, "BATCHES_PER_EPOCH", 10)
     runs = [f"{implementation}/{fault}" for fault in FINDINGS]
-    verdicts = verification.verify(runs, interpreters, config, TRAIN_SIZE).runs
-    for verdict, (fault, finding) in zip(verdicts, FINDINGS.items(), strict=True):
-        assert verdict.passed == (fault == "none"), (fault, verdict.message)
-        assert re.search(finding, verdict.message), (fault, verdict.message)
+    verified = verification.verify(runs, interpreters, config, TRAIN_SIZE)
+    for verdict, (fault, finding) in zip(verified.runs, FINDINGS.items(), strict=True):
+        message = describe_verified(verdict, verified)
+        assert verdict.passed == (fault == "none"), (fault, message)
+        assert re.search(finding, message), (fault, message)
 
 
 def test_compare_verifies_first_and_goes_on_where_nothing_can_be_compiled(tmp_path):
@@ -100,7 +104,7 @@ def test_a_moment_may_stand_for_many_steps_but_for_none_too_many_or_few(groups, 
     ]
     verdict = RunVerification("run")
     judging.judge(verdict, trace, reference_of(0.5, 0.25, 0.125))
-    assert verdict.passed == passed, verdict.message
+    assert verdict.passed == passed, verdict.failure
 
 
 def test_a_run_that_cannot_be_traced_fails_verification(tmp_path):

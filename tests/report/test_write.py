@@ -11,12 +11,11 @@ from safetensors.numpy import save_file
 from report import terminal, write
 from shared import plotting
 from shared.datasets import Dataset
-from shared.results import (
-    RunResult,
-    load_results,
-)
+from shared.results import RunResult
+from shared.results_file import load_results
 from tests.support.results import (
     ALL_PICTURES,
+    MISSING,
     REPORTS,
     TEST_IMAGES,
     UNFINISHED,
@@ -26,11 +25,11 @@ from tests.support.results import (
 
 
 def test_assembled_facts(dataset):
-    result = make_result(dataset, make_run("numpy/reference"), notice="Beware.")
-    assert (result.dataset.name, result.dataset.notice) == ("digits", "Beware.")
+    result = make_result(dataset, make_run("numpy/reference"), missing=MISSING)
+    assert (result.dataset.name, result.dataset.missing) == ("digits", MISSING)
     assert (result.dataset.train_size, result.dataset.test_size) == (1437, TEST_IMAGES)
     assert result.dataset.classes == list(dataset.class_names)
-    assert result.config["dataset"] == "digits"
+    assert result.config.dataset == "digits"
     assert datetime.fromisoformat(result.created).utcoffset().total_seconds() == 0
 
 

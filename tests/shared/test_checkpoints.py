@@ -190,7 +190,7 @@ def kept(tmp_path) -> Checkpoints:
 
 def fresh(kept: Checkpoints, **changes: object) -> Checkpoints:
     """The same checkpoints as another process finds them."""
-    return replace(kept, epochs=[], batches={}, best={}, notices=[], good=[], **changes)
+    return replace(kept, epochs=[], batches={}, best={}, events=[], good=[], **changes)
 
 
 def test_every_damage_is_detected_and_the_checkpoint_before_used(kept):
@@ -209,7 +209,7 @@ def test_what_was_saved_comes_back(kept):
             np.testing.assert_array_equal(array, other[name])
             assert array.dtype == other[name].dtype
             assert array.flags.writeable
-    assert again.notices == [
+    assert again.words() == [
         f"pytorch/eager (seed 0) went on from step 12, in {kept.folder / '000003'}; "
         "but for the epochs', its times count from there."
     ]
@@ -251,7 +251,7 @@ def test_a_foreign_checkpoint_is_refused(kept, changed, said):
     other = fresh(other)
     other.load_newest()
     assert [number for number in numbers(kept.folder) if number != 9] == other.good
-    assert len(other.notices) == 2
+    assert len(other.events) == 2
 
 
 def test_origins_differ_only_in_what_matters(tmp_path):

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 import shared
 from shared import threads as threads_module
-from shared.config import CHOICES, TrainConfig
+from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.flags import parse_flags
 from shared.initial_weights import initial_weights, learned
 from shared.presets import PRESETS
-from shared.rules import NEEDS, flag
+from shared.rules import NEEDS, choices_of, flag
 from shared.threads import THREAD_VARIABLES, physical_cores, prepare_environment
 
 # The same examples every time, however slow the machine.
@@ -41,7 +41,7 @@ NOT_POSITIVE = st.floats(max_value=0) | st.sampled_from([float("inf"), float("na
 NEGATIVE = st.floats(max_value=0, exclude_max=True) | st.sampled_from([float("inf"), float("nan")])
 
 VALID = {
-    **{name: st.sampled_from(choices) for name, choices in CHOICES.items()},
+    **{name: st.sampled_from(choices) for name, choices in choices_of(TrainConfig).items()},
     "data_dir": FOLDERS,
     "offline": st.booleans(),
     "epochs": AT_LEAST_ONE,
@@ -108,7 +108,7 @@ INVALID = {
     "seed": st.integers(max_value=-1) | st.integers(min_value=2**32),
     **{
         name: st.text().filter(lambda text, choices=choices: text not in choices)
-        for name, choices in CHOICES.items()
+        for name, choices in choices_of(TrainConfig).items()
     },
 }
 

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,18 +21,22 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from shared import download
+from shared.dataset_records import DATASETS, SIDE
 from shared.datasets import decode_idx, load_dataset, prepare_dataset
-from shared.download import DataError, DownloadError
+from shared.download import DataError, DownloadError, describe_stand_in
+from tests.support.commands import run_command
 from tests.support.mirror_server import MirrorServer
 
 ROOT = Path(download.__file__).parents[1]
-TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = download.FILES["mnist"]
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = DATASETS["mnist"].files
 
 # What a child process runs; it is told on the command line what to use instead of the real mirrors.
 CHILD = """
 import json, sys
-from shared import datasets, download
-download.FILES, download.MIRRORS, data_dir = map(json.loads, sys.argv[1:])
+from dataclasses import replace
+from shared import datasets
+files, mirrors, data_dir = map(json.loads, sys.argv[1:])
+datasets.DATASETS["mnist"] = replace(datasets.DATASETS["mnist"], files=files, mirrors=mirrors)
 datasets.prepare_dataset("mnist", data_dir)
 """
 
@@ -52,10 +57,19 @@ def make_files(train_size: int = 20, test_size: int = 10) -> dict[str, bytes]:
     }
 
 
+def sums_of(files: dict[str, bytes]) -> dict[str, tuple[int, str]]:
+    """Size and SHA-256 of each file."""
+    return {file: (len(raw), hashlib.sha256(raw).hexdigest()) for file, raw in files.items()}
+
+
 def publish(monkeypatch, files: dict[str, bytes], name: str = "mnist") -> None:
     """Make these files the ones that the module expects."""
-    sums = {file: (len(raw), hashlib.sha256(raw).hexdigest()) for file, raw in files.items()}
-    monkeypatch.setattr(download, "FILES", {**download.FILES, name: sums})
+    monkeypatch.setitem(DATASETS, name, replace(DATASETS[name], files=sums_of(files)))
+
+
+def use_mirrors(monkeypatch, *mirrors: str) -> None:
+    """Make these the mirrors of MNIST."""
+    monkeypatch.setitem(DATASETS, "mnist", replace(DATASETS["mnist"], mirrors=mirrors))
 
 
 def place(folder: Path, files: dict[str, bytes]) -> None:
@@ -107,7 +121,7 @@ def files(monkeypatch):
 @pytest.fixture
 def server(files, monkeypatch):
     with MirrorServer(files) as server:
-        monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url("good"),)})
+        use_mirrors(monkeypatch, server.url("good"))
         yield server
 
 
@@ -121,7 +135,8 @@ def no_network(monkeypatch):
 
 
 def start_child(data_dir: Path) -> subprocess.Popen:
-    arguments = map(json.dumps, (download.FILES, download.MIRRORS, str(data_dir)))
+    mnist = DATASETS["mnist"]
+    arguments = map(json.dumps, (mnist.files, mnist.mirrors, str(data_dir)))
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, *arguments],
         cwd=ROOT,
@@ -161,7 +176,7 @@ def test_downloads_only_what_is_missing(server, files, tmp_path):
 def test_harmless_oddities_of_a_mirror_are_accepted(
     behaviour, server, files, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url(behaviour),)})
+    use_mirrors(monkeypatch, server.url(behaviour))
     prepare_dataset("mnist", tmp_path)
     assert visible(tmp_path / "mnist") == files
 
@@ -199,7 +214,7 @@ def bad_mirror(request, server, monkeypatch):
 
 @pytest.mark.parametrize("bad_mirror", FAILURES, indirect=True)
 def test_any_failure_moves_on_to_the_next_mirror(bad_mirror, server, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "MIRRORS", {"mnist": (bad_mirror, server.url("good"))})
+    use_mirrors(monkeypatch, bad_mirror, server.url("good"))
     prepare_dataset("mnist", tmp_path)
     assert visible(tmp_path / "mnist") == files
     # The bad mirror is not asked again for every file.
@@ -215,7 +230,7 @@ def test_when_all_mirrors_fail_each_is_named_with_its_cause(
     bad_mirror, cause, server, files, tmp_path, monkeypatch
 ):
     other = server.url("404")
-    monkeypatch.setattr(download, "MIRRORS", {"mnist": (other, bad_mirror)})
+    use_mirrors(monkeypatch, other, bad_mirror)
     place(tmp_path / "mnist", {TEST_LABELS: files[TEST_LABELS]})
     with pytest.raises(DownloadError) as caught:
         prepare_dataset("mnist", tmp_path)
@@ -229,7 +244,7 @@ def test_when_all_mirrors_fail_each_is_named_with_its_cause(
 
 def test_a_mirror_that_is_slow_but_steady_is_accepted(server, files, tmp_path, monkeypatch):
     place(tmp_path / "mnist", {file: files[file] for file in files if file != TRAIN_IMAGES})
-    monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url("slow"),)})
+    use_mirrors(monkeypatch, server.url("slow"))
     monkeypatch.setattr(download, "PATIENCE", 0.08)
     monkeypatch.setattr(download, "LEAST", 1000)
     prepare_dataset("mnist", tmp_path)
@@ -268,7 +283,7 @@ def test_a_terminal_shows_rate_and_remaining_time(server, tmp_path, monkeypatch)
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "150")
-    monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url("slow"),)})
+    use_mirrors(monkeypatch, server.url("slow"))
     prepare_dataset("mnist", tmp_path)
     shown = terminal.getvalue()
     assert f"mnist/{TRAIN_IMAGES}" in shown
@@ -283,10 +298,10 @@ def test_a_terminal_shows_rate_and_remaining_time(server, tmp_path, monkeypatch)
 def test_an_interrupted_download_leaves_nothing_in_the_way(
     interruption, server, files, tmp_path, monkeypatch
 ):
-    good = download.MIRRORS
+    good = DATASETS["mnist"].mirrors
     folder = tmp_path / "mnist"
     place(folder, {TRAIN_LABELS: files[TRAIN_LABELS]})
-    monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url("stall"),)})
+    use_mirrors(monkeypatch, server.url("stall"))
     child = start_child(tmp_path)
     try:
         assert server.half_sent.wait(30)
@@ -305,13 +320,13 @@ def test_an_interrupted_download_leaves_nothing_in_the_way(
         assert "KeyboardInterrupt" in err
         assert visible(folder) == {TRAIN_LABELS: files[TRAIN_LABELS]}
 
-    monkeypatch.setattr(download, "MIRRORS", good)
+    use_mirrors(monkeypatch, *good)
     prepare_dataset("mnist", tmp_path)
     assert visible(folder) == files
 
 
 def test_eight_processes_share_one_download(server, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url("slow"),)})
+    use_mirrors(monkeypatch, server.url("slow"))
     children = [start_child(tmp_path) for _ in range(8)]
     errors = [child.communicate(timeout=60)[1] for child in children]
     assert [child.returncode for child in children] == [0] * 8, errors
@@ -356,9 +371,11 @@ def test_without_a_name_mnist_is_used_where_it_is(files, tmp_path, no_network):
 def test_without_a_name_digits_step_in_and_the_notice_says_why(
     offline, server, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(download, "MIRRORS", {"mnist": (server.url("503"),)})
-    name, notice = prepare_dataset(None, tmp_path, offline=offline)
+    use_mirrors(monkeypatch, server.url("503"))
+    name, missing = prepare_dataset(None, tmp_path, offline=offline)
     assert name == "digits"
+    assert (missing.dataset, len(missing.files), bool(missing.mirrors)) == ("mnist", 4, not offline)
+    notice = describe_stand_in(missing)
     assert "mnist is not in" in notice
     assert "digits dataset is used instead." in notice
     assert ("offline" if offline else "503 Service Unavailable") in notice
@@ -595,6 +612,52 @@ def test_class_names(files, tmp_path, monkeypatch):
     assert (fashion[0], fashion[5], fashion[9]) == ("T-shirt/top", "Sandal", "Ankle boot")
 
 
+# What a child process runs that has one dataset more, told on the command line.
+ADDED = """
+import json, sys
+from shared.dataset_records import DATASETS, DatasetRecord, Style
+folder, files, names = sys.argv[1], *map(json.loads, sys.argv[2:])
+style = Style(canvas=28, box=14, by_mass=False, faintest=0.1)
+DATASETS["shapes"] = DatasetRecord("Shapes", names, style, files, standardization=(0.5, 0.25))
+
+from PIL import Image, ImageDraw
+from commands.pictures import prepare
+from report.sentences import describe_job
+from shared.clock import Clock
+from shared.config import TrainConfig
+from shared.flags import parse_flags
+from shared.sampling import load
+flags = ["--dataset", "shapes", "--data-dir", folder]
+config = parse_flags(TrainConfig, "program", flags)
+dataset = load(config, Clock())
+print(dataset.class_names == names, dataset.mean, dataset.deviation)
+print(describe_job(config, dataset, None).partition(":")[0])
+picture = Image.new("L", (90, 90))
+ImageDraw.Draw(picture).rectangle((10, 20, 49, 79), fill=255)
+print(prepare(picture, "shapes").any(axis=1).sum())
+"""
+SHAPES = (
+    *("circle", "square", "star", "cross", "moon", "heart"),
+    *("arrow", "drop", "ring", "bow"),
+)
+
+
+def test_a_record_is_all_that_another_dataset_takes(tmp_path):
+    files = make_files()
+    place(tmp_path / "shapes", files)
+    told = (json.dumps(sums_of(files)), json.dumps(SHAPES))
+    done = run_command("-c", ADDED, str(tmp_path), *told, cwd=tmp_path)
+    assert done.stdout.splitlines() == ["True 0.5 0.25", "Shapes", "14"], done.stderr
+
+
+def test_every_record_is_complete():
+    for record in DATASETS.values():
+        assert len(record.class_names) == 10
+        assert bool(record.files) != bool(record.embedded)
+        assert not record.files or (len(record.files) == 4 and record.mirrors)
+        assert 0 < record.style.box <= record.style.canvas <= SIDE
+
+
 def test_the_limit_keeps_the_first_training_images(files, tmp_path):
     place(tmp_path / "mnist", files)
     whole = load_dataset("mnist", tmp_path)
@@ -695,4 +758,4 @@ def test_the_real_files(name, no_network):
         assert np.bincount(dataset.test_labels).tolist() == test
     assert dataset.train_images.mean() == pytest.approx(0, abs=1e-3)
     assert dataset.train_images.std() == pytest.approx(1, abs=1e-3)
-    assert dataset.sha256 == {file: sha256 for file, (_, sha256) in download.FILES[name].items()}
+    assert dataset.sha256 == {file: sha256 for file, (_, sha256) in DATASETS[name].files.items()}

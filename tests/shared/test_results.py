@@ -1,16 +1,24 @@
 """`results.json` keeps everything, refuses what it is not, and is never half written."""
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from report.sentences import in_words
+from report.verification import describe_verification
+from shared.checkpoint_events import CheckpointEvent, Difference
+from shared.clock import PHASES
+from shared.config import TrainConfig
+from shared.download import MirrorFailure, MissingFiles
+from shared.environment import Environment
 from shared.results import (
+    FIGURES,
     Comparison,
     ComparisonResult,
     DatasetFacts,
@@ -19,14 +27,18 @@ from shared.results import (
     InferenceResult,
     MeanInterval,
     Pair,
+    Plan,
+    Probe,
     RatioInterval,
+    RunEnd,
     RunResult,
-    RunVerification,
-    Verification,
-    load_results,
-    save_results,
+    completed,
+    pool,
     write_atomically,
 )
+from shared.results_file import encode_json, load_results, save_results
+from shared.verified import RunVerification, Verification, VerificationFailure
+from tests.support.commands import run_command
 
 # The same examples every time, however slow the machine.
 REPEATABLE = settings(derandomize=True, deadline=None)
@@ -40,26 +52,44 @@ JSON_VALUES = st.recursive(
 )
 PLAIN = {
     **{int: INTEGERS, float: NUMBERS, str: st.text(max_size=10), bool: st.booleans()},
-    **{NoneType: st.none(), object: JSON_VALUES},
+    **{NoneType: st.none(), Any: JSON_VALUES},
+    TrainConfig: st.sampled_from(
+        [TrainConfig(), TrainConfig(hidden=(5,), checkpoint_dir=Path("kept"), seed=7)]
+    ),
 }
 
 
 def values_of(kind: Any) -> st.SearchStrategy:
     """Any value of a type, dataclasses field by field."""
     origin, inner = get_origin(kind), get_args(kind)
+    if kind in PLAIN:
+        return PLAIN[kind]
     if is_dataclass(kind):
         hints = get_type_hints(kind)
         names = (item.name for item in fields(kind))
         return st.builds(kind, **{name: values_of(hints[name]) for name in names})
     if origin is Literal:
         return st.sampled_from(inner)
-    if origin is UnionType:
+    if origin in (UnionType, Union):
         return st.one_of(*map(values_of, inner))
+    if origin is tuple:
+        return st.tuples(*map(values_of, inner))
     if origin is list:
         return st.lists(values_of(inner[0]), max_size=2)
     if origin is dict:
         return st.dictionaries(*map(values_of, inner), max_size=2)
-    return PLAIN[kind]
+    raise TypeError(kind)
+
+
+def put_right(result: ComparisonResult) -> ComparisonResult:
+    """The same with settings that there are, and figures wherever a run completed."""
+    result.plan = replace(result.plan, settings=[{}, {"batch_size": 16}])
+    for run in result.runs:
+        run.setting %= 2
+        for name in FIGURES if run.status == "completed" else ():
+            known = getattr(run, name)
+            setattr(run, name, known or ("file" if name == "predictions" else 1.0))
+    return result
 
 
 def make_result() -> ComparisonResult:
@@ -71,7 +101,11 @@ def make_result() -> ComparisonResult:
         seed=3,
         threads=2,
         batch_size=64,
+        setting=1,
+        repeat=2,
+        workers=4,
         status="completed",
+        end=RunEnd("signal", 1, "module", "python", 3, "SIGKILL"),
         error="none",
         error_output=["a line"],
         framework_version="2.4",
@@ -93,15 +127,33 @@ def make_result() -> ComparisonResult:
         inference=[InferenceResult(64, 0.001, 0.002)],
         weights="weights.safetensors",
         predictions="predictions.safetensors",
+        resumed_from_step=7,
+        checkpoints=[
+            CheckpointEvent(
+                *("foreign", "kept/000001", 5, "state.json", "No such file"),
+                [Difference("hidden", [5], [6])],
+            )
+        ],
     )
+    failures = {"http://a/": MirrorFailure("status", 503, "Busy", 1, 2, 3.0)}
+    missing = MissingFiles("mnist", "/data/mnist", ["a.gz"], "a.gz", failures, "told")
     limits = (1.5, 1.25, 1.75)
-    pair = Pair("other", 64, 5, RatioInterval(*limits), MeanInterval(*limits), "words")
+    pair = Pair("other", 1, 5, RatioInterval(*limits), MeanInterval(*limits))
+    arrays = ["dense_1/kernel", "dense_1/bias"]
+    failure = VerificationFailure(
+        *("off", "float64", 3, "step", "epoch", arrays, 0.5, 1e-12, "optimizer", "words")
+    )
     return ComparisonResult(
         created="2026-01-02T03:04:05+00:00",
         command="python compare.py",
-        config={"epochs": 5, "hidden": [128, 64], "limit": None},
-        dataset=DatasetFacts("mnist", 60000, 10000, ["zero", "one"], {"file": "ab"}, "notice"),
-        environment={"processor": "CPU", "load_average": [0.5, 0.25, 0.125]},
+        config=TrainConfig(epochs=7, hidden=(5, 4), data_dir=Path("images")),
+        plan=Plan([{"batch_size": 64}, {"batch_size": 16}], ["numpy/reference", "other"], 5),
+        dataset=DatasetFacts("mnist", 60000, 10000, ["zero", "one"], {"file": "ab"}, missing),
+        environment=Environment(
+            *("3.12", "Linux", "CPU", 2, 4, 2**34, (0.5, 0.25, 0.125), {"torch": "2"}),
+            accelerators=["GPU"],
+            on_battery=True,
+        ),
         runs=[run],
         comparison=Comparison("numpy/reference", [pair]),
         verification=Verification(
@@ -110,16 +162,17 @@ def make_result() -> ComparisonResult:
             20,
             10.0,
             1.5,
-            [RunVerification("other", False, "off", True, {"float64": {"loss": 1e-9}})],
+            [RunVerification("other", "cpu", {"float64": 3}, failure, {"float64": {"loss": 1e-9}})],
         ),
-        floor=[Floor("a BLAS", 64, [0.25, 0.5])],
-        probes=[0.005],
+        floors=[Floor("a BLAS", 64, [0.25, 0.5], 1, 2)],
+        probes=[Probe("numpy/reference", 1, 2, 0.005)],
     )
 
 
 @given(result=values_of(ComparisonResult))
 @settings(REPEATABLE, max_examples=50, suppress_health_check=list(HealthCheck))
 def test_any_result_round_trips(result, tmp_path_factory):
+    put_right(result)
     path = tmp_path_factory.getbasetemp() / "any-results.json"
     save_results(result, path)
     assert load_results(path) == result
@@ -133,10 +186,10 @@ def test_a_full_result_round_trips(tmp_path):
 def test_keys(tmp_path):
     save_results(make_result(), tmp_path / "results.json")
     content = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert content["schema"] == "framework-comparison/1"
+    assert content["schema"] == "framework-comparison/2"
     assert content.keys() == {
-        *("schema", "created", "command", "config", "dataset", "environment"),
-        *("verification", "runs", "comparison", "floor", "probes"),
+        *("schema", "created", "command", "config", "plan", "dataset", "environment"),
+        *("verification", "runs", "comparison", "floors", "probes"),
     }
     assert {"name", "train_size", "test_size", "classes", "sha256"} <= content["dataset"].keys()
     (run,) = content["runs"]
@@ -153,13 +206,13 @@ def test_keys(tmp_path):
     assert run["inference"][0].keys() == {"batch_size", "median_seconds", "p99_seconds"}
     assert content["comparison"].keys() == {"baseline", "pairs"}
     assert content["comparison"]["pairs"][0].keys() >= {
-        *("run", "train_time_ratio", "test_accuracy_difference", "verdict"),
+        *("run", "setting", "train_time_ratio", "test_accuracy_difference"),
     }
 
 
 def break_content(change) -> bytes:
     """A full `results.json` with one change."""
-    content = json.loads(json.dumps(make_result(), default=vars))
+    content = json.loads(encode_json(make_result()))
     change(content)
     return json.dumps(content).encode()
 
@@ -185,6 +238,36 @@ BROKEN = {
     "a number in words": (
         break_content(lambda c: put(c, "low", "runs", 0, "epochs", 0, "train_loss")),
         "$.runs[0].epochs[0].train_loss",
+    ),
+    "a completed run without figures": (
+        break_content(lambda c: put(c, None, "runs", 0, "test_loss")),
+        "a completed run lacks `test_loss` - at `$.runs[0]`",
+    ),
+    "a setting that is not planned": (
+        break_content(lambda c: put(c, 2, "runs", 0, "setting")),
+        "$.runs[0].setting",
+    ),
+    "a choice that there is not": (
+        break_content(lambda c: put(c, "cifar", "config", "dataset")),
+        "Invalid enum value 'cifar' - at `$.config.dataset`",
+    ),
+    "a setting out of its range": (
+        break_content(lambda c: put(c, 0, "config", "epochs")),
+        "$.config: --epochs 0: expected 1 or more",
+    ),
+    "a setting that lacks another": (
+        break_content(lambda c: put(c, 2, "config", "patience")),
+        "$.config: --patience 2: expected with it a --validation above 0",
+    ),
+    "settings missing": (
+        break_content(lambda c: c["config"].pop("batch_size")),
+        "$.config.batch_size",
+    ),
+    "no path": (break_content(lambda c: put(c, 3, "config", "data_dir")), "$.config.data_dir"),
+    "the first schema in name only": (b'{"schema": "framework-comparison/1"}', "`runs`"),
+    "the first schema with a list for a run": (
+        b'{"schema": "framework-comparison/1", "runs": [[]], "config": {}}',
+        "framework-comparison/1",
     ),
 }
 
@@ -285,14 +368,136 @@ def test_speed_leaves_out_the_first_epoch(seconds, expected):
 def test_the_first_failure_stands():
     verdict = RunVerification("numpy/reference")
     assert verdict.passed
-    verdict.fail("first")
-    verdict.fail("second")
-    assert (verdict.passed, verdict.message) == (False, "first")
+    first = VerificationFailure("off", step=1)
+    verdict.fail(first)
+    verdict.fail(VerificationFailure("unavailable"))
+    assert (verdict.passed, verdict.available, verdict.failure) == (False, True, first)
 
 
 @pytest.mark.parametrize(
     ("passed", "expected"), [([True, True], True), ([True, False], False), ([False], False)]
 )
 def test_verification_passes_if_every_run_does(passed, expected):
-    runs = [RunVerification(str(number), each) for number, each in enumerate(passed)]
+    failures = {True: None, False: VerificationFailure("off")}
+    runs = [
+        RunVerification(str(number), failure=failures[each]) for number, each in enumerate(passed)
+    ]
     assert Verification("oracle", "exact", 1, 1, 1, runs).passed is expected
+
+
+def test_completed_runs_are_told_apart():
+    runs = [RunResult("a", "a", "a", 0, 1, 64, status=s) for s in ("completed", "failed")]
+    assert completed(runs) == runs[:1]
+
+
+def test_floors_of_all_repeats_are_pooled_by_library_and_setting():
+    floors = [
+        *(Floor("a", 64, [1.0], 0, 0), Floor("b", 64, [2.0], 0, 0), Floor("a", 16, [9.0], 1, 0)),
+        Floor("a", 64, [3.0], 0, 1),
+    ]
+    assert pool(floors) == [
+        *(Floor("a", 64, [1.0, 3.0]), Floor("b", 64, [2.0]), Floor("a", 16, [9.0], 1)),
+    ]
+
+
+def test_each_run_has_its_configuration():
+    result = make_result()
+    run = result.runs[0]
+    assert result.config_of(run) == replace(result.config, batch_size=16, seed=3)
+    result.plan.settings[1]["hidden"] = [9, 8]
+    assert result.config_of(run).hidden == (9, 8)
+
+
+# Results of the first schema
+
+OLD = Path(__file__).parents[1] / "fixtures" / "results-schema-1.json"
+
+
+def load_old(tmp_path: Path, change=lambda content: None) -> ComparisonResult:
+    """The result that an earlier version wrote, with one change."""
+    content = json.loads(OLD.read_text(encoding="utf-8"))
+    change(content)
+    (tmp_path / "results.json").write_text(json.dumps(content))
+    return load_results(tmp_path / "results.json")
+
+
+def test_an_old_result_is_upgraded(tmp_path):
+    result = load_old(tmp_path)
+    names = ["numpy/reference", "numpy/reference#2"]
+    assert result.schema == "framework-comparison/2"
+    assert result.plan == Plan([{}], names, 2)
+    assert result.config.hidden == (128, 64)
+    expected = [(names[0], 0), (names[1], 0), (names[1], 1), (names[0], 1)]
+    assert [(run.run, run.repeat) for run in result.runs] == expected
+    assert [(probe.run, probe.repeat) for probe in result.probes] == expected
+    for run in result.runs:
+        assert set(run.phases) == set(PHASES)
+        assert sum(run.phases.values()) == pytest.approx(run.wall_seconds)
+        assert (run.phases["start"], run.workers) == (0, 1)
+    assert [floor.library for floor in result.floor] == ["torch", "numpy"]
+    assert result.verification.passed
+    (pair,) = result.comparison.pairs
+    assert (pair.run, pair.setting, pair.repeats) == (names[1], 0, 2)
+
+
+def test_an_upgraded_result_can_be_kept(tmp_path):
+    result = load_old(tmp_path)
+    save_results(result, tmp_path / "again.json")
+    assert load_results(tmp_path / "again.json") == result
+
+
+def test_what_an_old_result_tells_in_words_is_told_again(tmp_path):
+    def tell(content):
+        content["dataset"]["notice"] = "mnist is not in data/mnist. Digits are used."
+        run = content["runs"][0]
+        run.update(status="failed", error="ended with exit status 3")
+        run["notices"] = ["The checkpoint kept/000002 is not used: state.json is damaged."]
+        content["verification"]["runs"] = [
+            {"run": "pytorch/eager", "passed": False, "message": "float64: it is off"},
+            {
+                **{"run": "tensorflow/fit", "passed": False, "available": False},
+                "message": "is unavailable: no compiler",
+            },
+        ]
+
+    result = load_old(tmp_path, tell)
+    words = "\n".join(in_words(result))
+    for said in (
+        "NOTICE: mnist is not in data/mnist. Digits are used.",
+        "numpy/reference (seed 0) failed: ended with exit status 3",
+        "NOTICE: The checkpoint kept/000002 is not used: state.json is damaged.",
+        "Verification FAILED",
+    ):
+        assert said in words
+    assert describe_verification(result.verification, result.config)[1:] == [
+        "  pytorch/eager float64: it is off",
+        "  tensorflow/fit is unavailable: no compiler",
+    ]
+
+
+def test_an_old_sweep_has_settings(tmp_path):
+    def sweep(content):
+        for part in (content["runs"][:2], content["floor"][:1]):
+            for each in part:
+                each["batch_size"] = 16
+
+    result = load_old(tmp_path, sweep)
+    assert result.plan.settings == [{"batch_size": 64}, {"batch_size": 16}]
+    assert [run.setting for run in result.runs] == [1, 1, 0, 0]
+    assert [run.repeat for run in result.runs] == [0] * 4
+    assert [floor.setting for floor in result.floors] == [1, 0]
+    assert [run.batch_size for run in result.main_runs()] == [64, 64]
+
+
+def test_settings_that_an_old_result_does_not_know_have_their_defaults(tmp_path):
+    result = load_old(tmp_path, lambda content: content["config"].pop("precision"))
+    assert result.config.precision == "full"
+
+
+def test_an_old_result_is_drawn_again(tmp_path):
+    load_old(tmp_path)
+    done = run_command("-m", "report", str(tmp_path), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "No detectable difference in training time per epoch" in page
+    assert "It computes the same thing as the oracle" in page

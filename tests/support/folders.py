@@ -7,7 +7,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from shared.datasets import Dataset
-from shared.results import ComparisonResult, Floor, InferenceResult, RunResult, save_results
+from shared.results import ComparisonResult, Floor, InferenceResult, RunResult
+from shared.results_file import save_results
 from tests.support.results import make_result, make_run, make_verification
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}"
@@ -45,8 +46,7 @@ def make_folder(folder: Path, dataset: Dataset, *runs: RunResult, **others) -> C
     for number, run in enumerate(runs):
         if run.status == "completed":
             save_files(run, dataset, folder, wrong=2 * number)
-    floor = others.pop("floor", [])
-    result = replace(make_result(dataset, *runs, **others), floor=floor)
+    result = make_result(dataset, *runs, **others)
     save_results(result, folder / "results.json")
     return result
 
@@ -54,8 +54,8 @@ def make_folder(folder: Path, dataset: Dataset, *runs: RunResult, **others) -> C
 def swept() -> tuple[list[RunResult], list[Floor]]:
     """Two runs in two repeats at two batch sizes, and the floor of each size."""
     runs = [
-        replace(make_run(name, seed, speed), batch_size=size)
-        for size in (64, 256)
+        replace(make_run(name, seed, speed), batch_size=size, setting=setting, repeat=seed)
+        for setting, size in enumerate((64, 256))
         for seed in (0, 1)
         for name, speed in (("pytorch/eager", 0.5), ("tensorflow/fit", 1.0 + seed / 10))
     ]
@@ -64,11 +64,16 @@ def swept() -> tuple[list[RunResult], list[Floor]]:
         run.energy_joules, run.foreign_cpus, run.time_to_target_seconds = 123.0, 0.25, 4.5
         if run.batch_size == 256:
             run.samples_per_second = 9999.0
-    return runs, [Floor("NumPy", size, [0.1, 0.3]) for size in (64, 256)]
+    floors = [
+        Floor("NumPy", size, [seconds], setting, repeat)
+        for setting, size in enumerate((64, 256))
+        for repeat, seconds in enumerate((0.1, 0.3))
+    ]
+    return runs, floors
 
 
 def make_whole(folder: Path, dataset: Dataset) -> ComparisonResult:
     """A comparison that has everything: repeats, batch sizes, floors and a verification."""
-    runs, floor = swept()
-    verification = make_verification(True)
-    return make_folder(folder, dataset, *runs, floor=floor, verification=verification)
+    runs, floors = swept()
+    more = {"settings": [{"batch_size": 64}, {"batch_size": 256}], "floors": floors}
+    return make_folder(folder, dataset, *runs, verification=make_verification(True), **more)

@@ -1,28 +1,27 @@
 """Results of comparisons with made-up figures: whole, repeated, and cut short."""
 
 from report import write
+from report.intervals import compare_runs
 from shared.clock import PHASES
 from shared.config import TrainConfig
 from shared.datasets import Dataset
-from shared.results import (
-    ComparisonResult,
-    EpochResult,
-    RunResult,
-    RunVerification,
-    Verification,
-)
+from shared.download import MissingFiles
+from shared.environment import Environment
+from shared.results import ComparisonResult, EpochResult, Plan, RunResult
+from shared.verified import RunVerification, Verification, VerificationFailure
 
 TEST_IMAGES = 50
-ENVIRONMENT = {
-    "python": "3.12.1",
-    "platform": "Linux",
-    "processor": "Processor 9000",
-    "physical_cores": 2,
-    "logical_cores": 4,
-    "memory_bytes": 8 * 2**30,
-    "load_average": [0.25, 0.5, 0.75],
-    "versions": {"torch": "2.15.0", "tensorflow": None, "numpy": "2.4.6"},
-}
+MISSING = MissingFiles("mnist", "/data/mnist", ["a.gz", "b.gz"])
+ENVIRONMENT = Environment(
+    python="3.12.1",
+    platform="Linux",
+    processor="Processor 9000",
+    physical_cores=2,
+    logical_cores=4,
+    memory_bytes=8 * 2**30,
+    load_average=(0.25, 0.5, 0.75),
+    versions={"torch": "2.15.0", "tensorflow": None, "numpy": "2.4.6"},
+)
 
 
 def make_run(name: str, seed: int = 0, speed: float = 1.0, epochs: int = 3) -> RunResult:
@@ -57,12 +56,38 @@ def make_unfinished(name: str, status: str, error: str, epochs: int = 0, seed: i
 def make_result(dataset: Dataset, *runs: RunResult, **others) -> ComparisonResult:
     """What the commands assemble from these runs."""
     config = TrainConfig(dataset="digits", threads=2)
-    command, notice = "python compare.py --epochs 3", others.pop("notice", None)
-    return write.assemble(command, config, dataset, notice, ENVIRONMENT, list(runs), **others)
+    command, missing = "python compare.py --epochs 3", others.pop("missing", None)
+    environment = others.pop("environment", ENVIRONMENT)
+    settings = others.pop("settings", [{}])
+    names = list(dict.fromkeys(run.run for run in runs))
+    repeats = len(runs) // (len(names) * len(settings)) or 1
+    return ComparisonResult(
+        command=command,
+        config=config,
+        plan=Plan(settings, names, repeats),
+        dataset=write.describe_dataset(dataset, missing),
+        environment=environment,
+        runs=list(runs),
+        comparison=compare_runs(runs),
+        **others,
+    )
 
 
 def make_verification(passed: bool) -> Verification:
-    run = RunVerification("pytorch/eager", passed, "says this")
+    agreed = {"logits": 4e-16, "gradients": 1e-15, "weights": 2e-15}
+    run = RunVerification(
+        "pytorch/eager",
+        "cpu",
+        {"float64": 20, "float32": 20},
+        figures={"float64": agreed, "float32": dict.fromkeys(agreed, 1e-6)},
+    )
+    if not passed:
+        arrays = ["dense_1/kernel", "dense_1/bias"]
+        run.fail(
+            VerificationFailure(
+                *("off", "float64", 3, "step", None, arrays, 2e-3, 1e-12, "some_weights")
+            )
+        )
     return Verification("numpy/reference", "matched", 20, 10.0, 1.25, [run])
 
 

@@ -33,8 +33,9 @@ from shared.config import (
     TrainConfig,
 )
 from shared.epochs import stop_early
-from shared.results import EpochResult, RunVerification
+from shared.results import EpochResult
 from shared.sampling import balanced_order, class_weights, imbalanced_rows, load_configured
+from shared.verified import RunVerification
 from tests.support.commands import ROOT
 from tests.support.gradients import largest_error
 from tests.support.techniques import BASE, EQUAL, UNEQUAL
@@ -64,7 +65,7 @@ def test_techniques_compute_the_same_as_the_oracle(child):
     for name, trace, reference in zip(EQUAL, child[0], references(), strict=True):
         verdict = RunVerification(name)
         judge(verdict, trace, reference)
-        assert verdict.passed, (name, verdict.message)
+        assert verdict.passed, (name, verdict.failure)
 
 
 def losses_without_the_second_step() -> np.ndarray:

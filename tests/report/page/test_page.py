@@ -23,7 +23,9 @@ from report.page import page as page_module
 from report.page import predictions as predictions_module
 from report.page import svg
 from shared.datasets import Dataset
-from shared.results import ComparisonResult, group_by_run, load_results, save_results
+from shared.download import MissingFiles
+from shared.results import ComparisonResult, group_by_run
+from shared.results_file import load_results, save_results
 from tests.support.commands import run_warm
 from tests.support.folders import HOSTILE, make_dataset, make_folder, make_whole
 from tests.support.results import (
@@ -172,8 +174,12 @@ def test_hostile_names_stay_text(dataset, tmp_path):
         result,
         command=HOSTILE,
         created=HOSTILE,
-        dataset=replace(result.dataset, notice=HOSTILE, classes=[HOSTILE, *"123456789"]),
-        environment=result.environment | {HOSTILE: HOSTILE},
+        dataset=replace(
+            result.dataset,
+            missing=MissingFiles(HOSTILE, HOSTILE, [HOSTILE]),
+            classes=[HOSTILE, *"123456789"],
+        ),
+        environment=replace(result.environment, platform=HOSTILE, versions={HOSTILE: HOSTILE}),
     )
     strange = replace(dataset, class_names=(HOSTILE, *"123456789"))
     page = draw(result, strange, tmp_path)
@@ -258,8 +264,8 @@ def test_where_the_time_went(whole):
     first = page_module.first_size(whole[0])
     phases, epochs = charts_module.times(first, group_by_run(first.runs))
     rows = {name: cells for name, *cells in phases.table.rows}
-    assert rows["import"] == ["250 ms", "250 ms"]
-    assert rows["sum"] == ["7.00 s", "7.00 s"]
+    assert rows["import"] == ["500 ms", "500 ms"]
+    assert rows["sum"] == ["13.8 s", "13.8 s"]
     assert epochs.table.rows == [
         ["pytorch/eager", "500 ms", "500 ms", "500 ms"],
         ["tensorflow/fit", "1.05 s", "1.00 s", "1.10 s"],
@@ -395,8 +401,8 @@ def two_machines(tmp_path: Path, dataset: Dataset, other: str) -> list[Path]:
         runs = [make_run("pytorch/eager", speed=speed), make_run("tensorflow/fit", speed=3)]
         result = make_folder(folder, dataset, *runs, verification=make_verification(True))
         if folder.name == "there":
-            result.environment = result.environment | {"processor": other}
-            result.config["epochs"] = 7
+            result.environment = replace(result.environment, processor=other)
+            result.config = replace(result.config, epochs=7)
             save_results(result, folder / "results.json")
     return folders
 

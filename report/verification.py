@@ -1,0 +1,118 @@
+"""What verification found, in sentences."""
+
+from collections.abc import Mapping
+
+from shared import formats
+from shared.config import WITHOUT_EQUAL, TrainConfig
+from shared.rules import flag
+from shared.verified import RunVerification, Verification, VerificationFailure
+
+# Why a run did not pass verification.
+FAILURES = {
+    "off": "{float_type}, after step {step}: {array} is off by {error}, more than the {tolerance} "
+    "that rounding explains; {diagnosis}",
+    "other_moment": "{float_type}, after step {step}: the oracle goes on with {expected_moment}, "
+    "but this run with {moment}; a batch is missing or added",
+    "not_traced": "could not be traced: {message}",
+    "unavailable": "is unavailable: {message}",
+    "told": "{message}",
+}
+
+# How a moment of a trace is called.
+MOMENTS = {
+    "step": "another step",
+    "epoch": "the end of the epoch",
+    "start": "a start",
+    "end": "nothing",
+}
+
+# What the first failure points to, given which arrays are off and which still agree.
+DIAGNOSES = {
+    "means": "all steps agree, so the mean over the epoch or the test is taken differently",
+    "some_weights": "the other weights agree, so {arrays} {verb} updated differently",
+    "optimizer": "the gradients agree, so the optimizer's update differs, as by its epsilon",
+    "running_means": "the first update agrees, so the optimizer's running means differ, as by its "
+    "betas",
+    "rows": "the first batch holds other rows",
+    "scale": "the rows are the same, so the images are scaled differently",
+    "labels": "the images agree, so the labels are changed",
+    "precision": "so little that the arithmetic has less precision than asked for",
+    "layout": "the batch agrees, so the weights are laid out or applied differently",
+    "loss": "the logits agree, so the loss is computed differently",
+    "backward": "the loss agrees, so the backward pass differs",
+}
+
+# What the timed runs have beyond what is verified, by alignment.
+BEYOND_EXACT = {
+    "defaults": " Timed are the frameworks' defaults: initial weights and Adam's epsilon differ.",
+    "matched": " Timed is `matched`: only Adam's epsilon has another place in each framework.",
+    "exact": "",
+}
+
+
+def describe_verification(verification: Verification, config: TrainConfig) -> list[str]:
+    """The verdict of the verification, then one line a run.
+
+    Args:
+        config: of the timed runs; verified is always `exact`.
+    """
+    missing = [
+        flag(name) for name, value in WITHOUT_EQUAL.items() if getattr(config, name) != value
+    ]
+    left_out = f" Not verified is {', '.join(missing)}: it has no equal." if missing else ""
+    compared = "all runs" if all(run.available for run in verification.runs) else "all other runs"
+    verdict = (
+        f"passed: from the same weights and batches, under `exact`, {compared} compute the same"
+        if verification.passed
+        else "FAILED: the timings do not compare equal computations"
+    )
+    plain = config.optimizer in ("adam", "adamw") and not config.batch_norm
+    beyond = BEYOND_EXACT[config.alignment]
+    if beyond and not plain:
+        beyond = " Timed are the frameworks' own layers and optimizers (docs/DIFFERENCES.md)."
+    return [
+        f"Verification {verdict} ({verification.steps} steps, "
+        f"{formats.seconds(verification.seconds, 1)})." + beyond + left_out,
+        *(f"  {run.run} {describe_verified(run, verification)}" for run in verification.runs),
+    ]
+
+
+def describe_verified(run: RunVerification, verification: Verification) -> str:
+    """What came out for one run, behind its name."""
+    if run.run.rpartition(": ")[2] == verification.oracle:
+        return "is the oracle itself"
+    if run.failure:
+        return describe_failure(run.failure)
+    exact, rounded = (run.figures.get(name, {}) for name in ("float64", "float32"))
+    return (
+        f"computes the same as the oracle: in float64 logits within {_error(exact, 'logits')}, "
+        f"gradients {_error(exact, 'gradients')}, weights after {run.steps.get('float64')} steps "
+        f"{_error(exact, 'weights')}; in float32 logits {_error(rounded, 'logits')}, gradients "
+        f"{_error(rounded, 'gradients')}"
+    )
+
+
+def describe_failure(failure: VerificationFailure) -> str:
+    """Where a run parts from the oracle, and what that points to."""
+    known = vars(failure) | {
+        "array": failure.arrays[0] if failure.arrays else None,
+        "error": _magnitude(failure.error),
+        "tolerance": _magnitude(failure.tolerance),
+        "diagnosis": DIAGNOSES.get(failure.diagnosis or "", "").format(
+            arrays=" and ".join(failure.arrays),
+            verb="is" if len(failure.arrays) == 1 else "are",
+        ),
+        "moment": MOMENTS.get(failure.moment or ""),
+        "expected_moment": MOMENTS.get(failure.expected_moment or ""),
+    }
+    return FAILURES[failure.kind].format(**known)
+
+
+def _error(figures: Mapping[str, float | None], name: str) -> str:
+    value = figures.get(name)
+    return "unknown" if value is None else formats.error(value)
+
+
+def _magnitude(error: float | None) -> str:
+    """In JSON what is infinite or no number has become null."""
+    return "no number" if error is None else formats.error(error, 1)

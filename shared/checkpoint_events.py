@@ -1,0 +1,80 @@
+"""What became of the checkpoints that a training was to go on from."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from shared.rules import flag
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What another training has otherwise: the run, a setting, or the data, whose values are not
+    told."""
+
+    name: str
+    found: Any = None
+    expected: Any = None
+
+
+EventKind = Literal[
+    "none", "damaged", "unreadable", "incomplete", "unknown", "foreign", "resumed", "told"
+]
+
+
+@dataclass(frozen=True)
+class CheckpointEvent:
+    """What became of a checkpoint, or that there is none, when a training was to go on."""
+
+    kind: EventKind
+    folder: str = ""
+    step: int | None = None
+    """Counted from the training's beginning; of `resumed`."""
+    file: str | None = None
+    """The one that is damaged or can't be read."""
+    error: str | None = None
+    """What the system says about it."""
+    differences: list[Difference] = field(default_factory=list)
+    """Of `foreign`: in what its training differs."""
+    told: str | None = None
+    """What a result of the first schema says instead of all this."""
+
+
+# Why a checkpoint is not used.
+REFUSALS = {
+    "damaged": "{file} is damaged",
+    "unreadable": "{file} cannot be read ({error})",
+    "incomplete": "a part of it is missing",
+    "unknown": "it is not what this program writes",
+    "foreign": "it is of another training ({differences})",
+}
+
+
+def describe_event(event: CheckpointEvent, run: str, seed: object) -> str:
+    """What became of a checkpoint, in a sentence.
+
+    Args:
+        run: the one that was to go on from it, with this seed.
+    """
+    if event.kind == "told":
+        return event.told or ""
+    if event.kind == "none":
+        return f"{run}: no checkpoint in {event.folder}, so the training starts from the beginning."
+    if event.kind == "resumed":
+        return (
+            f"{run} (seed {seed}) went on from step {event.step}, in {event.folder}; but for the "
+            "epochs', its times count from there."
+        )
+    differences = ", ".join(map(_describe_difference, event.differences))
+    reason = REFUSALS[event.kind].format(**vars(event) | {"differences": differences})
+    return f"The checkpoint {event.folder} is not used: {reason}."
+
+
+def _describe_difference(difference: Difference) -> str:
+    if difference.name == "data":
+        return "other data"
+    name = "" if difference.name == "run" else f"{flag(difference.name)} "
+    return f"{name}{_words(difference.found)} instead of {_words(difference.expected)}"
+
+
+def _words(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
