@@ -54,7 +54,9 @@ def describe_job(config: TrainConfig, dataset: Dataset, missing: MissingFiles | 
     sizes = "-".join(map(str, (IMAGE_SIZE, *config.hidden, CLASSES)))
     title = DATASETS[dataset.name].title
     held_out = (
-        f", {formats.count(len(dataset.validation_labels))} validation" if config.validation else ""
+        ""
+        if dataset.validation_labels is None
+        else f", {formats.count(len(dataset.validation_labels))} validation"
     )
     job = (
         f"{title}: {formats.count(len(dataset.train_labels))} training{held_out} and "
@@ -158,7 +160,7 @@ def doubts(result: ComparisonResult) -> list[str]:
         most = max(busy, key=lambda run: run.foreign_cpus or 0)
         found.append(
             f"other processes were at work during {len(busy)} of {len(result.runs)} runs, most "
-            f"during {most.run} (seed {most.seed}): {formats.decimal(most.foreign_cpus, 1)} cores "
+            f"during {most.run} (seed {most.seed}): {formats.decimal(most.foreign_cpus or 0, 1)} cores "
             "on average."
         )
     probes = [probe.seconds for probe in result.probes]
