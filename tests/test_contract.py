@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from commands.entry import COMMANDS, OPTIONAL
 from shared.registry import IMPLEMENTATIONS
-from shared.results import load_results
+from shared.results_file import load_results
 from tests.support.commands import ROOT, run_command
 
 CHAPTER = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("# The contract")[2]

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from comparison import judging, reference, verification
 from report.verification import describe_verified
 from shared.config import TrainConfig
-from shared.registry import REFERENCE, RUNS
+from shared.registry import IMPLEMENTATIONS, REFERENCE, RUNS
 from shared.results_file import load_results
 from shared.verified import RunVerification
 from tests.support.commands import ROOT, compare, fake_interpreter
@@ -52,7 +53,10 @@ def test_mutations_are_caught(implementation, tmp_path, monkeypatch):
     config = TrainConfig(dataset="digits", batch_size=BATCH_SIZE, hidden=(20, 20))
     monkeypatch.setattr(verification, "STEPS", 20)
     monkeypatch.setattr(verification, "BATCHES_PER_EPOCH", 10)
-    runs = [f"{implementation}/{fault}" for fault in FINDINGS]
+    first = IMPLEMENTATIONS[implementation][0]
+    faulty = {f"{implementation}/{fault}": replace(first, variant=fault) for fault in FINDINGS}
+    monkeypatch.setattr(verification, "RUNS", RUNS | faulty)
+    runs = list(faulty)
     verified = verification.verify(runs, interpreters, config, TRAIN_SIZE)
     for verdict, (fault, finding) in zip(verified.runs, FINDINGS.items(), strict=True):
         message = describe_verified(verdict, verified)

@@ -18,6 +18,7 @@ import numpy as np
 
 from comparison import tracing
 from shared import batches, preparation
+from shared.registry import implementation_of
 
 # What verification has to say of each fault.
 FINDINGS = {
@@ -177,10 +178,10 @@ def tensorflow_faults(package: dict[str, ModuleType]) -> dict[str, list]:
 
 def main() -> int:
     """Send the traces of the implementation with each fault in turn."""
-    implementation, variant = sys.argv[1], {"pytorch": "eager", "tensorflow": "graph"}[sys.argv[1]]
+    implementation = implementation_of(sys.argv[1])
+    variant = {"pytorch": "eager", "tensorflow": "graph"}[implementation]
     package = {
-        name: importlib.import_module(f"{implementation}_impl.{name}")
-        for name in ("run", "train", "trace")
+        name: importlib.import_module(f"{sys.argv[1]}.{name}") for name in ("run", "train", "trace")
     }
     specific = {"pytorch": pytorch_faults, "tensorflow": tensorflow_faults}[implementation]
     faults = shared_faults(package) | specific(package)
