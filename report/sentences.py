@@ -158,9 +158,10 @@ def doubts(result: ComparisonResult) -> list[str]:
         )
     if busy:
         most = max(busy, key=lambda run: run.foreign_cpus or 0)
+        cores_kept = formats.decimal(most.foreign_cpus or 0, 1)
         found.append(
             f"other processes were at work during {len(busy)} of {len(result.runs)} runs, most "
-            f"during {most.run} (seed {most.seed}): {formats.decimal(most.foreign_cpus or 0, 1)} cores "
+            f"during {most.run} (seed {most.seed}): {cores_kept} cores "
             "on average."
         )
     probes = [probe.seconds for probe in result.probes]
