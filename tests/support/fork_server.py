@@ -64,16 +64,16 @@ def run(arguments: list[str], folder: str, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     os.chdir(folder)
     signal.alarm(LIMIT)
-    kind, what = arguments[:2]
-    if kind == "-m":
-        sys.argv = arguments[1:]
-        runpy.run_module(what, run_name="__main__", alter_sys=True)
-    elif kind == "-c":
-        sys.argv = ["-c", *arguments[2:]]
-        exec(what, {"__name__": "__main__"})
+    program, *rest = arguments
+    if program == "-m":
+        sys.argv = rest
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    elif program == "-c":
+        sys.argv = ["-c", *rest[1:]]
+        exec(rest[0], {"__name__": "__main__"})
     else:
         sys.argv = arguments
-        runpy.run_path(kind, run_name="__main__")
+        runpy.run_path(program, run_name="__main__")
 
 
 def exit_status(**request: object) -> int:
@@ -117,8 +117,8 @@ def main() -> None:
     # What has been imported stays: no search for garbage touches, and so copies, its memory.
     gc.collect()
     gc.freeze()
-    if request := wait_for_request():
-        end_with(exit_status(**request))
+    request = wait_for_request()
+    end_with(exit_status(**request) if request else 0)
 
 
 if __name__ == "__main__":
