@@ -65,7 +65,7 @@ def export(name: str, request: ExportRequest) -> int:
         exporters, twin = import_twin(name, "export").EXPORTERS, import_twin(name, "predict")
         _, model = twin.restore(weights, "cpu")
         original = measure(request.weights, partial(twin.predict, model), dataset)
-        files: dict[str, Measured] = {
+        files: dict[FormatName, Measured] = {
             kind: export_one(kind, exporters[kind], model, dataset, folder)
             for kind in dict.fromkeys(request.format)
         }

@@ -116,7 +116,8 @@ def permuted_step(
 def train_rung(config: TrainConfig, dataset: Dataset, rung: Rung) -> list[EpochResult]:
     """Train once as the rung says, with one thread; returns the figures of each epoch."""
     with threadpool_limits(1):
-        model = build_model(config.hidden)
+        first, second = config.hidden
+        model = build_model((first, second))
         weights = initial_weights(config.hidden, config.seed, config.float_type, rung.weights)
         set_weights(model, weights)
         optimizer = Adam(

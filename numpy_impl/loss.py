@@ -1,8 +1,33 @@
 """Step 3: what is minimized, and what is counted."""
 
+from collections.abc import Callable
+from typing import Protocol
+
 import numpy as np
 
 
+class Loss(Protocol):
+    """A function of logits [batch, 10] and labels [batch] to a scalar."""
+
+    gradient: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    def __call__(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The loss; `gradient` is that with respect to the logits."""
+
+
+def differentiable(
+    gradient: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> Callable[[Callable], Loss]:
+    """Tie the way back to the way forward: another loss brings both."""
+
+    def tie(compute_loss: Callable) -> Loss:
+        compute_loss.gradient = gradient  # type: ignore[attr-defined]
+        return compute_loss  # type: ignore[return-value]
+
+    return tie
+
+
+@differentiable(lambda *batch: loss_gradient(*batch))
 def compute_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Cross-entropy, mean over the batch: -log softmax(logits)[label].
 
@@ -33,10 +58,6 @@ def loss_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     gradient /= gradient.sum(axis=1, keepdims=True)
     gradient[np.arange(len(labels)), labels] -= 1
     return gradient / len(labels)
-
-
-# The way back belongs to the way forward: another loss brings both.
-compute_loss.gradient = loss_gradient
 
 
 def count_correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from .device import (
     synchronize,
 )
 from .evaluate import evaluate, predict
-from .loss import compute_loss
+from .loss import Loss, compute_loss
 from .model import Sequential, build_model, get_weights, set_weights
 from .optimizer import Optimizer, make_optimizer
 from .techniques.checkpoint import get_state, learn_in_pieces, set_state
@@ -79,9 +79,7 @@ def make_model(config: TrainConfig, device: str) -> Sequential:
     return model
 
 
-def choose_loss(
-    config: TrainConfig, dataset: Dataset, device: str
-) -> Callable[..., np.ndarray]:
+def choose_loss(config: TrainConfig, dataset: Dataset, device: str) -> Loss:
     """What is minimized: `compute_loss`, or with what else is asked for."""
     if config.plain_loss:
         return compute_loss

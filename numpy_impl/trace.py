@@ -12,6 +12,7 @@ from shared.initial_weights import learned
 from shared.metrics import epoch_arrays
 
 from .data import make_batches
+from .loss import Loss
 from .model import ReLU, Sequential, get_weights
 from .run import (
     build,
@@ -33,7 +34,7 @@ def compute_gradients(
     model: Sequential,
     images: np.ndarray,
     labels: np.ndarray,
-    compute_loss: Callable[..., np.ndarray],
+    compute_loss: Loss,
 ) -> dict[str, np.ndarray]:
     """One batch, its logits, loss and gradients: images [batch, 784].
 

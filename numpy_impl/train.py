@@ -9,7 +9,7 @@ from shared.metrics import epoch_mean
 from shared.results import EpochResult
 
 from .evaluate import evaluate
-from .loss import compute_loss, count_correct
+from .loss import Loss, compute_loss, count_correct
 from .model import Sequential
 from .optimizer import Optimizer
 
@@ -23,7 +23,7 @@ def train_step(
     optimizer: Optimizer,
     images: np.ndarray,
     labels: np.ndarray,
-    compute_loss: Callable[..., np.ndarray] = compute_loss,
+    compute_loss: Loss = compute_loss,
 ) -> Tensors:
     """Learn from one batch: images [batch, 784], labels [batch].
 

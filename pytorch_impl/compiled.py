@@ -78,7 +78,7 @@ def whole_step(
         logits = functional_call(model, (weights, buffers), images[rows])
         return compute_loss(logits, labels[rows]), (logits, buffers)
 
-    weights = dict(model.named_parameters())
+    weights: Named = dict(model.named_parameters())
     # `loss.backward()` would end the program.
     differentiate = grad_and_value(forward, has_aux=True)  # DIFF-26
     gradients, (loss, (logits, buffers)) = differentiate(weights)
@@ -218,7 +218,7 @@ def compile_steps(
         model: nn.Sequential,
         optimizer: torch.optim.Optimizer,
         images: torch.Tensor,
-        *rest: object,
+        *rest: torch.Tensor,
     ) -> Tensors:
         return (on_cpu if images.is_cpu else on_gpu)(
             model, optimizer, images, *rest

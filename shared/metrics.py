@@ -38,6 +38,11 @@ class ClassFigures:
     support: int
 
 
+def counted(fraction: float) -> float | None:
+    """The fraction, or None for NaN: nothing was there to be counted."""
+    return None if np.isnan(fraction) else float(fraction)
+
+
 def class_figures(
     logits: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
 ) -> list[ClassFigures]:
@@ -49,11 +54,7 @@ def class_figures(
         labels, logits.argmax(axis=1), labels=range(CLASSES), zero_division=np.nan
     )
     return [
-        ClassFigures(
-            name,
-            *(None if np.isnan(value) else float(value) for value in (precision, recall, f1)),
-            int(support),
-        )
+        ClassFigures(name, counted(precision), counted(recall), counted(f1), int(support))
         for name, precision, recall, f1, support in zip(class_names, *columns, strict=True)
     ]
 

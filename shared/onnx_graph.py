@@ -18,6 +18,7 @@ def name_ends(path: Path) -> None:
     ends = {"images": model.graph.inputs[0], "logits": model.graph.outputs[0]}
     for name, value in ends.items():
         value.name = name
+        assert value.shape is not None, "every exporter gives shapes"
         value.shape = onnx_ir.Shape(["batch", *value.shape[1:]])
     onnx_ir.save(model, path)
 

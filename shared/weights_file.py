@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from shared.config import BATCH_NORM_EPSILON, DatasetName, Pixels, TrainConfig
+from shared.config import BATCH_NORM_EPSILON, DatasetName, FloatType, Pixels, TrainConfig
 from shared.errors import UsageError
 from shared.initial_weights import Weights, initial_weights
 from shared.registry import IMPLEMENTATIONS
@@ -99,9 +99,9 @@ def has_batch_norm(weights: Weights) -> bool:
     return "batch_norm_1/gamma" in weights
 
 
-def float_type(weights: Weights) -> str:
-    """The dtype that all the weights have: float32 or float64."""
-    return str(weights["dense_1/kernel"].dtype)
+def float_type(weights: Weights) -> FloatType:
+    """The dtype that all the weights have."""
+    return "float64" if weights["dense_1/kernel"].dtype == np.float64 else "float32"
 
 
 def _check_types(found: set[str], path: Path) -> None:

@@ -43,17 +43,18 @@ def compile_model(
     compute_loss: Callable[..., tf.Tensor] | None = None,
 ) -> None:
     """Tell Keras how to train: with cross-entropy, or with another loss."""
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy
+    minimized: Callable = cross_entropy(from_logits=True)  # DIFF-6
+    if compute_loss:
 
-    def loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        # Keras hands the labels over as floats.
-        return compute_loss(logits, tf.cast(labels, tf.int64))  # DIFF-5
+        def loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+            # Keras hands the labels over as floats.
+            return compute_loss(logits, tf.cast(labels, tf.int64))  # DIFF-5
 
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(
-        from_logits=True
-    )  # DIFF-6
+        minimized = loss
     model.compile(  # DIFF-13
         optimizer=optimizer,
-        loss=loss if compute_loss else cross_entropy,
+        loss=minimized,
         metrics=["accuracy"],
         steps_per_execution=STEPS_PER_EXECUTION,
     )

@@ -1,12 +1,10 @@
 """Other losses: smoothed labels, one-hot labels, classes that count more."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from shared.config import CLASSES
 
-Loss = Callable[[np.ndarray, np.ndarray], np.ndarray]
+from ..loss import Loss, differentiable
 
 
 def make_loss(
@@ -34,14 +32,6 @@ def make_loss(
             1 - label_smoothing
         ) * one_hot_labels + label_smoothing / CLASSES
 
-    def compute_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        log_softmax = shifted - np.log(
-            np.exp(shifted).sum(axis=1, keepdims=True)
-        )
-        losses = -(targets_of(logits, labels) * log_softmax).sum(axis=1)
-        return np.mean(losses * weights.astype(logits.dtype)[labels])
-
     def gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
         softmax = np.exp(logits - logits.max(axis=1, keepdims=True))
         softmax /= softmax.sum(axis=1, keepdims=True)
@@ -50,5 +40,13 @@ def make_loss(
         )
         return (softmax - targets_of(logits, labels)) * rows
 
-    compute_loss.gradient = gradient
+    @differentiable(gradient)
+    def compute_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        log_softmax = shifted - np.log(
+            np.exp(shifted).sum(axis=1, keepdims=True)
+        )
+        losses = -(targets_of(logits, labels) * log_softmax).sum(axis=1)
+        return np.mean(losses * weights.astype(logits.dtype)[labels])
+
     return compute_loss

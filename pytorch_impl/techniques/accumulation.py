@@ -3,6 +3,7 @@
 import torch
 
 
+# Its methods lack the arguments that `train_step` does not give.
 class Accumulating(torch.optim.Optimizer):
     """An optimizer around another one that updates once in so many steps."""
 
@@ -12,12 +13,12 @@ class Accumulating(torch.optim.Optimizer):
         self.optimizer, self.batches, self.done = optimizer, batches, 0
         self.param_groups, self.state = optimizer.param_groups, optimizer.state
 
-    def zero_grad(self) -> None:
+    def zero_grad(self) -> None:  # type: ignore[override]
         """Forget the gradients, but only those that were used."""
         if self.done % self.batches == 0:
             self.optimizer.zero_grad()
 
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]
         """Update the weights, if these were enough batches."""
         self.done += 1
         if self.done % self.batches == 0:

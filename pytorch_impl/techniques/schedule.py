@@ -39,7 +39,7 @@ def follow_schedule(
         )
     if schedulers:
         # For checkpoints, which have to know how far they are.
-        optimizer.schedulers = schedulers
+        optimizer.schedulers = schedulers  # type: ignore[attr-defined]
         chained = lr_scheduler.ChainedScheduler(schedulers)
         optimizer.register_step_post_hook(lambda *_: chained.step())  # DIFF-34
 
@@ -66,5 +66,7 @@ def reduce_on_plateau(
         eps=0.0,
     )
     for epoch in epochs:
+        # The configuration asks for validation with it.
+        assert epoch.validation_loss is not None
         scheduler.step(epoch.validation_loss)
         yield epoch
