@@ -65,7 +65,9 @@ SLOW: dict[str, dict[str, float]] = {
     "shared/test_checkpoints.py": {"elsewhere": 45, "test_a_resumed_run_says_so": 2},
     "shared/test_config.py": {"test_invalid_values_are_refused_by_the_flags_name": 3},
     "shared/test_datasets.py": {"test_eight_processes_share_one_download": 6},
+    "shared/test_results.py": {"test_an_old_result_is_drawn_again": 2},
     "study/test_study.py": {
+        "chapters": 7,
         "test_terminal_prints_the_sides_asked_for": 8,
         "test_bad_requests_get_one_sentence": 3,
         "test_page_is_written_where_asked": 7,
