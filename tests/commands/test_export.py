@@ -14,6 +14,7 @@ from shared.errors import UsageError
 from shared.initial_weights import initial_weights
 from shared.results import InferenceResult
 from shared.trained import Exporter
+from tests.support.commands import run_warm
 from tests.support.folders import make_dataset
 
 HIDDEN = (24, 12, 8)
@@ -164,9 +165,9 @@ BAD = {
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize(("flags", "names"), BAD.values(), ids=BAD)
-def test_bad_requests_are_refused(name, flags, names, warm, tmp_path):
+def test_bad_requests_are_refused(name, flags, names, tmp_path):
     words = ("-m", f"{name}_impl", "export", "--output-dir", "out", *flags)
-    done = warm(name).run(*words, cwd=tmp_path)
+    done = run_warm(*words, cwd=tmp_path)
     assert done.returncode == 2
     assert names in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ from commands.profile import print_operators
 from shared.registry import IMPLEMENTATIONS
 from shared.trace_events import own_times, write_chrome_trace
 from shared.trained import Operator, Span
+from tests.support.commands import run_warm
 
 STEPS = 5
 # What must appear STEPS times at least: the matrix products of a step.
@@ -88,9 +89,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("flags", "names"), BAD.values(), ids=BAD)
-def test_bad_requests_are_refused(flags, names, warm, tmp_path):
+def test_bad_requests_are_refused(flags, names, tmp_path):
     always = ("--dataset", "digits", "--output-dir", "out")
-    done = warm("pytorch").run("-m", "pytorch_impl", "profile", *always, *flags, cwd=tmp_path)
+    done = run_warm("-m", "pytorch_impl", "profile", *always, *flags, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith(f"python -m pytorch_impl profile: {names}")
     assert len(done.stderr.splitlines()) == 1

@@ -3,6 +3,7 @@
 import pytest
 
 from shared.config import TrainConfig
+from tests.support.commands import run_warm
 from tests.support.sentences import assert_one_sentence
 
 NAMES = ("pytorch", "tensorflow")
@@ -52,6 +53,6 @@ def test_the_graph_can_be_read_back(name, warm, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_size_of_zero_is_refused(name, warm, tmp_path):
-    done = warm(name).run("-m", f"{name}_impl", "summary", "--hidden", "0", "64", cwd=tmp_path)
+def test_a_size_of_zero_is_refused(name, tmp_path):
+    done = run_warm("-m", f"{name}_impl", "summary", "--hidden", "0", "64", cwd=tmp_path)
     assert_one_sentence(done, "--hidden 0 64", tmp_path)

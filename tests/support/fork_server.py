@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -25,6 +26,8 @@ from shared.threads import NO_CACHE_VARIABLE, prepare_environment
 # What the commands import for themselves, sooner or later.
 ROOMS = ("shared", "report", "commands", "comparison", "study", "numpy_impl")
 LIBRARIES = ("matplotlib.pyplot", "scipy.ndimage", "scipy.stats", "sklearn.datasets")
+# What is imported only to be run.
+PROGRAMS = ("__main__", "minimal")
 # A command that takes longer than these seconds never ends.
 LIMIT = 240
 
@@ -37,7 +40,7 @@ def import_all(package: str) -> None:
         name = f"{package}.{module.name}"
         if module.ispkg:
             import_all(name)
-        elif module.name != "__main__":
+        elif module.name not in PROGRAMS:
             importlib.import_module(name)
 
 
@@ -67,6 +70,8 @@ def run(arguments: list[str], folder: str, environment: dict[str, str]) -> None:
     program, *rest = arguments
     if program == "-m":
         sys.argv = rest
+        # A command may be a module that has been imported already.
+        warnings.filterwarnings("ignore", ".*found in sys.modules.*", RuntimeWarning)
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     elif program == "-c":
         sys.argv = ["-c", *rest[1:]]
