@@ -37,7 +37,7 @@ def import_all(package: str) -> None:
         name = f"{package}.{module.name}"
         if module.ispkg:
             import_all(name)
-        elif module.name != "__main__":
+        elif module.name not in ("__main__", "minimal"):
             importlib.import_module(name)
 
 
