@@ -22,7 +22,7 @@ def test_bars_are_means_over_the_repeats(figures, tmp_path):
     (axes,) = figures[0].axes
     widths = [bar.get_width() for bar in axes.patches]
     assert widths == [2 * first.phases[phase] for phase in PHASES]
-    assert [text.get_text().strip() for text in axes.texts] == ["14.0 s"]
+    assert [text.get_text().strip() for text in axes.texts] == ["27.5 s"]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == [phase.replace("_", " ") for phase in PHASES]
 
