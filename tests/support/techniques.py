@@ -91,7 +91,7 @@ def main() -> int:
     import numpy as np
     from safetensors.numpy import save
 
-    from comparison.tracing import Frame, write_frame
+    from comparison.tracing import Frame, FrameKind, write_frame
     from shared.clock import Clock
     from shared.sampling import load_configured
 
@@ -99,8 +99,9 @@ def main() -> int:
     trace = importlib.import_module(f"{name}_impl.trace").trace
     get_weights = importlib.import_module(f"{name}_impl.model").get_weights
 
-    def emit(kind: str, arrays: dict) -> None:
-        write_frame(stream, Frame(kind, save({key: np.asarray(arrays[key]) for key in arrays})))
+    def emit(kind: FrameKind, arrays: dict, case: str = "") -> None:
+        content = save({key: np.asarray(arrays[key]) for key in arrays})
+        write_frame(stream, Frame(kind, content, case))
 
     for fields in EQUAL.values():
         config = replace(BASE, **fields)
@@ -112,7 +113,7 @@ def main() -> int:
         built = run.build(config, dataset)
         epochs = list(run.learn_in_epochs(config, variant, dataset, built, Clock()))
         losses = np.array([[epoch.train_loss, epoch.test_loss] for epoch in epochs])
-        emit(case, get_weights(built[1]) | {"losses": losses})
+        emit("epoch", get_weights(built[1]) | {"losses": losses}, case)
     write_frame(stream, Frame("end"))
     Path(path).write_bytes(stream.getvalue())
     return 0

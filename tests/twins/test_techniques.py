@@ -58,7 +58,7 @@ def child(request, warm, tmp_path_factory):
     assert done.returncode == 0, done.stderr[-2000:]
     stream = io.BytesIO(path.read_bytes())
     traces = [[(each.kind, load(each.arrays)) for each in read_frames(stream)] for _ in EQUAL]
-    return traces, {frame.kind: load(frame.arrays) for frame in read_frames(stream)}
+    return traces, {frame.text: load(frame.arrays) for frame in read_frames(stream)}
 
 
 def test_techniques_compute_the_same_as_the_oracle(child):
