@@ -20,7 +20,7 @@ import pytest
 from benchmarks import damages, kills
 from commands.single_run import drain, train_and_save
 from commands.twin import native_chatter_held_back
-from report import sentences, write
+from report import sentences
 from shared.checkpoints import Checkpoints, Origin, numbers, open_checkpoints, read
 from shared.clock import Clock
 from shared.config import TrainConfig
@@ -29,6 +29,7 @@ from shared.errors import UsageError
 from shared.results import EpochResult
 from shared.sampling import load_configured
 from shared.threads import prepare_environment
+from tests.support.results import make_result
 
 BASE = TrainConfig(dataset="digits", limit=300, hidden=(8, 8), epochs=4, threads=1)
 # Trainings with whatever a technique remembers from step to step, and after how many checkpoints,
@@ -358,11 +359,7 @@ def test_a_resumed_run_says_so(tmp_path, capsys):
     refused, resumed = said.splitlines()
     assert refused == f"The checkpoint {newest} is not used: weights.safetensors is damaged."
     assert resumed.startswith(f"numpy/reference (seed 0) went on from step 19, in {before}; ")
-    result = write.assemble(
-        *("command", config, dataset, None),
-        {"physical_cores": 2, "load_average": [0, 0, 0]},
-        [second],
-    )
+    result = make_result(dataset, second)
     assert [f"NOTICE: {line}" for line in (refused, resumed)] == sentences.in_words(result)[:2]
     # The time of the epoch that was begun elsewhere is not known.
     times = sorted(epoch.train_seconds for epoch in second.epochs[1:3])
