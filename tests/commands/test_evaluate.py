@@ -29,7 +29,6 @@ NETWORKS = {
     "gelu": ("--activation", "gelu"),
     # Of another slope in each framework.
     "leaky": ("--activation", "leaky-relu", "--alignment", "defaults"),
-    "tanh": ("--activation", "tanh"),
 }
 each_network = pytest.mark.parametrize("network", NETWORKS)
 each_name = pytest.mark.parametrize("name", OTHER)

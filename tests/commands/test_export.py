@@ -77,13 +77,8 @@ def weights():
     return weights
 
 
-# Another slope than the framework's own or the reference's.
-TRAINING = {
-    "relu": Training(),
-    "leaky-relu": Training(activation="leaky-relu", activation_parameters={"negative_slope": 0.2}),
-    "gelu": Training(activation="gelu"),
-    "tanh": Training(activation="tanh"),
-}
+# What a translator may not know: GELU is made of an operation that ONNX has not.
+TRAINING = {"relu": Training(), "gelu": Training(activation="gelu")}
 
 
 @pytest.fixture(scope="module", params=product(FILES, TRAINING), ids=" ".join)
