@@ -1,5 +1,6 @@
 """Measuring trained weights for a person: figures, classes, confusion, and the files of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,8 @@ from commands.requests import EvaluateRequest, MeasureRequest
 from commands.twin import import_twin
 from report.terminal import make_console, say
 from shared import formats
-from shared.config import CLASSES, IMAGE_SIZE
+from shared.activations import describe_activation
+from shared.config import CLASSES, IMAGE_SIZE, TrainConfig
 from shared.dataset_records import DATASETS
 from shared.datasets import Dataset, load_dataset, prepare_dataset
 from shared.download import MissingFiles, describe_stand_in
@@ -51,6 +53,8 @@ class Evaluation:
     weights: str
     hidden: list[int]
     batch_norm: bool
+    activation: str
+    activation_parameters: Mapping[str, float]
     parameters: int
     dataset: str
     pixels: str
@@ -98,7 +102,7 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
     images = getattr(dataset, f"{request.split}_images")
     labels = getattr(dataset, f"{request.split}_labels")
     measured = import_twin(name, "predict").evaluate_trained(
-        weights, images, labels, request.device
+        network, images, labels, request.device
     )
     evaluation = Evaluation(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -110,6 +114,8 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
         weights=str(request.weights),
         hidden=list(hidden_units(weights)),
         batch_norm=has_batch_norm(weights),
+        activation=network.training.activation,
+        activation_parameters=network.training.activation_parameters,
         parameters=sum(array.size for array in weights.values()),
         dataset=dataset.name,
         pixels=network.training.pixels,
@@ -133,13 +139,17 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
 def print_evaluation(evaluation: Evaluation, framework: str, console: Console) -> None:
     """Say what was measured on what, then loss and accuracy, each class, and the confusion."""
     sizes = "-".join(map(str, (IMAGE_SIZE, *evaluation.hidden, CLASSES)))
-    norm = " with batch normalization" if evaluation.batch_norm else ""
+    parts = ["batch normalization"] if evaluation.batch_norm else []
+    if evaluation.activation != TrainConfig.activation:
+        function = evaluation.activation, evaluation.activation_parameters
+        parts.append(describe_activation(*function))
+    beside = f" with {' and '.join(parts)}" if parts else ""
     right = round(evaluation.accuracy * evaluation.images)
     if evaluation.missing:
         say(console, f"NOTICE: {describe_stand_in(evaluation.missing)}")
     say(
         console,
-        f"{evaluation.weights}: network {sizes}{norm}, computed by {framework} "
+        f"{evaluation.weights}: network {sizes}{beside}, computed by {framework} "
         f"{evaluation.framework_version} on {evaluation.device} in {evaluation.float_type}.",
         f"{describe_images(evaluation)}: loss {formats.loss(evaluation.loss)}, accuracy "
         f"{formats.percent(evaluation.accuracy)} "

@@ -5,7 +5,7 @@ Each file is read back and predicts the whole test set, so what is reported is a
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def export(name: str, request: ExportRequest) -> int:
     folder = claim_output_dir(request.output_dir, current_command())
     try:
         exporters, twin = import_twin(name, "export").EXPORTERS, import_twin(name, "predict")
-        _, model = twin.restore(weights, "cpu")
+        _, model = twin.restore(replace(network, weights=weights), "cpu")
         original = measure(request.weights, partial(twin.predict, model), dataset)
         files: dict[FormatName, Measured] = {
             kind: export_one(kind, exporters[kind], model, dataset, folder)

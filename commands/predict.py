@@ -45,7 +45,7 @@ def predict(name: str, request: PredictRequest) -> None:
         ]
     )
     images = standardize(prepared, *standardization(dataset, training.pixels), float_type(weights))
-    predicted = import_twin(name, "predict").predict_trained(weights, images, request.device)
+    predicted = import_twin(name, "predict").predict_trained(network, images, request.device)
     class_names = DATASETS[dataset].class_names
     console = make_console()
     say(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from shared.config import CLASSES, DatasetName, DeviceName, TrainConfig
+from shared.config import CLASSES, ActivationName, DatasetName, DeviceName, TrainConfig
 from shared.errors import UsageError
 from shared.flags import Flag, PictureFiles
 
@@ -118,6 +118,8 @@ class SummaryRequest:
 
     hidden: tuple[int, ...] = TrainConfig.hidden
     """Units of each hidden layer."""
+    activation: ActivationName = TrainConfig.activation
+    """The function that each hidden layer ends with."""
     dropout: float = TrainConfig.dropout
     """Fraction of a hidden layer's units that each training step switches off at random."""
     batch_norm: Flag = False
@@ -136,7 +138,12 @@ class SummaryRequest:
 
     def config(self) -> TrainConfig:
         """The configuration of a training of such a network."""
-        return TrainConfig(hidden=self.hidden, dropout=self.dropout, batch_norm=self.batch_norm)
+        return TrainConfig(
+            hidden=self.hidden,
+            activation=self.activation,
+            dropout=self.dropout,
+            batch_norm=self.batch_norm,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,17 +8,16 @@ from commands.tensorboard import require_tensorboard, write_graph
 from commands.twin import import_twin
 from report.terminal import make_console
 from shared import formats
+from shared.activations import ACTIVATIONS
 from shared.config import IMAGE_SIZE
 from shared.outputs import claim_output_dir, current_command
 
-# What frameworks call their layers, and the names that all get here.
+# What frameworks call their layers, in small letters, and the names that all get here.
 KINDS = {
-    "Linear": "dense",
-    "Dense": "dense",
-    "ReLU": "relu",
-    "Dropout": "dropout",
-    "BatchNorm1d": "batch_norm",
-    "BatchNormalization": "batch_norm",
+    "linear": "dense",
+    "batchnorm1d": "batch_norm",
+    "batchnormalization": "batch_norm",
+    **{name.replace("-", ""): name.replace("-", "_") for name in ACTIVATIONS},
 }
 
 
@@ -36,8 +35,13 @@ def summary(name: str, request: SummaryRequest) -> None:
         require_tensorboard()
         claim_output_dir(request.output_dir, current_command())
     import_twin(name, "device").choose_device("cpu", config.float_type)
+    activation = import_twin(name, "techniques.activations").choose_activation(
+        config.activation, config.activation_parameters, config.alignment
+    )
     options = config.dropout, config.batch_norm, config.alignment
-    model = import_twin(name, "techniques.layers").build_network(config.hidden, *options)
+    model = import_twin(name, "techniques.layers").build_network(
+        config.hidden, activation, *options
+    )
     layers = import_twin(name, "summary").summarize(model)
     table = Table("layer", box=box.SIMPLE_HEAD, show_footer=True)
     table.columns[0].footer = "total"
@@ -47,7 +51,8 @@ def summary(name: str, request: SummaryRequest) -> None:
     table.add_row("images", f"\\[batch, {IMAGE_SIZE}]", "")
     seen: list[str] = []
     for layer in layers:
-        kind = KINDS.get(layer.kind, layer.kind)
+        called = layer.kind.lower()
+        kind = KINDS.get(called, called)
         seen.append(kind)
         shape = ", ".join(map(str, ("batch", *layer.output_shape)))
         parameters = formats.count(layer.parameters)

@@ -27,6 +27,7 @@ from .evaluate import evaluate, predict
 from .loss import Loss, compute_loss
 from .model import Sequential, build_model, get_weights, set_weights
 from .optimizer import Optimizer, make_optimizer
+from .techniques.activations import choose_activation
 from .techniques.checkpoint import get_state, learn_in_pieces, set_state
 from .techniques.layers import build_network
 from .techniques.loss import make_loss
@@ -68,8 +69,10 @@ def make_model(config: TrainConfig, device: str) -> Sequential:
         first, second = config.hidden
         model = build_model((first, second))
     else:
+        function = config.activation, config.activation_parameters
+        activation = choose_activation(*function, config.alignment)
         options = config.dropout, config.batch_norm, config.alignment
-        model = build_network(config.hidden, *options)
+        model = build_network(config.hidden, activation, *options)
     # NumPy has none of its own, so it takes these under `defaults` too.
     start = config.hidden, config.seed, config.float_type
     norm = config.batch_norm

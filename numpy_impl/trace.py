@@ -60,15 +60,14 @@ def compute_gradients(
 def nearest_kink(model: Sequential) -> dict[str, np.ndarray]:
     """The smallest absolute input of any ReLU in the last batch.
 
-    Where it is within rounding of zero, chance decides whether a gradient
-    passes.
+    Leaky ones count. Where it is within rounding of zero, chance decides
+    whether a gradient passes; it is infinite where nothing has a kink.
     """
     inputs = [
         layer.inputs for layer in model.layers if isinstance(layer, ReLU)
     ]
-    return {
-        "nearest kink": np.array(min(np.abs(each).min() for each in inputs))
-    }
+    smallest = min((np.abs(each).min() for each in inputs), default=np.inf)
+    return {"nearest kink": np.array(smallest)}
 
 
 def trace(

@@ -31,6 +31,7 @@ from .evaluate import evaluate, predict
 from .loss import compute_loss
 from .model import build_model, get_weights, set_weights
 from .optimizer import make_optimizer
+from .techniques.activations import choose_activation
 from .techniques.checkpoint import get_state, learn_in_pieces, set_state
 from .techniques.layers import build_network
 from .techniques.loss import make_loss
@@ -79,8 +80,10 @@ def make_model(config: TrainConfig, device: torch.device) -> nn.Sequential:
         first, second = config.hidden
         model = build_model((first, second))
     else:
+        function = config.activation, config.activation_parameters
+        activation = choose_activation(*function, config.alignment)
         options = config.dropout, config.batch_norm, config.alignment
-        model = build_network(config.hidden, *options)
+        model = build_network(config.hidden, activation, *options)
     model.to(device)  # DIFF-16
     if config.alignment != "defaults":
         start = config.hidden, config.seed, config.float_type

@@ -66,7 +66,8 @@ def describe_verification(verification: Verification, config: TrainConfig) -> li
         if verification.passed
         else "FAILED: the timings do not compare equal computations"
     )
-    plain = config.optimizer in ("adam", "adamw") and not config.batch_norm
+    plain_layers = config.activation == TrainConfig.activation and not config.batch_norm
+    plain = config.optimizer in ("adam", "adamw") and plain_layers
     beyond = BEYOND_EXACT[config.alignment]
     if beyond and not plain:
         beyond = " Timed are the frameworks' own layers and optimizers (docs/DIFFERENCES.md)."

@@ -4,6 +4,7 @@ Nothing here imports a framework. In the order of reading, from a request to its
 
 errors.py           what goes wrong because of the request
 registry.py         every run that there is, and what its process needs
+activations.py      every activation function, one record each
 config.py           every setting that all sides share
 complaints.py       what is wrong with a command line, in one sentence
 flags.py            settings as flags of the command line

@@ -54,9 +54,11 @@ class Origin:
         """In what the other training differs from this one."""
         run = [Difference("run", self.run, other.run)] if self.run != other.run else []
         settings = [
-            Difference(name, value, other.config.get(name))
-            for name, value in self.config.items()
-            if value != other.config.get(name)
+            Difference(name, found, other.config.get(name))
+            for name in self.config | other.config
+            # A checkpoint from before there was such a setting is of a training with its default.
+            if (found := self.config.get(name, getattr(TrainConfig, name, None)))
+            != other.config.get(name)
         ]
         return [*run, *settings, *([Difference("data")] if self.data != other.data else [])]
 

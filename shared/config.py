@@ -1,7 +1,7 @@
 """Every number that all sides must share, validated once; each field is a command-line flag."""
 
 import os
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import tyro
 
+from shared.activations import ACTIVATIONS
 from shared.dataset_records import DATASETS
 from shared.rules import check, flag
 from shared.threads import physical_cores
@@ -16,8 +17,10 @@ from shared.threads import physical_cores
 if TYPE_CHECKING:
     # Type checkers need a list that is written out; at run time it is made from the records.
     DatasetName: TypeAlias = str
+    ActivationName: TypeAlias = str
 else:
     DatasetName = Literal["auto", *DATASETS]
+    ActivationName = Literal[*ACTIVATIONS]
 
 FloatType = Literal["float32", "float64"]
 
@@ -100,6 +103,8 @@ class TrainConfig:
     """CPU threads of each run; by default as many as there are physical cores."""
     pixels: Pixels = "standardized"
     """Pixels with mean 0 and deviation 1 over the training images, or simply from 0 to 1."""
+    activation: ActivationName = "relu"
+    """The function that each hidden layer ends with; gelu is the exact one, without tanh."""
     dropout: float = 0.0
     """Fraction of a hidden layer's units that each training step switches off at random."""
     batch_norm: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -195,7 +200,14 @@ class TrainConfig:
     @property
     def is_plain(self) -> bool:
         """Whether the network is the flat list of layers in `build_model`."""
-        return len(self.hidden) == 2 and not (self.dropout or self.batch_norm)
+        plain = len(self.hidden) == 2 and self.activation == "relu"
+        return plain and not (self.dropout or self.batch_norm)
+
+    @property
+    def activation_parameters(self) -> Mapping[str, float]:
+        """What its layers are told; nothing where each framework keeps its own defaults."""
+        known = ACTIVATIONS[self.activation].parameters
+        return {} if self.alignment == "defaults" else known
 
     def techniques(self) -> str:
         """The flags that ask for more than the plain network, loss and loop; often none."""
@@ -232,10 +244,10 @@ class TrainConfig:
 
 # The fields that ask for more than the plain network, loss and loop.
 TECHNIQUES = (
-    *("pixels", "dropout", "batch_norm", "optimizer", "momentum", "nesterov", "weight_decay"),
-    *("schedule", "schedule_epochs", "schedule_factor", "warmup_steps", "clip_norm", "accumulate"),
-    *("label_smoothing", "labels", "class_weights", "sampling", "imbalance", "validation"),
-    *("patience", "min_delta", "augment", "precision", "pipeline"),
+    *("pixels", "activation", "dropout", "batch_norm", "optimizer", "momentum", "nesterov"),
+    *("weight_decay", "schedule", "schedule_epochs", "schedule_factor", "warmup_steps"),
+    *("clip_norm", "accumulate", "label_smoothing", "labels", "class_weights", "sampling"),
+    *("imbalance", "validation", "patience", "min_delta", "augment", "precision", "pipeline"),
 )
 
 # What verification leaves out: masks that each framework draws itself, products that are rounded

@@ -30,6 +30,9 @@ class Run:
     batch_norm_epsilon: float | None = None
     """What batch normalization adds to the variance by the framework's own default, where that is
     not config.BATCH_NORM_EPSILON."""
+    activation_defaults: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By activation function, its parameters by the framework's own default, where those are not
+    activations.ACTIVATIONS'."""
 
     @property
     def implementation(self) -> str:
@@ -70,6 +73,7 @@ def _tensorflow(variant: str, color: str) -> Run:
         color=color,
         environment={"KERAS_BACKEND": "tensorflow"},
         batch_norm_epsilon=1e-3,
+        activation_defaults={"leaky-relu": {"negative_slope": 0.3}},
     )
 
 

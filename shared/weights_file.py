@@ -1,19 +1,28 @@
 """Trained weights as a safetensors file, with what a reader must know; checked when read."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from shared.config import BATCH_NORM_EPSILON, DatasetName, FloatType, Pixels, TrainConfig
+from shared.activations import ACTIVATIONS
+from shared.config import (
+    BATCH_NORM_EPSILON,
+    ActivationName,
+    DatasetName,
+    FloatType,
+    Pixels,
+    TrainConfig,
+)
 from shared.errors import UsageError
 from shared.initial_weights import Weights, initial_weights
 from shared.registry import IMPLEMENTATIONS
+from shared.rules import choices_of
 
 # The metadata's only key: with several, the library would write them in random order.
 METADATA = "training"
@@ -26,6 +35,9 @@ class Training:
     dataset: DatasetName = "auto"
     pixels: Pixels = "standardized"
     batch_norm_epsilon: float = BATCH_NORM_EPSILON
+    # ReLU in files from before there was a choice.
+    activation: ActivationName = "relu"
+    activation_parameters: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,8 +61,16 @@ def dump_weights(weights: Weights, name: str, config: TrainConfig) -> bytes:
     """
     own = IMPLEMENTATIONS[name][0].batch_norm_epsilon if config.alignment == "defaults" else None
     epsilon = BATCH_NORM_EPSILON if own is None else own
-    training = Training(config.dataset, config.pixels, epsilon)
+    parameters = activation_parameters(name, config)
+    training = Training(config.dataset, config.pixels, epsilon, config.activation, parameters)
     return save(weights, {METADATA: msgspec.json.encode(training).decode()})
+
+
+def activation_parameters(name: str, config: TrainConfig) -> dict[str, float]:
+    """What the activation function was computed with, the framework's own defaults included."""
+    defaults = IMPLEMENTATIONS[name][0].activation_defaults.get(config.activation, {})
+    own = defaults if config.alignment == "defaults" else {}
+    return {**ACTIVATIONS[config.activation].parameters, **own}
 
 
 def load_network(path: Path) -> TrainedNetwork:
@@ -70,13 +90,11 @@ def load_network(path: Path) -> TrainedNetwork:
             names = _check_shapes(shapes, path)
             weights = {name: file.get_tensor(name) for name in names}
             metadata = (file.metadata() or {}).get(METADATA, "{}")
-            training = msgspec.json.decode(metadata, type=Training)
+            training = _read_training(metadata, path)
     except OSError as error:
         _refuse(path, f"cannot be read ({error.strerror or error})")
     except SafetensorError as error:
         _refuse(path, f"is not a safetensors file ({error})")
-    except msgspec.DecodeError as error:
-        _refuse(path, f"says of its training what can't be ({error})")
     for name, array in weights.items():
         if not np.isfinite(array).all():
             _refuse(path, f"holds numbers in {name} that are not finite, as after a divergence")
@@ -102,6 +120,25 @@ def has_batch_norm(weights: Weights) -> bool:
 def float_type(weights: Weights) -> FloatType:
     """The dtype that all the weights have."""
     return "float64" if weights["dense_1/kernel"].dtype == np.float64 else "float32"
+
+
+def _read_training(metadata: str, path: Path) -> Training:
+    """What the metadata say, with all parameters of the activation function."""
+    try:
+        said = msgspec.json.decode(metadata, type=dict[str, Any])
+        for name, choices in choices_of(Training).items():
+            if said.get(name, choices[0]) not in choices:
+                expected = ", ".join(choices)
+                raise msgspec.ValidationError(f"{name} {said[name]} instead of one of {expected}")
+        training = msgspec.convert(said, Training)
+        known = ACTIVATIONS[training.activation].parameters
+        parameters = {**known, **training.activation_parameters}
+        if parameters.keys() != known.keys():
+            names = f"{_list(parameters)} of {training.activation} instead of {_list(known)}"
+            raise msgspec.ValidationError(names)
+    except msgspec.DecodeError as error:
+        _refuse(path, f"says of its training what can't be ({error})")
+    return replace(training, activation_parameters=parameters)
 
 
 def _check_types(found: set[str], path: Path) -> None:

@@ -1,6 +1,7 @@
 """The twins as one HTML page that needs no other file and no network."""
 
 import re
+from itertools import groupby
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -65,19 +66,25 @@ def markdown(text: str) -> Markup:
 def colour(lines: list[str]) -> list[Markup]:
     """Each line of a Python file as HTML, its DIFF marks as links to the ledger's rows."""
     done, current = [], Markup("")
-    for kind, text in lex("\n".join(lines), PythonLexer(stripnl=False)):
-        for place, part in enumerate(text.split("\n")):
+    tokens = lex("\n".join(lines), PythonLexer(stripnl=False))
+    # Tokens of one class together: a string is three, its quotes and what they enclose.
+    for name, alike in groupby(tokens, lambda token: class_of(token[0])):
+        for place, part in enumerate("".join(text for _, text in alike).split("\n")):
             if place:
                 done.append(current)
                 current = Markup("")
-            current += span(kind, part)
+            current += span(name, part)
     return done
 
 
-def span(kind: _TokenType, text: str) -> Markup:
-    """One token, or its part on one line."""
+def class_of(kind: _TokenType) -> str | None:
+    """The style sheet's class for a token, if there is one."""
+    return next((name for token, name in CLASSES.items() if kind in token), None)
+
+
+def span(name: str | None, text: str) -> Markup:
+    """Tokens of one class, or their part on one line."""
     html = Markup(DIFF_MARK.sub(link_to_ledger, escape(text)))
-    name = next((name for token, name in CLASSES.items() if kind in token), None)
     return Markup('<span class="{}">{}</span>').format(name, html) if name and text else html
 
 

@@ -27,6 +27,17 @@ function tellPlace() {
   find("#here").textContent = `${here + 1} of ${steps.length}: ${steps[here].dataset.title}`;
 }
 
+// Where a step has both sides, either can be guessed. Only a script can reveal it then, so the script brings the button.
+function offerGuessing() {
+  for (const side of document.querySelectorAll(".columns:not(.alone-side) > .side:not(.numpy)")) {
+    const button = document.createElement("button");
+    button.className = "reveal";
+    button.textContent = `Guess, then reveal the ${side.querySelector("h4").firstChild.textContent.trim()} side`;
+    button.setAttribute("aria-expanded", false);
+    side.querySelector(".hideable").before(button);
+  }
+}
+
 function reveal(button) {
   button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") === "false");
 }
@@ -101,5 +112,6 @@ find("#back").addEventListener("click", () => move(-1));
 find("#theme").addEventListener("click", changeTheme);
 for (const happening of ["scroll", "focusin", "change", "resize"]) addEventListener(happening, tellPlace, { passive: true });
 for (const happening of ["change", "resize", "click"]) addEventListener(happening, markScrollers);
+offerGuessing();
 markScrollers();
 tellPlace();

@@ -1,5 +1,7 @@
 """Keras's parts with PyTorch's formulas, for `--alignment exact`."""
 
+import math
+
 import keras
 import tensorflow as tf
 from keras import layers, ops
@@ -98,6 +100,22 @@ class AlignedSGD(keras.optimizers.SGD):
             )
         rate = ops.cast(learning_rate, variable.dtype)
         self.assign_sub(variable, rate * update)
+
+
+class AlignedLeakyReLU(layers.LeakyReLU):
+    """Leaky ReLU whose slope is not rounded to float32 first."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Inputs of any shape, outputs of the same."""
+        return ops.where(inputs > 0, inputs, self.negative_slope * inputs)
+
+
+class AlignedGELU(layers.Layer):
+    """GELU whose constant is not rounded to float32 first."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Inputs of any shape, outputs of the same."""
+        return inputs * (1 + ops.erf(inputs * math.sqrt(0.5))) / 2
 
 
 class AlignedBatchNormalization(layers.BatchNormalization):

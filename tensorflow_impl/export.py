@@ -14,6 +14,7 @@ from shared.onnx_graph import OnnxModel, name_ends
 from shared.threads import physical_cores
 from shared.trained import Exporter, Predict
 
+from .aligned import AlignedGELU
 from .evaluate import predict
 
 # Any number of images.
@@ -31,12 +32,24 @@ def export_native(model: keras.Sequential, path: Path) -> Predict:
     return partial(predict, keras.models.load_model(path))
 
 
+def without_erfc(model: keras.Sequential) -> keras.Sequential:
+    """The same network with GELU by erf, because ONNX has no erfc."""
+
+    def clone(layer: keras.Layer) -> keras.Layer:
+        gelu = getattr(layer, "activation", None) is keras.activations.gelu
+        return AlignedGELU() if gelu else layer.from_config(layer.get_config())
+
+    cloned = keras.models.clone_model(model, clone_function=clone)
+    cloned.set_weights(model.get_weights())
+    return cloned
+
+
 def export_onnx(model: keras.Sequential, path: Path) -> Predict:
     """Translate to ONNX by its own exporter, predict with onnxruntime."""
     with warnings.catch_warnings():
         # Keras adapts tf2onnx to NumPy 2, and NumPy warns of the adaption.
         warnings.simplefilter("ignore", FutureWarning)
-        model.export(
+        without_erfc(model).export(
             path,
             format="onnx",
             input_signature=IMAGES,

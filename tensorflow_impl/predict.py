@@ -5,28 +5,36 @@ import numpy as np
 import tensorflow as tf
 
 from shared.config import DeviceName
-from shared.initial_weights import Weights
 from shared.trained import Evaluated, Predicted
-from shared.weights_file import float_type, has_batch_norm, hidden_units
+from shared.weights_file import (
+    TrainedNetwork,
+    float_type,
+    has_batch_norm,
+    hidden_units,
+)
 
 from .data import to_tensors
 from .device import choose_device, describe_device
 from .evaluate import evaluate, predict
 from .model import set_weights
+from .techniques.activations import choose_activation
 from .techniques.layers import build_network
 
 
 def restore(
-    weights: Weights, device_name: DeviceName
+    network: TrainedNetwork, device_name: DeviceName
 ) -> tuple[tf.config.PhysicalDevice, keras.Sequential]:
     """Device and model with trained weights, computing in their dtype.
 
     Raises:
         UsageError: the device is not there.
     """
+    weights, training = network.weights, network.training
     device = choose_device(device_name, float_type(weights))
+    function = training.activation, training.activation_parameters
     model = build_network(
         hidden_units(weights),
+        choose_activation(*function, alignment="matched"),
         # It has no weights, and nothing to do outside of training.
         dropout=0.0,
         batch_norm=has_batch_norm(weights),
@@ -37,17 +45,17 @@ def restore(
 
 
 def evaluate_trained(
-    weights: Weights,
+    network: TrainedNetwork,
     images: np.ndarray,
     labels: np.ndarray,
     device_name: DeviceName,
 ) -> Evaluated:
-    """Measure trained weights on images [n, 784] and labels [n].
+    """Measure a trained network on images [n, 784] and labels [n].
 
     Raises:
         UsageError: the device is not there.
     """
-    device, model = restore(weights, device_name)
+    device, model = restore(network, device_name)
     loss, accuracy = evaluate(model, *to_tensors(images, labels, device))
     logits = predict(model, images)
     described = tf.__version__, describe_device(device)
@@ -55,14 +63,14 @@ def evaluate_trained(
 
 
 def predict_trained(
-    weights: Weights, images: np.ndarray, device_name: DeviceName
+    network: TrainedNetwork, images: np.ndarray, device_name: DeviceName
 ) -> Predicted:
-    """Probability of each class, by trained weights, of images [n, 784].
+    """Probability of each class of images [n, 784] by a trained network.
 
     Raises:
         UsageError: the device is not there.
     """
-    device, model = restore(weights, device_name)
+    device, model = restore(network, device_name)
     logits = tf.constant(predict(model, images))
     probabilities = tf.nn.softmax(logits, axis=1).numpy()
     described = tf.__version__, describe_device(device)

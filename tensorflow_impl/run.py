@@ -32,6 +32,7 @@ from .fit import compile_model, fit
 from .loss import compute_loss
 from .model import build_model, get_weights, set_weights
 from .optimizer import make_optimizer
+from .techniques.activations import choose_activation
 from .techniques.checkpoint import get_state, learn_in_pieces, set_state
 from .techniques.layers import build_network
 from .techniques.loss import make_loss
@@ -84,8 +85,10 @@ def make_model(
         first, second = config.hidden
         model = build_model((first, second))
     else:
+        function = config.activation, config.activation_parameters
+        activation = choose_activation(*function, config.alignment)
         options = config.dropout, config.batch_norm, config.alignment
-        model = build_network(config.hidden, *options)
+        model = build_network(config.hidden, activation, *options)
     if config.alignment != "defaults":
         start = config.hidden, config.seed, config.float_type
         norm = config.batch_norm

@@ -2,6 +2,7 @@
 
 import keras
 import tensorflow as tf
+from keras import layers
 
 from shared.config import IMAGE_SIZE
 from shared.trained import Layer
@@ -14,9 +15,11 @@ def summarize(model: keras.Sequential) -> list[Layer]:
         parameters = sum(
             weights.numpy().size for weights in layer.trainable_weights
         )
-        rows.append(
-            Layer(type(layer).__name__, layer.output.shape[1:], parameters)
-        )
+        kind = type(layer).__name__
+        if isinstance(layer, layers.Activation):
+            # One kind of layer for many functions, which it knows.
+            kind = layer.activation.__name__
+        rows.append(Layer(kind, layer.output.shape[1:], parameters))
     return rows
 
 

@@ -1,5 +1,6 @@
 """Networks of any depth, with dropout and batch normalization."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +13,7 @@ from shared.config import (
     Alignment,
 )
 
-from ..model import LEARNED, Dense, Layer, ReLU, Sequential
+from ..model import LEARNED, Dense, Layer, Sequential
 
 
 class DenseWithoutBias(Dense):
@@ -109,6 +110,7 @@ LEARNED[BatchNorm] = (
 
 def build_network(
     hidden: tuple[int, ...],
+    activation: Callable[[], Layer],
     dropout: float,
     batch_norm: bool,
     alignment: Alignment,
@@ -117,6 +119,7 @@ def build_network(
 
     Args:
         hidden: units of each hidden layer.
+        activation: makes the layer of its activation function.
         dropout: fraction of each hidden layer's units switched off in a
             training step, while the others are scaled up; Srivastava et al.,
             "Dropout" (2014), section 10.
@@ -133,7 +136,7 @@ def build_network(
         stack.append(dense(fan_in, fan_out))
         if batch_norm:
             stack.append(BatchNorm(fan_out))
-        stack.append(ReLU())
+        stack.append(activation())
         if dropout:
             stack.append(Dropout(dropout))
     return Sequential(*stack, Dense(hidden[-1], CLASSES))

@@ -1,5 +1,6 @@
 """Networks of any depth, with dropout and batch normalization."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 from torch import nn
@@ -21,6 +22,7 @@ LEARNED[nn.BatchNorm1d] = (
 
 def build_network(
     hidden: tuple[int, ...],
+    activation: Callable[[], nn.Module],
     dropout: float,
     batch_norm: bool,
     alignment: Alignment,
@@ -29,6 +31,7 @@ def build_network(
 
     Args:
         hidden: units of each hidden layer.
+        activation: makes the layer of its activation function.
         dropout: fraction of each hidden layer's units switched off in a
             training step, while the others are scaled up; Srivastava et al.,
             "Dropout" (2014), section 10.
@@ -46,7 +49,7 @@ def build_network(
         stack.append(nn.Linear(fan_in, fan_out, bias=not batch_norm))
         if batch_norm:
             stack.append(nn.BatchNorm1d(fan_out))  # DIFF-28
-        stack.append(nn.ReLU())
+        stack.append(activation())
         if dropout:
             stack.append(nn.Dropout(dropout))  # DIFF-17
     return nn.Sequential(*stack, nn.Linear(hidden[-1], CLASSES))

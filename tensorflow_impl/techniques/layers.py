@@ -1,5 +1,6 @@
 """Networks of any depth, with dropout and batch normalization."""
 
+from collections.abc import Callable
 from functools import partial
 
 import keras
@@ -30,6 +31,7 @@ for kind in (layers.BatchNormalization, AlignedBatchNormalization):
 
 def build_network(
     hidden: tuple[int, ...],
+    activation: Callable[[], keras.Layer],
     dropout: float,
     batch_norm: bool,
     alignment: Alignment,
@@ -38,6 +40,7 @@ def build_network(
 
     Args:
         hidden: units of each hidden layer.
+        activation: makes the layer of its activation function.
         dropout: fraction of each hidden layer's units switched off in a
             training step, while the others are scaled up; Srivastava et al.,
             "Dropout" (2014), section 10.
@@ -64,7 +67,7 @@ def build_network(
         stack.append(layers.Dense(units, use_bias=not batch_norm))
         if batch_norm:
             stack.append(normalization())
-        stack.append(layers.ReLU())
+        stack.append(activation())
         if dropout:
             stack.append(layers.Dropout(dropout))  # DIFF-17
     return keras.Sequential([*stack, layers.Dense(CLASSES)])

@@ -3,6 +3,7 @@
 On the embedded digits: the usual network, and one with all that a reader has to know.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from commands.evaluate import Evaluation
-from numpy_impl.predict import evaluate_trained
+from numpy_impl.predict import evaluate_trained, restore
 from shared.datasets import load_dataset
 from shared.weights_file import load_network
 
@@ -22,7 +23,13 @@ NORMALIZED = (
     *("--hidden", "32", "16", "8", "--batch-norm", "--dropout", "0.1"),
     *("--pixels", "unit", "--alignment", "defaults"),
 )
-NETWORKS = {"usual": (), "normalized": NORMALIZED}
+NETWORKS = {
+    "usual": (),
+    "normalized": NORMALIZED,
+    "gelu": ("--activation", "gelu"),
+    # Of another slope in each framework.
+    "leaky": ("--activation", "leaky-relu", "--alignment", "defaults"),
+}
 each_network = pytest.mark.parametrize("network", NETWORKS)
 each_name = pytest.mark.parametrize("name", OTHER)
 # Below this the two largest logits may change places by rounding.
@@ -117,11 +124,33 @@ def test_numpy_predicts_with_the_weights_of_either_as_that_did(name, network, tr
     read = load_network(trained(network) / f"{name}.safetensors")
     dataset = load_dataset("digits", Path(), pixels=read.training.pixels)
     labels = dataset.test_labels
-    mine = evaluate_trained(read.weights, dataset.test_images, labels, "cpu")
+    mine = evaluate_trained(read, dataset.test_images, labels, "cpu")
     theirs = load_file(trained(network) / f"{name}.predictions.safetensors")["logits"]
     assert_same_predictions(theirs, mine.logits)
     assert figures.loss == pytest.approx(mine.loss, rel=1e-5)
     assert figures.accuracy == pytest.approx(mine.accuracy, abs=1.5 / len(labels))
+
+
+@each_name
+def test_evaluation_names_the_activation(name, evaluated):
+    slopes = {"pytorch": 0.01, "tensorflow": 0.3}
+    for network, said in (
+        ("usual", "network 784-128-64-10, computed"),
+        ("normalized", "10 with batch normalization, computed"),
+        ("gelu", "10 with GELU, computed"),
+        ("leaky", f"10 with leaky ReLU (negative slope {slopes[OTHER[name]]}), computed"),
+    ):
+        assert said in " ".join(evaluated(name, network)[0].stdout.split())
+
+
+@each_name
+def test_a_network_restored_as_relu_would_predict_otherwise(name, trained):
+    path = trained("gelu") / f"{name}.safetensors"
+    read = load_network(path)
+    images = load_dataset("digits", Path()).test_images
+    wrong = replace(read, training=replace(read.training, activation="relu"))
+    mine, other = (restore(each, "cpu")[1](images) for each in (read, wrong))
+    assert np.abs(mine - other).max() > 0.05
 
 
 @each_name

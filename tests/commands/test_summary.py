@@ -35,6 +35,17 @@ def test_layers_and_total_are_those_of_the_network(printed):
     assert rows[-1] == ["total", f"{parameters:,}"]
 
 
+@pytest.mark.parametrize("activation", ["leaky-relu", "gelu"])
+def test_an_activation_has_the_same_name_in_both(activation, warm, tmp_path):
+    flags = ("--activation", activation)
+    done = [warm(each).run("-m", f"{each}_impl", "summary", *flags, cwd=tmp_path) for each in NAMES]
+    assert [each.returncode for each in done] == [0, 0], done[0].stderr + done[1].stderr
+    assert done[0].stdout == done[1].stdout
+    rows = [line.split()[0] for line in done[0].stdout.splitlines() if line.strip()]
+    name = activation.replace("-", "_")
+    assert [row for row in rows if name in row] == [f"{name}_1", f"{name}_2"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_graph_can_be_read_back(name, warm, tmp_path):
     pytest.importorskip("tensorboard")

@@ -234,6 +234,10 @@ def test_only_the_newest_are_kept(kept):
         ({"run": "pytorch/compiled"}, "pytorch/eager instead of pytorch/compiled"),
         ({"config": kills.TINY.as_json() | {"seed": 7}}, "--seed 0 instead of 7"),
         ({"config": kills.TINY.as_json() | {"hidden": [9]}}, "--hidden 8 8 instead of 9"),
+        (
+            {"config": kills.TINY.as_json() | {"activation": "gelu"}},
+            "--activation relu instead of gelu",
+        ),
         ({"data": {"images": "00"}}, "other data"),
     ],
 )
@@ -253,6 +257,21 @@ def test_a_foreign_checkpoint_is_refused(kept, changed, said):
     other.load_newest()
     assert [number for number in numbers(kept.folder) if number != 9] == other.good
     assert len(other.events) == 2
+
+
+def test_a_checkpoint_without_a_setting_is_of_its_default(tmp_path):
+    old = {k: v for k, v in kills.TINY.as_json().items() if k != "activation"}
+    first = damages.make_checkpoints(tmp_path / "run", kills.TINY)
+    first.origin = replace(first.origin, config=old)
+    first.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+    relu, gelu = (
+        fresh(first, origin=replace(first.origin, config=old | {"activation": name}))
+        for name in ("relu", "gelu")
+    )
+    relu.load_newest()
+    assert relu.steps == first.steps
+    with pytest.raises(UsageError, match="--activation relu instead of gelu"):
+        gelu.load_newest()
 
 
 def test_origins_differ_only_in_what_matters(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from comparison import verification
 from comparison.plan import DEFAULT_RUNS, plan_jobs
 from shared import registry
+from shared.activations import ACTIVATIONS
 from shared.config import BATCH_NORM_EPSILON, TrainConfig
 from shared.environment import PACKAGES
 from shared.errors import UsageError
@@ -67,6 +68,12 @@ def test_the_runs_of_an_implementation_agree_about_it(name):
     for run in others:
         assert (run.requires, run.label) == (first.requires, first.label)
         assert run.batch_norm_epsilon == first.batch_norm_epsilon
+        assert run.activation_defaults == first.activation_defaults
+    for function, defaults in first.activation_defaults.items():
+        # The names that the layers take, and other values, or the entry says nothing.
+        known = ACTIVATIONS[function].parameters
+        assert defaults.keys() <= known.keys()
+        assert all(known[name] != value for name, value in defaults.items())
 
 
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)

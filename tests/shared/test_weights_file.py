@@ -67,11 +67,60 @@ def test_a_training_says_what_is_no_weight(name, alignment, epsilon, tmp_path):
     np.testing.assert_allclose(sums, 1 + epsilon, rtol=1e-12)
 
 
-@pytest.mark.parametrize("said", ["{", '{"pixels": "blue"}', '{"batch_norm_epsilon": "small"}'])
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("{", "[]", '{"pixels": "blue"}', '{"batch_norm_epsilon": "small"}'),
+        *('{"activation": ["gelu"]}', '{"activation_parameters": {"negative_slope": 0.1}}'),
+        '{"activation": "leaky-relu", "activation_parameters": {"slope": 0.1}}',
+    ],
+)
 def test_what_no_training_says_is_refused(said, tmp_path):
     save_file(GOOD, tmp_path / "bad", {METADATA: said})
     with pytest.raises(UsageError, match=r"bad says of its training what can't be \(.*\.$"):
         load_network(tmp_path / "bad")
+
+
+def test_an_unknown_activation_is_refused_with_the_choices(tmp_path):
+    save_file(GOOD, tmp_path / "bad", {METADATA: '{"activation": "swish"}'})
+    with pytest.raises(UsageError) as refusal:
+        load_network(tmp_path / "bad")
+    assert str(refusal.value).startswith(
+        f"--weights {tmp_path / 'bad'} says of its training what can't be (activation swish "
+        "instead of one of relu, leaky-relu, gelu, tanh): expected "
+    )
+
+
+@pytest.mark.parametrize("said", [None, "{}", '{"dataset": "digits", "pixels": "unit"}'])
+def test_a_file_without_an_activation_means_relu(said, tmp_path):
+    save_file(GOOD, tmp_path / "old", None if said is None else {METADATA: said})
+    training = load_network(tmp_path / "old").training
+    assert (training.activation, training.activation_parameters) == ("relu", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "activation", "alignment", "parameters"),
+    [
+        ("tensorflow", "leaky-relu", "defaults", {"negative_slope": 0.3}),
+        ("tensorflow", "leaky-relu", "matched", {"negative_slope": 0.01}),
+        ("pytorch", "leaky-relu", "defaults", {"negative_slope": 0.01}),
+        ("numpy", "leaky-relu", "defaults", {"negative_slope": 0.01}),
+        ("tensorflow", "gelu", "defaults", {}),
+    ],
+)
+def test_an_activation_comes_back_with_its_parameters(
+    name, activation, alignment, parameters, tmp_path
+):
+    config = TrainConfig(hidden=(4, 3), activation=activation, alignment=alignment)
+    (tmp_path / "file").write_bytes(dump_weights(GOOD, name, config))
+    training = load_network(tmp_path / "file").training
+    assert (training.activation, training.activation_parameters) == (activation, parameters)
+
+
+def test_a_file_without_parameters_has_the_references(tmp_path):
+    save_file(GOOD, tmp_path / "file", {METADATA: '{"activation": "leaky-relu"}'})
+    training = load_network(tmp_path / "file").training
+    assert training.activation_parameters == {"negative_slope": 0.01}
 
 
 GOOD = chain(784, 4, 3, 10)

@@ -71,6 +71,9 @@ EQUAL = {
         "min_delta": 0.05,
     },
     "batch normalization": {"batch_norm": True, "optimizer": "sgd", "momentum": 0.9},
+    "leaky ReLU": {"activation": "leaky-relu"},
+    "GELU": {"activation": "gelu"},
+    "tanh": {"activation": "tanh"},
 }
 
 # What each framework draws or rounds for itself, and the plain run that it is compared with.

@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 
+from shared.activations import ACTIVATIONS
 from shared.batches import batch_sizes
 from shared.config import (
     ADAGRAD_EPSILON,
@@ -20,6 +21,7 @@ from shared.config import (
     WEIGHT_DECAY,
 )
 from shared.metrics import epoch_mean
+from shared.registry import IMPLEMENTATIONS
 from tests.support.commands import ROOT
 from tests.support.differences.problem import (
     BATCH,
@@ -252,6 +254,55 @@ def test_batch_normalization(torch_says, keras_says):
     np.testing.assert_allclose(keras_says["variance kept here"], unbiased, rtol=1e-6)
     biased = 0.99 + 0.01 * IMAGES.var(axis=0)
     np.testing.assert_allclose(keras_says["variance kept"], biased, rtol=1e-6)
+
+
+def test_slope_of_leaky_relu(torch_says, keras_says):
+    """By each framework's every way to call it."""
+    said = torch_says["activations of -1"] | keras_says["activations of -1"]
+    slopes = {name: -value for name, value in said.items() if "leaky" in name.lower()}
+    assert slopes == pytest.approx(
+        {
+            "nn.LeakyReLU": 0.01,
+            "functional.leaky_relu": 0.01,
+            "layers.LeakyReLU": 0.3,
+            "layers.Activation leaky_relu": 0.2,
+            "activations.leaky_relu": 0.2,
+            "ops.leaky_relu": 0.2,
+            "tf.nn.leaky_relu": 0.2,
+        },
+        rel=1e-7,
+    )
+    # What a weights file says of a network that kept its framework's own.
+    (own,) = IMPLEMENTATIONS["tensorflow"][0].activation_defaults["leaky-relu"].values()
+    assert own == pytest.approx(slopes["layers.LeakyReLU"], rel=1e-7)
+    (reference,) = ACTIVATIONS["leaky-relu"].parameters.values()
+    assert reference == slopes["nn.LeakyReLU"]
+
+
+def test_form_of_gelu(torch_says, keras_says):
+    """-1 times Phi(-1), and what the approximation by tanh makes of it."""
+    exact = -(1 + math.erf(-math.sqrt(0.5))) / 2
+    by_tanh = -(1 + math.tanh(math.sqrt(2 / math.pi) * (-1 - 0.044715))) / 2
+    assert abs(exact - by_tanh) > 1e-4
+    for name, value in torch_says["activations of -1"].items():
+        if "gelu" in name.lower():
+            assert value == pytest.approx(exact, rel=1e-15)
+    says = keras_says["activations of -1"]
+    for name in ("layers.Activation gelu", "activations.gelu", "tf.nn.gelu"):
+        assert says[name] == pytest.approx(exact, rel=1e-7)
+    assert says["ops.gelu"] == pytest.approx(by_tanh, rel=1e-7)
+
+
+def test_constants_of_activations_in_float64(torch_says, keras_says):
+    """PyTorch has all digits, Keras those of float32, the aligned layers all again."""
+    exact = -(1 + math.erf(-math.sqrt(0.5))) / 2
+    says = keras_says["activations of -1"]
+    rounded = -(1 + math.erf(-float(np.float32(math.sqrt(0.5))))) / 2
+    assert says["layers.Activation gelu"] == pytest.approx(rounded, rel=1e-15)
+    assert rounded != pytest.approx(exact, rel=1e-9)
+    assert says["gelu aligned"] == pytest.approx(exact, rel=1e-15)
+    assert says["slope here"] == -float(np.float32(0.01)) != -0.01
+    assert says["slope aligned"] == torch_says["activations of -1"]["nn.LeakyReLU"] == -0.01
 
 
 def test_rmsprop(torch_says, keras_says):

@@ -18,6 +18,7 @@ EXCEPTIONS = {
     "pytorch_impl/compiled.py:add_bias_apart": "XLA parts and fuses as it likes.",
     "pytorch_impl/compiled.py:train_steps:corrections": "For Adam as written out in whole_step.",
     "tensorflow_impl/export.py:convert": "LiteRT's converter both translates and quantizes.",
+    "tensorflow_impl/export.py:without_erfc": "PyTorch's GELU calls erf, which ONNX has.",
     "tensorflow_impl/profile.py:read_spans": "PyTorch's profiler sums up its events itself.",
     "pytorch_impl/techniques/accumulation.py:Accumulating": "Keras's optimizers bring it along.",
     "pytorch_impl/techniques/pipeline.py:SingleImages": "tf.data maps a function over row numbers.",

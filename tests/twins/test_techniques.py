@@ -13,7 +13,7 @@ from safetensors.numpy import load
 from commands.single_run import kept_epoch
 from comparison.tracing import read_frames
 from comparison.verification import Reference, judge
-from numpy_impl.model import Dense, get_weights, set_weights
+from numpy_impl.model import Dense, ReLU, get_weights, set_weights
 from numpy_impl.run import build, learn_in_epochs, run
 from numpy_impl.techniques import updates
 from numpy_impl.techniques.layers import BatchNorm, Dropout, build_network
@@ -21,6 +21,7 @@ from numpy_impl.techniques.loss import make_loss
 from numpy_impl.techniques.optimizers import choose_optimizer
 from numpy_impl.techniques.schedule import follow_schedule, reduce_on_plateau
 from numpy_impl.train import train_step
+from shared.activations import ACTIVATIONS
 from shared.augmentation import augment
 from shared.clock import Clock
 from shared.config import (
@@ -105,6 +106,8 @@ def test_every_technique_is_in_one_of_the_two():
     covered = {name for case in (*EQUAL.values(), *UNEQUAL.values()) for name in case}
     assert set(TECHNIQUES) - covered == {"schedule_factor"}
     assert set().union(*UNEQUAL.values()) == set(WITHOUT_EQUAL)
+    equal = {case.get("activation", TrainConfig.activation) for case in EQUAL.values()}
+    assert equal == set(ACTIVATIONS)
 
 
 # --- Alone, in the oracle ---
@@ -122,6 +125,7 @@ def trained(**given: object) -> tuple[list[EpochResult], dict[str, np.ndarray]]:
 
 ALONE = [
     *({"optimizer": name} for name in ("adamw", "sgd", "rmsprop", "adagrad")),
+    *({"activation": name} for name in ("leaky-relu", "gelu", "tanh")),
     {"dropout": 0.3},
     {"batch_norm": True},
     {"weight_decay": 0.1},
@@ -192,7 +196,7 @@ def test_rmsprop_and_adagrad_against_steps_by_hand():
 
 
 def test_weight_decay_shrinks_what_has_no_gradient():
-    model = build_network((4,), dropout=0, batch_norm=False, alignment="exact")
+    model = build_network((4,), ReLU, dropout=0, batch_norm=False, alignment="exact")
     for weight in model.parameters():
         weight += 1
     config = TrainConfig(optimizer="adamw", learning_rate=0.1, weight_decay=0.5)
@@ -276,7 +280,7 @@ def test_plateau_drops_the_rate_when_the_loss_no_longer_falls():
 
 
 def test_early_stopping_ends_and_goes_back():
-    model = build_network((4,), dropout=0, batch_norm=False, alignment="exact")
+    model = build_network((4,), ReLU, dropout=0, batch_norm=False, alignment="exact")
     bias = model.parameters()[-1]
 
     def learning():
@@ -370,7 +374,7 @@ def test_dropout_switches_off_and_scales_up():
 
 def test_networks_of_any_depth():
     for hidden in ((5,), (5, 4, 3)):
-        layers = build_network(hidden, 0.1, batch_norm=True, alignment="exact").layers
+        layers = build_network(hidden, ReLU, 0.1, batch_norm=True, alignment="exact").layers
         dense = [layer for layer in layers if isinstance(layer, Dense)]
         assert [each.kernel.shape[1] for each in dense] == [*hidden, CLASSES]
         # Kernel and bias, but for the layers that are normalized.

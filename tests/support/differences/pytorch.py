@@ -84,6 +84,18 @@ def about_layers(answers: Answers) -> None:
     ]
 
 
+def about_activations(answers: Answers) -> None:
+    """What leaky ReLU and GELU make of -1 by default, in float64."""
+    number = -torch.ones(1, dtype=torch.float64)
+    makers = {
+        "nn.LeakyReLU": nn.LeakyReLU(),
+        "functional.leaky_relu": functional.leaky_relu,
+        "nn.GELU": nn.GELU(),
+        "functional.gelu": functional.gelu,
+    }
+    answers["activations of -1"] = {name: make(number).item() for name, make in makers.items()}
+
+
 def about_optimizers(answers: Answers) -> None:
     """Defaults and single steps."""
     answers["adam epsilon"] = torch.optim.Adam([torch.zeros(1)]).defaults["eps"]
@@ -427,6 +439,7 @@ def about_workers(answers: Answers) -> None:
 
 PARTS = (
     about_layers,
+    about_activations,
     about_optimizers,
     about_losses,
     about_an_epoch,

@@ -16,7 +16,11 @@ from keras.optimizers import schedules
 from shared.config import (
     BATCH_NORM_MOMENTUM,
 )
-from tensorflow_impl.aligned import AlignedBatchNormalization
+from tensorflow_impl.aligned import (
+    AlignedBatchNormalization,
+    AlignedGELU,
+    AlignedLeakyReLU,
+)
 from tensorflow_impl.data import make_batches
 from tensorflow_impl.device import choose_device
 from tensorflow_impl.model import build_model
@@ -97,6 +101,29 @@ def about_layers(answers: Answers) -> None:
         for layer in build_model((128, 64)).layers
         if isinstance(layer, layers.Dense)
     ]
+
+
+def about_activations(answers: Answers) -> None:
+    """What leaky ReLU and GELU make of -1 by default, in float64."""
+    number = -tf.ones((1,), "float64")
+    kind = {"dtype": "float64"}
+    makers = {
+        "layers.LeakyReLU": layers.LeakyReLU(**kind),
+        "layers.Activation leaky_relu": layers.Activation("leaky_relu", **kind),
+        "activations.leaky_relu": keras.activations.leaky_relu,
+        "ops.leaky_relu": keras.ops.leaky_relu,
+        "tf.nn.leaky_relu": tf.nn.leaky_relu,
+        "layers.Activation gelu": layers.Activation("gelu", **kind),
+        "activations.gelu": keras.activations.gelu,
+        "ops.gelu": keras.ops.gelu,
+        "tf.nn.gelu": tf.nn.gelu,
+        "slope here": layers.LeakyReLU(0.01, **kind),
+        "slope aligned": AlignedLeakyReLU(0.01, **kind),
+        "gelu aligned": AlignedGELU(**kind),
+    }
+    answers["activations of -1"] = {
+        name: float(make(number).numpy()[0]) for name, make in makers.items()
+    }
 
 
 def about_optimizers(answers: Answers) -> None:
@@ -473,6 +500,7 @@ def about_maps(answers: Answers) -> None:
 PARTS = (
     about_float_types,
     about_layers,
+    about_activations,
     about_optimizers,
     about_losses,
     about_fit,

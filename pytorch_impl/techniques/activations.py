@@ -1,0 +1,28 @@
+"""The functions that hidden layers end with: ReLU, leaky ReLU, GELU, tanh."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from torch import nn
+
+from shared.config import Alignment
+
+ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky-relu": nn.LeakyReLU,  # DIFF-42
+    "gelu": nn.GELU,  # DIFF-43
+    "tanh": nn.Tanh,
+}
+
+
+def choose_activation(
+    name: str, parameters: Mapping[str, float], alignment: Alignment
+) -> Callable[[], nn.Module]:
+    """What makes the layers of that activation function.
+
+    Args:
+        name: of the function, as `--activation` takes it.
+        parameters: of the function; the framework's own where it is not told.
+        alignment: whether both frameworks round alike.
+    """
+    return partial(ACTIVATIONS[name], **parameters)
