@@ -79,6 +79,10 @@ SLOW: dict[str, dict[str, float]] = {
         "test_a_missing_browser_is_told_in_one_sentence": 3,
         "test_every_mark_opens_its_row": 2,
     },
+    "shared/test_flags.py": {"test_the_sentence_is_the_same_in_any_terminal": 1.2},
+    "shared/test_registry.py": {
+        "test_each_traced_process_has_the_environment_of_its_runs": 3,
+    },
     "study/test_browser.py": {"visit": 12},
     "twins/test_compiled.py": {"test_an_epoch_is_one_program": 25},
     "twins/test_differences.py": {"keras_says": 12, "torch_says": 8},
