@@ -78,6 +78,8 @@ def test_the_summary_tells_what_was_verified(passed, verdict, dataset):
     assert describe_verification(verification, TrainConfig(alignment="exact"))[0].endswith(
         "(20 steps, 1.2 s)."
     )
+    own_layers = describe_verification(verification, TrainConfig(activation="gelu"))[0]
+    assert "Adam's epsilon" not in own_layers and "own layers" in own_layers
     config = TrainConfig(alignment="exact", dropout=0.2, precision="bfloat16")
     without = describe_verification(verification, config)[0]
     assert without.endswith(" Not verified is --dropout, --precision: it has no equal.")
