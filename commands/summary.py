@@ -60,5 +60,5 @@ def summary(name: str, request: SummaryRequest) -> None:
         table.add_row(f"{kind}_{seen.count(kind)}", f"\\[{shape}]", parameters)
     make_console().print(table)
     if folder := request.output_dir:
-        write_graph(import_twin(name, "summary").trace_graph(model), folder)
+        write_graph(import_twin(name, "summary").serialize_graph(model), folder)
         print(f"Written to {folder}; to look at it: tensorboard --logdir {folder}")

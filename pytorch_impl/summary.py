@@ -26,7 +26,7 @@ def summarize(model: nn.Sequential) -> list[Layer]:
     return rows
 
 
-def trace_graph(model: nn.Sequential) -> bytes:
+def serialize_graph(model: nn.Sequential) -> bytes:
     """The operations as TensorBoard draws them: a serialized GraphDef."""
     # TensorBoard imports TensorFlow where it is installed, unless there is a
     # module of this name.

@@ -23,7 +23,7 @@ def summarize(model: keras.Sequential) -> list[Layer]:
     return rows
 
 
-def trace_graph(model: keras.Sequential) -> bytes:
+def serialize_graph(model: keras.Sequential) -> bytes:
     """The operations as TensorBoard draws them: a serialized GraphDef."""
     images = tf.TensorSpec((None, IMAGE_SIZE), keras.config.floatx())
     traced = tf.function(model).get_concrete_function(
