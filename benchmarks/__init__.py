@@ -1,1 +1,18 @@
-"""Measurements behind the claims of the documents; each prints what it found."""
+"""Measurements behind the claims of the documents: for whoever doubts a figure, or renews it.
+
+Each prints what it found. In the order of what they are about:
+
+command.py       flags and child processes of all of them
+floor.py         the matrix products alone, the lower limit of an epoch
+baselines.py     the runs beside scripts as tutorials write them
+profiled.py      what stands between PyTorch's runs and the floor
+tried.py         what makes training on small batches fast, and what does not
+null.py          whether the comparison claims a difference where there is none
+slowed.py        PyTorch's runs with a planted slow-down, for null.py
+agreement.py     how far the trained weights of a comparison's runs are apart
+false_alarms.py  whether verification finds a fault where there is none
+kills.py         whether a killed training goes on to the same result
+damages.py       whether damaged checkpoints are noticed
+mistakes.py      what common mistakes do to a training
+tuning.py        what each knob of a training does
+"""

@@ -80,7 +80,7 @@ class Adam(Optimizer):
 def make_optimizer(
     model: Sequential, learning_rate: float, alignment: Alignment
 ) -> Optimizer:
-    """Adam for all weights of the model, aligned as asked.
+    """Adam for all weights of the model.
 
     Args:
         model: whose weights it updates.

@@ -12,7 +12,7 @@ from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.epochs import follow, validate
 from shared.initial_weights import initial_weights
-from shared.preparation import loss_options, make_lessons, to_pixels
+from shared.preparation import choose_rows, loss_options, to_pixels
 from shared.results import EpochResult
 from shared.trained import Trained, measure_inference
 
@@ -83,7 +83,7 @@ def make_model(config: TrainConfig, device: str) -> Sequential:
 
 
 def choose_loss(config: TrainConfig, dataset: Dataset, device: str) -> Loss:
-    """What is minimized: `compute_loss`, or with what else is asked for."""
+    """The loss to minimize: `compute_loss`, or what the flags make of it."""
     if config.plain_loss:
         return compute_loss
     return make_loss(*loss_options(config, dataset), device)
@@ -116,8 +116,8 @@ def make_learner(
     loss, size = choose_loss(config, dataset, device), config.batch_size
     pipeline = choose_pipeline(config, dataset, device)
     step = partial(train_step, compute_loss=loss)
-    return lambda lesson, rows: train_epoch(
-        model, optimizer, pipeline(*lesson, rows, size), clock, step
+    return lambda train_set, rows: train_epoch(
+        model, optimizer, pipeline(*train_set, rows, size), clock, step
     )
 
 
@@ -129,10 +129,10 @@ def train_rows(
     clock: Clock,
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[EpochResult]:
-    """Train with the rows of each epoch, those left where one goes on."""
+    """Train, from the first epoch that no checkpoint holds yet."""
     device, model, optimizer, train_set, test_set = built
     tensors = partial(to_tensors, device=device)
-    lesson = make_lessons(config, dataset, train_set, tensors)
+    rows_of = choose_rows(config, dataset, train_set, tensors)
     sizes = batch_sizes(len(dataset.train_labels), config.batch_size)
     done = 0
     if checkpoints:
@@ -140,7 +140,7 @@ def train_rows(
         done = len(checkpoints.epochs)
 
     def learn_epoch(epoch: int) -> Tensors:
-        return learn(*lesson(epoch))
+        return learn(*rows_of(epoch))
 
     epochs = range(done + 1, config.epochs + 1)
     return train(model, learn_epoch, sizes, test_set, epochs, clock)
@@ -154,7 +154,7 @@ def look_at_epochs(
     clock: Clock,
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[EpochResult]:
-    """Put around the epochs what looks at the end of each."""
+    """Add what works between epochs: validation, early stopping, ..."""
     device, model, optimizer, *_ = built
     images, labels = dataset.validation_images, dataset.validation_labels
     if images is not None and labels is not None:

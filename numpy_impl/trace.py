@@ -119,8 +119,8 @@ def trace_control(config: TrainConfig, dataset: Dataset, emit: Emit) -> None:
     clock.after_step = lambda _: emit("step", get_weights(model))
     learn = make_learner(config, "reference", dataset, built, clock)
 
-    def learn_permuted(lesson: Tensors, rows: np.ndarray) -> Tensors:
-        return learn(lesson, permute_batches(rows, config.batch_size))
+    def learn_permuted(train_set: Tensors, rows: np.ndarray) -> Tensors:
+        return learn(train_set, permute_batches(rows, config.batch_size))
 
     epochs = train_rows(config, dataset, built, learn_permuted, clock)
     for epoch in look_at_epochs(config, dataset, built, epochs, clock):

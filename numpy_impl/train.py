@@ -47,7 +47,7 @@ def train_epoch(
     clock: Clock,
     step: Callable[..., Tensors] = train_step,
 ) -> Tensors:
-    """Learn from each batch once: images [batch, 784], labels [batch].
+    """Take a step for each batch: images [batch, 784], labels [batch].
 
     Returns:
         What each step returned: losses [steps], correct predictions [steps].

@@ -1,5 +1,5 @@
 """The network in PyTorch.
 
-Read minimal, data, model, loss, optimizer, train, evaluate and run, in this
-order.
+Read minimal, data, model, loss, optimizer, train, evaluate, compiled, predict
+and run, in this order.
 """

@@ -36,7 +36,7 @@ def restore(
     model = build_network(
         hidden_units(weights),
         choose_activation(*function, alignment="matched"),
-        # It has no weights, and nothing to do outside of training.
+        # Dropout has no weights, and nothing to do outside of training.
         dropout=0.0,
         batch_norm=has_batch_norm(weights),
         alignment="matched",

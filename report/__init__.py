@@ -2,16 +2,17 @@
 
 In the order of reading, from the results to what is written about them:
 
-read.py       the results in a folder, checked before they are drawn
-intervals.py  differences between runs, with the uncertainty that their repeats support
-series.py     what every chart shows, as numbers
-table.py      the figures side by side: ROWS lists them
-sentences.py  what the figures mean, in words
-terminal.py   lines while training, and the report at the end, as the commands print them
-progress.py   bars while a comparison runs
-markdown.py   summary.md
-write.py      all files of a comparison: results.json, pictures, summary.md, report.html
-merge.py      several comparisons, from different machines, as one
-page/         report.html
-__main__.py   `python -m report`: draw the page again, or several comparisons as one
+read.py          the results in a folder, checked before they are drawn
+intervals.py     differences between runs, with the uncertainty that their repeats support
+series.py        what every chart shows, as numbers
+table.py         the figures side by side: ROWS lists them
+verification.py  what verification found, in words
+sentences.py     what the figures mean, in words
+terminal.py      lines while training, and the report at the end, as the commands print them
+progress.py      bars while a comparison runs
+markdown.py      summary.md
+write.py         all files of a comparison: results.json, pictures, summary.md, report.html
+merge.py         several comparisons, from different machines, as one
+page/            report.html
+__main__.py      `python -m report`: draw the page again, or several comparisons as one
 """

@@ -1,32 +1,42 @@
-"""What the implementations themselves import, and plotting: for whoever follows a name from there.
+"""What more than one room needs: for whoever follows a name from an implementation.
 
 Nothing here imports a framework. In the order of reading, from a request to its results:
 
-errors.py           what goes wrong because of the request
-registry.py         every run that there is, and what its process needs
-activations.py      every activation function, one record each
-config.py           every setting that all sides share
-complaints.py       what is wrong with a command line, in one sentence
-flags.py            settings as flags of the command line
-datasets.py         MNIST, Fashion-MNIST and digits as arrays
-sampling.py         which training images a run sees, and how much each class counts
-batches.py          which of them are in which batch
-augmentation.py     images moved a little, anew in every epoch
-preparation.py      which images an epoch shows, and how
-initial_weights.py  seeded starting weights
-weights_file.py     trained weights as a file, checked when read
-checkpoints.py      a training, to be gone on with
-clock.py            where the time of a run goes, by phase
-metrics.py          figures of an epoch and of each class
-trained.py          what an implementation hands back
-results.py          what a run and a comparison leave behind: results.json
-outputs.py          the folder that a command writes to
-environment.py      the machine and the software
-trace_events.py     what a profiler saw, as a file for Chrome's viewer
-onnx_graph.py       ONNX files, and predictions from them
-formats.py          how numbers are written
-series.py           the series of a chart, as numbers
-plotting.py         the pictures that are drawn of them
+errors.py             what goes wrong because of the request
+registry.py           every run that there is, and what its process needs
+activations.py        every activation function, one record each
+dataset_records.py    every dataset, one record each
+config.py             every setting that all sides share
+rules.py              what each setting may be
+presets.py            settings by the name of a tutorial
+threads.py            threads and variables, set before a framework is imported
+complaints.py         what is wrong with a command line, in one sentence
+flags.py              settings as flags of the command line
+datasets.py           MNIST, Fashion-MNIST and digits as arrays
+download.py           their files, from the mirrors
+sampling.py           which training images a run sees, and how much each class counts
+batches.py            which of them are in which batch
+augmentation.py       images moved a little, anew in every epoch
+preparation.py        which images an epoch shows, and how
+initial_weights.py    seeded starting weights
+weights_file.py       trained weights as a file, checked when read
+epochs.py             what works between epochs: validation, early stopping, checkpoints
+checkpoints.py        where a training is, so that it can be resumed
+checkpoint_events.py  what became of checkpoints
+clock.py              where the time of a run goes, by phase
+metrics.py            figures of an epoch and of each class
+trained.py            what an implementation hands back
+verified.py           what verification found
+results.py            what a run and a comparison leave behind
+results_file.py       results.json, read and written
+upgrade.py            results.json of the first schema
+outputs.py            the folder that a command writes to
+environment.py        the machine and the software
+trace_events.py       what a profiler saw, as a file for Chrome's viewer
+onnx_graph.py         ONNX files, and predictions from them
+formats.py            how numbers are written
+series.py             the series of a chart, as numbers
+plotting.py           the pictures that are drawn of them
 """
 
 import importlib.util

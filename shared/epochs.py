@@ -1,4 +1,4 @@
-"""What looks at the end of each epoch: the same generators around every framework's training."""
+"""What works between epochs: generators around a training, the same for every framework."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ from shared.config import TrainConfig
 from shared.results import EpochResult
 
 Epochs = Iterator[EpochResult]
-# To copy weights or a state out, and to copy them in.
+# Copies weights, or a state, out; copies them in.
 Access = tuple[Callable[[], Arrays], Callable[[Arrays], None]]
 
 
@@ -26,16 +26,16 @@ def stop_early(epochs: Epochs, weights: Access, config: TrainConfig, best: Array
 
     Prechelt, "Early Stopping - But When?" (1998), section 2, the third class of criteria.
     """
-    lowest, waited = float("inf"), 0
+    (get_weights, set_weights), lowest, waited = weights, float("inf"), 0
     for epoch in epochs:
         loss, waited = epoch.validation_loss, waited + 1
         if loss is not None and loss < lowest - config.min_delta:
             lowest, waited = loss, 0
-            best.update(weights[0]())
+            best.update(get_weights())
         yield epoch
         if waited == config.patience:
             break
-    weights[1](best)
+    set_weights(best)
 
 
 def follow(
@@ -46,13 +46,15 @@ def follow(
     state: Access,
     rate: tuple[Callable[[], float], Callable[[Epochs], Epochs]],
 ) -> Epochs:
-    """Put around the epochs what is asked for; `rate` tells the learning rate and reduces it."""
+    """Add to the epochs what is asked for; `rate` tells the learning rate, and reduces it."""
+    (get_weights, set_weights), (get_state, set_state) = weights, state
+    learning_rate, reduce_on_plateau = rate
     if checkpoints:
-        epochs = checkpoints.replay(epochs, weights[1], state[1])
+        epochs = checkpoints.replay(epochs, set_weights, set_state)
     if config.schedule == "plateau":
-        epochs = rate[1](epochs)
+        epochs = reduce_on_plateau(epochs)
     if config.schedule != "constant" or config.warmup_steps:
-        epochs = (replace(epoch, learning_rate=rate[0]()) for epoch in epochs)
+        epochs = (replace(epoch, learning_rate=learning_rate()) for epoch in epochs)
     if config.patience is not None:
         epochs = stop_early(epochs, weights, config, checkpoints.best if checkpoints else {})
-    return checkpoints.save_epochs(epochs, weights[0], state[0]) if checkpoints else epochs
+    return checkpoints.save_epochs(epochs, get_weights, get_state) if checkpoints else epochs

@@ -49,8 +49,9 @@ RunNames = Annotated[
 
 @dataclass(frozen=True)
 class SharedConfig(TrainConfig):
-    """A configuration whose batch size is not a flag, but set by whoever sweeps several."""
+    """What is trained, on what, and how: the same for every run."""
 
+    # Not a flag here: `compare.py` takes several.
     batch_size: tyro.conf.Suppress[int] = 64
 
 

@@ -11,24 +11,24 @@ from shared.datasets import Dataset
 from shared.sampling import balanced_order, class_weights
 
 
-def make_lessons(
+def choose_rows(
     config: TrainConfig,
     dataset: Dataset,
     train_set: Tensors,
     to_tensors: Callable[[np.ndarray, np.ndarray], Tensors],
 ) -> Callable[[int], tuple[Tensors, np.ndarray]]:
-    """What an epoch, given by its number, shows: images and labels, and the order of their rows.
+    """A function of an epoch's number: its images and labels, and their rows in order.
 
     Args:
-        config: asks for all of them in a random order, or for a balanced sample, or for images
-            that are augmented anew in each epoch.
-        dataset: whose training images it is about.
+        config: asks for all rows in a random order, or for a balanced sample of them, and perhaps
+            for images that are augmented anew in each epoch.
+        dataset: holds the training images.
         train_set: the same images and labels as tensors of one framework.
         to_tensors: of that framework: from images [n, 784] and labels [n] to its tensors.
     """
     labels, black = dataset.train_labels, -dataset.mean / dataset.deviation
 
-    def lesson(epoch: int) -> tuple[Tensors, np.ndarray]:
+    def rows_of(epoch: int) -> tuple[Tensors, np.ndarray]:
         shown = train_set
         if config.augment:
             images = augment(dataset.train_images, black, config.seed, epoch)
@@ -37,7 +37,7 @@ def make_lessons(
             return shown, balanced_order(labels, config.seed, epoch)
         return shown, epoch_order(len(labels), config.seed, epoch)
 
-    return lesson
+    return rows_of
 
 
 def loss_options(config: TrainConfig, dataset: Dataset) -> tuple[float, bool, np.ndarray | None]:

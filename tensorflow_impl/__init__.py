@@ -1,7 +1,7 @@
 """The network in TensorFlow/Keras.
 
-Read minimal, data, model, loss, optimizer, train, evaluate and run, in this
-order.
+Read minimal, data, model, loss, optimizer, train, evaluate, compiled, predict
+and run, in this order.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Step 0: the whole program, from the images to the test accuracy."""
+"""Step 0: the whole program. docs/DIFFERENCES.md explains each DIFF-n."""
 
 import keras
 import tensorflow as tf

@@ -11,7 +11,7 @@ from .aligned import AlignedAdam
 def make_optimizer(
     model: keras.Model, learning_rate: float, alignment: Alignment
 ) -> keras.optimizers.Optimizer:
-    """Adam for all weights of the model, aligned as asked.
+    """Adam for all weights of the model.
 
     Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015).
 

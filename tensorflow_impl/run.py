@@ -15,7 +15,7 @@ from shared.datasets import Dataset
 from shared.epochs import follow, validate
 from shared.errors import UsageError
 from shared.initial_weights import initial_weights
-from shared.preparation import loss_options, make_lessons, to_pixels
+from shared.preparation import choose_rows, loss_options, to_pixels
 from shared.results import EpochResult
 from shared.trained import Trained, measure_inference
 
@@ -101,7 +101,7 @@ def make_model(
 def choose_loss(
     config: TrainConfig, dataset: Dataset, device: tf.config.PhysicalDevice
 ) -> Callable[..., tf.Tensor]:
-    """What is minimized: `compute_loss`, or with what else is asked for."""
+    """The loss to minimize: `compute_loss`, or what the flags make of it."""
     if config.plain_loss:
         return compute_loss
     return make_loss(*loss_options(config, dataset), device)
@@ -134,16 +134,16 @@ def make_learner(
     loss, size = choose_loss(config, dataset, device), config.batch_size
     if variant == "compiled":
         compiled.refuse_uncompiled(config)
-        return lambda lesson, rows: compiled.train_epoch(
-            model, optimizer, lesson, rows, size, clock, loss
+        return lambda train_set, rows: compiled.train_epoch(
+            model, optimizer, train_set, rows, size, clock, loss
         )
     pipeline = choose_pipeline(config, dataset, device)
     step = partial(train_step, compute_loss=loss)
     if variant == "graph":
         # Traced twice: for full batches, and for a smaller last one.
         step = tf.function(step)  # DIFF-12
-    return lambda lesson, rows: train_epoch(
-        model, optimizer, pipeline(*lesson, rows, size), clock, step
+    return lambda train_set, rows: train_epoch(
+        model, optimizer, pipeline(*train_set, rows, size), clock, step
     )
 
 
@@ -155,10 +155,10 @@ def train_rows(
     clock: Clock,
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[EpochResult]:
-    """Train with the rows of each epoch, those left where one goes on."""
+    """Train, from the first epoch that no checkpoint holds yet."""
     device, model, optimizer, train_set, test_set = built
     tensors = partial(to_tensors, device=device)
-    lesson = make_lessons(config, dataset, train_set, tensors)
+    rows_of = choose_rows(config, dataset, train_set, tensors)
     sizes = batch_sizes(len(dataset.train_labels), config.batch_size)
     done = 0
     if checkpoints:
@@ -166,7 +166,7 @@ def train_rows(
         done = len(checkpoints.epochs)
 
     def learn_epoch(epoch: int) -> Tensors:
-        return learn(*lesson(epoch))
+        return learn(*rows_of(epoch))
 
     epochs = range(done + 1, config.epochs + 1)
     return train(model, learn_epoch, sizes, test_set, epochs, clock)
@@ -192,13 +192,13 @@ def fit_rows(
         )
     device, model, optimizer, train_set, test_set = built
     tensors = partial(to_tensors, device=device)
-    lesson = make_lessons(config, dataset, train_set, tensors)
+    rows_of = choose_rows(config, dataset, train_set, tensors)
     pipeline = choose_pipeline(config, dataset, device)
     own = None if config.plain_loss else choose_loss(config, dataset, device)
     compile_model(model, optimizer, own)
 
     def batches_of(epoch: int) -> Iterable[Tensors]:
-        (images, labels), order = lesson(epoch)
+        (images, labels), order = rows_of(epoch)
         return pipeline(images, labels, order, config.batch_size)
 
     done = len(checkpoints.epochs) if checkpoints else 0
@@ -214,7 +214,7 @@ def look_at_epochs(
     clock: Clock,
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[EpochResult]:
-    """Put around the epochs what looks at the end of each."""
+    """Add what works between epochs: validation, early stopping, ..."""
     device, model, optimizer, *_ = built
     images, labels = dataset.validation_images, dataset.validation_labels
     if images is not None and labels is not None:

@@ -190,3 +190,11 @@ def test_no_room_holds_more_than_a_quarter_of_the_code():
         if len(path.parts) > 1:
             sizes[path.parts[0]] += lines(path)
     assert max(sizes.values()) <= sum(sizes.values()) / 4, sizes
+
+
+@pytest.mark.parametrize("room", sorted(set(ROOMS) - IMPLEMENTATIONS))
+def test_a_room_lists_its_files(room):
+    said = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text("utf-8"))) or ""
+    listed = [line.split()[0] for line in said.splitlines() if ".py " in line]
+    files = [path.name for path in (ROOT / room).glob("*.py") if path.name != "__init__.py"]
+    assert sorted(listed) == sorted(files)

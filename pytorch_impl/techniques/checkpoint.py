@@ -105,12 +105,12 @@ def learn_in_pieces(
         checkpoints: say where to cut the rows, and where to begin.
     """
 
-    def learn_pieces(lesson: Tensors, order: np.ndarray) -> Tensors:
+    def learn_pieces(train_set: Tensors, order: np.ndarray) -> Tensors:
         for number, rows in enumerate(checkpoints.pieces(order)):
             if number:
                 state = get_state(model, optimizer)
                 checkpoints.save(get_weights(model), state)
-            losses, correct = learn(lesson, rows)
+            losses, correct = learn(train_set, rows)
             checkpoints.add_batches(
                 losses.cpu().numpy(), correct.cpu().numpy()
             )

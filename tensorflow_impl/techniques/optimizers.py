@@ -21,7 +21,7 @@ from .weight_decay import decay_weights
 def choose_optimizer(
     model: keras.Model, config: TrainConfig, steps: int
 ) -> keras.optimizers.Optimizer:
-    """The optimizer, aligned as asked, with what the techniques add to it.
+    """The optimizer asked for, with what the techniques add to it.
 
     Args:
         model: whose weights it updates.
