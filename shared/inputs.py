@@ -10,6 +10,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+# Bytes that JSON and what a network's weights or its answers may have: those of 130 million
+# weights, of a million images, and of a header of ten thousand layers.
+LARGEST_JSON = 2**27
+LARGEST_WEIGHTS = 2**30
+LARGEST_PREDICTIONS = 2**27
+LARGEST_HEADER = 2**22
 
 
 class UnfitFile(OSError):
@@ -53,6 +63,43 @@ def read_regular(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise _too_long(path, f"more than {most:,}", most)
     return content
+
+
+def read_arrays(path: Path, most: int) -> dict[str, np.ndarray]:
+    """The arrays in a safetensors file of at most `most` bytes.
+
+    Raises:
+        OSError: it can't be read, UnfitFile among them.
+        ValueError: it is no such file, or holds numbers that NumPy does not know.
+    """
+    content = read_regular(path, most)
+    check_header(content)
+    try:
+        return load(content)
+    except (SafetensorError, KeyError, TypeError) as error:
+        raise ValueError(f"it is not a safetensors file ({error})") from None
+
+
+def check_header(content: bytes) -> None:
+    """Raise ValueError if a safetensors file that begins so has a header that is too long."""
+    length = int.from_bytes(content[:8], "little")
+    if length > LARGEST_HEADER:
+        raise ValueError(f"a header of {length:,} bytes")
+
+
+def path_within(folder: Path, name: str) -> Path:
+    """The path of a file that something in a folder names.
+
+    Raises:
+        ValueError: the name, or a link of that name, leads out of the folder.
+    """
+    try:
+        inside = (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        inside = False
+    if not inside or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"expected the name of a file in the folder instead of {name[:80]!r}")
+    return folder / name
 
 
 def decode_json(content: bytes | str, kind: Any = Any) -> Any:

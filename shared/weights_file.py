@@ -21,16 +21,12 @@ from shared.config import (
 )
 from shared.errors import UsageError
 from shared.initial_weights import Weights, weight_shapes
-from shared.inputs import decode_json, open_regular
+from shared.inputs import LARGEST_WEIGHTS, check_header, decode_json, open_regular
 from shared.registry import IMPLEMENTATIONS
 from shared.rules import choices_of
 
 # The metadata's only key: with several, the library would write them in random order.
 METADATA = "training"
-
-# Bytes: a network of 130 million weights, and the header of one of ten thousand layers.
-LARGEST_FILE = 2**30
-LARGEST_HEADER = 2**22
 
 # Far more than anybody normalizes with.
 LARGEST_EPSILON = 1.0
@@ -163,10 +159,11 @@ def _check_size(path: Path) -> None:
     Raises:
         OSError: it is no regular file, or larger than any weights.
     """
-    with open_regular(path, LARGEST_FILE) as file:
-        length = int.from_bytes(file.read(8), "little")
-    if length > LARGEST_HEADER:
-        _refuse(path, f"is not a safetensors file (a header of {length:,} bytes)")
+    with open_regular(path, LARGEST_WEIGHTS) as file:
+        try:
+            check_header(file.read(8))
+        except ValueError as error:
+            _refuse(path, f"is not a safetensors file ({error})")
 
 
 def _check_types(found: set[str], path: Path) -> None:
