@@ -29,6 +29,7 @@ from shared.registry import IMPLEMENTATIONS, LABELS
 from shared.results import write_atomically
 from shared.weights_file import (
     TrainedNetwork,
+    check_outputs,
     float_type,
     has_batch_norm,
     hidden_units,
@@ -101,9 +102,12 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
     dataset, missing = load_images(network, request, float_type(weights))
     images = getattr(dataset, f"{request.split}_images")
     labels = getattr(dataset, f"{request.split}_labels")
-    measured = import_twin(name, "predict").evaluate_trained(
-        network, images, labels, request.device
-    )
+    # Of numbers that are too large NumPy would warn; they are refused.
+    with np.errstate(all="ignore"):
+        measured = import_twin(name, "predict").evaluate_trained(
+            network, images, labels, request.device
+        )
+    check_outputs(request.weights, measured.logits, measured.loss)
     evaluation = Evaluation(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=current_command(),

@@ -25,7 +25,7 @@ from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.results import InferenceResult, write_atomically
 from shared.trained import Exporter, Predict, measure_inference
-from shared.weights_file import load_network
+from shared.weights_file import check_outputs, load_network
 
 # How far a file's logits may be from those of the network that it was made of, in parts of the
 # largest logit. Rounding to int8 is coarse; what is further off than this is broken.
@@ -58,13 +58,15 @@ def export(name: str, request: ExportRequest) -> int:
     """
     network = load_network(request.weights)
     # In float32, which is what programs that read such files feed.
-    weights = {key: each.astype(np.float32) for key, each in network.weights.items()}
+    with np.errstate(over="ignore"):
+        weights = {key: each.astype(np.float32) for key, each in network.weights.items()}
     dataset, missing = load_images(network, request, "float32")
     folder = claim_output_dir(request.output_dir, current_command())
     try:
         exporters, twin = import_twin(name, "export").EXPORTERS, import_twin(name, "predict")
         _, model = twin.restore(replace(network, weights=weights), "cpu")
         original = measure(request.weights, partial(twin.predict, model), dataset)
+        check_outputs(request.weights, original.logits)
         files: dict[FormatName, Measured] = {
             kind: export_one(kind, exporters[kind], model, dataset, folder)
             for kind in dict.fromkeys(request.format)

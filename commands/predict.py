@@ -21,7 +21,7 @@ from shared.datasets import load_dataset, standardize
 from shared.errors import UsageError
 from shared.plotting import plot_pictures
 from shared.registry import LABELS
-from shared.weights_file import float_type, load_network
+from shared.weights_file import check_outputs, float_type, load_network
 
 
 def predict(name: str, request: PredictRequest) -> None:
@@ -45,7 +45,10 @@ def predict(name: str, request: PredictRequest) -> None:
         ]
     )
     images = standardize(prepared, *standardization(dataset, training.pixels), float_type(weights))
-    predicted = import_twin(name, "predict").predict_trained(network, images, request.device)
+    # Of numbers that are too large NumPy would warn; they are refused.
+    with np.errstate(all="ignore"):
+        predicted = import_twin(name, "predict").predict_trained(network, images, request.device)
+    check_outputs(request.weights, predicted.probabilities)
     class_names = DATASETS[dataset].class_names
     console = make_console()
     say(

@@ -15,13 +15,12 @@ from typing import Annotated
 
 import numpy as np
 import tyro
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from report.read import read_folder
 from report.sentences import describe_end, describe_machine
 from shared.errors import UsageError
 from shared.flags import parse_flags
+from shared.inputs import LARGEST_WEIGHTS, read_arrays
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.results import ComparisonResult, EpochResult, RunResult, write_atomically
 
@@ -124,8 +123,8 @@ def started(result: ComparisonResult) -> float:
 def load_weights(path: Path) -> dict[str, np.ndarray]:
     """A run's weights by name; none if the file is not there or damaged."""
     try:
-        return load_file(path)
-    except (OSError, SafetensorError):
+        return read_arrays(path, LARGEST_WEIGHTS)
+    except (OSError, ValueError):
         return {}
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from shared.dataset_records import DATASETS
 from shared.errors import UsageError
-from shared.results import ComparisonResult
+from shared.inputs import path_within
+from shared.results import ComparisonResult, RunResult
 from shared.results_file import load_results
 
 
@@ -18,6 +19,8 @@ def read_folder(folder: Path) -> ComparisonResult:
     path = folder / "results.json"
     try:
         result = load_results(path)
+        for place, run in enumerate(result.runs):
+            _require_within(folder, run, place)
     except OSError as error:
         raise UsageError(
             f"{folder}: expected a folder of results, but {path} cannot be read "
@@ -33,6 +36,15 @@ def read_folder(folder: Path) -> ComparisonResult:
     if lacking:
         raise UsageError(f"{path} lacks {', '.join(lacking)}: expected what a comparison wrote.")
     return result
+
+
+def _require_within(folder: Path, run: RunResult, place: int) -> None:
+    for kind, name in (("weights", run.weights), ("predictions", run.predictions)):
+        try:
+            path_within(folder, name or "")
+        except ValueError as error:
+            path = folder / "results.json"
+            raise ValueError(f"{path}: {error} - at `$.runs[{place}].{kind}`") from None
 
 
 def with_whole_paths(result: ComparisonResult, folder: Path) -> ComparisonResult:

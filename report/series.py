@@ -7,13 +7,13 @@ the same colour in every chart.
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from shared.clock import PHASES
 from shared.config import CLASSES
+from shared.inputs import LARGEST_PREDICTIONS, LARGEST_WEIGHTS, read_arrays
 from shared.metrics import confusion
 from shared.results import ComparisonResult, EpochResult, Floor, RunResult, group_by_run
 from shared.series import Ledger, Line
@@ -184,7 +184,10 @@ def answers(groups: Groups, labels: np.ndarray) -> Answers:
         labels: of the test images, [n].
     """
     chosen = like_repeats(groups)
-    read = {place: read_tensor(run.predictions, "logits") for place, run in chosen.items()}
+    read = {
+        place: read_tensor(run.predictions, "logits", LARGEST_PREDICTIONS)
+        for place, run in chosen.items()
+    }
     logits = {
         place: values
         for place, values in read.items()
@@ -259,7 +262,7 @@ def first_kernels(groups: Groups) -> dict[int, tuple[str, np.ndarray]]:
     """By place, the run and its weights from square images to the first layer, [pixels, units]."""
     kernels = {}
     for place, run in like_repeats(groups).items():
-        kernel = read_tensor(run.weights, "dense_1/kernel")
+        kernel = read_tensor(run.weights, "dense_1/kernel", LARGEST_WEIGHTS)
         if (
             kernel is not None
             and kernel.ndim == 2
@@ -291,9 +294,9 @@ def like_repeats(groups: Groups) -> dict[int, RunResult]:
     }
 
 
-def read_tensor(path: str | None, name: str) -> np.ndarray | None:
-    """One tensor of a safetensors file, or None if it isn't there."""
+def read_tensor(path: str | None, name: str, most: int) -> np.ndarray | None:
+    """One tensor of a safetensors file of at most `most` bytes, or None if it isn't there."""
     try:
-        return load_file(path or "").get(name)
-    except (OSError, SafetensorError):
+        return read_arrays(Path(path or ""), most).get(name)
+    except (OSError, ValueError):
         return None

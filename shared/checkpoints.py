@@ -19,6 +19,7 @@ from shared.checkpoint_events import CheckpointEvent, Difference, EventKind, des
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.errors import UsageError
+from shared.inputs import LARGEST_JSON, LARGEST_WEIGHTS, decode_json, open_regular, read_regular
 from shared.results import EpochResult
 
 Arrays = dict[str, np.ndarray]
@@ -27,6 +28,10 @@ Arrays = dict[str, np.ndarray]
 KEPT = 2
 MANIFEST = "manifest.json"
 STATE = "state.json"
+PARTS = ("weights", "state", "batches", "best")
+FILES = {STATE, *(f"{part}.safetensors" for part in PARTS)}
+# Bytes: the optimizer's state is twice the weights.
+LARGEST_FILE = 2 * LARGEST_WEIGHTS
 # What a training may differ in from the one that a checkpoint is of.
 WITHOUT_INFLUENCE = (
     *("preset", "data_dir", "offline", "target_accuracy"),
@@ -161,7 +166,7 @@ class Checkpoints:
         Raises:
             UsageError: the folder can't be written.
         """
-        parts = {"weights": weights, "state": state, "batches": self.batches, "best": self.best}
+        parts = dict(zip(PARTS, (weights, state, self.batches, self.best), strict=True))
         # The library expects arrays without gaps.
         contents = {
             f"{part}.safetensors": save({k: np.array(v, order="C") for k, v in arrays.items()})
@@ -291,12 +296,11 @@ def read(folder: Path) -> tuple[State, dict[str, Arrays]]:
         Refused: anything in it is not what was written.
     """
     try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=dict[str, str])
-        contents = {name: (folder / name).read_bytes() for name in manifest}
-        for name, content in contents.items():
-            if checksum(content) != manifest[name]:
-                raise Refused("damaged", file=name)
-        state = msgspec.json.decode(contents.pop(STATE), type=State)
+        manifest = decode_json(read_regular(folder / MANIFEST, LARGEST_JSON), dict[str, str])
+        if not manifest.keys() <= FILES:
+            raise Refused("unknown")
+        contents = {name: _read_intact(folder / name, manifest[name]) for name in manifest}
+        state = decode_json(contents.pop(STATE), State)
         # Copies, because those who take them over write to them.
         parts = {
             name.partition(".")[0]: {key: array.copy() for key, array in load(content).items()}
@@ -309,6 +313,15 @@ def read(folder: Path) -> tuple[State, dict[str, Arrays]]:
     except (ValueError, KeyError, msgspec.MsgspecError, SafetensorError):
         raise Refused("unknown") from None
     return state, parts
+
+
+def _read_intact(path: Path, sha256: str) -> bytes:
+    """The content, not in memory before its checksum is known to be right; else Refused."""
+    with open_regular(path, LARGEST_FILE) as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise Refused("damaged", file=path.name)
+        file.seek(0)
+        return file.read()
 
 
 def checksum(content: bytes) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from shared.dataset_records import DATASETS, STAND_IN
 from shared.errors import UsageError
+from shared.inputs import UnfitFile, read_regular
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 TIMEOUT = (10, 30)  # seconds to connect, seconds without a byte
 PATIENCE = 60  # seconds in which a mirror must send at least LEAST bytes
 LEAST = 60_000
+# Bytes beyond the published size up to which a file is read, to tell what is there instead.
+SPARE = 1_000_000
 
 
 CauseKind = Literal[
@@ -146,7 +149,19 @@ def find_missing(name: str, folder: Path) -> list[str]:
 
 
 def read_verified(path: Path, size: int, sha256: str) -> bytes:
-    raw = path.read_bytes()
+    """The content of a file that is the published one, of so many bytes and with this checksum.
+
+    Raises:
+        OSError: it can't be read.
+        DataError: it is another file.
+    """
+    try:
+        raw = read_regular(path, most=size + SPARE)
+    except UnfitFile as error:
+        raise DataError(
+            f"{path} is not the published file of {size} bytes ({error.strerror}): delete it to "
+            "have it downloaded again."
+        ) from None
     digest = hashlib.sha256(raw).hexdigest()
     if digest != sha256:
         raise DataError(

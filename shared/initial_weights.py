@@ -30,6 +30,17 @@ SCHEMES: dict[str, Callable[[int, int], tuple[float, float]]] = {
 BATCH_NORM = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0}
 
 
+def weight_shapes(hidden: tuple[int, ...], batch_norm: bool = False) -> dict[str, tuple[int, ...]]:
+    """The shapes of what `initial_weights` draws, in its order."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer, (fan_in, fan_out) in enumerate(pairwise((IMAGE_SIZE, *hidden, CLASSES)), start=1):
+        shapes[f"dense_{layer}/kernel"] = (fan_in, fan_out)
+        normalized = batch_norm and layer <= len(hidden)
+        names = [f"batch_norm_{layer}/{each}" for each in BATCH_NORM] if normalized else []
+        shapes |= dict.fromkeys(names or [f"dense_{layer}/bias"], (fan_out,))
+    return shapes
+
+
 def initial_weights(
     hidden: tuple[int, ...],
     seed: int,

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from shared.errors import UsageError
+from shared.inputs import LARGEST_JSON, decode_json, read_regular
 from shared.results import FIGURES, ComparisonResult, RunResult, write_atomically
 from shared.upgrade import FIRST_SCHEMA, upgrade
 
@@ -26,7 +27,7 @@ def load_results(path: Path) -> ComparisonResult:
         ValueError: the file is not one; the message names the file and the first field that is off.
     """
     try:
-        content = msgspec.json.decode(path.read_bytes())
+        content = decode_json(read_regular(path, LARGEST_JSON))
         if isinstance(content, dict) and content.get("schema") == FIRST_SCHEMA:
             content = upgrade(content)
         result = msgspec.convert(content, ComparisonResult, dec_hook=_to_path)

@@ -20,12 +20,16 @@ from shared.config import (
     TrainConfig,
 )
 from shared.errors import UsageError
-from shared.initial_weights import Weights, initial_weights
+from shared.initial_weights import Weights, weight_shapes
+from shared.inputs import LARGEST_WEIGHTS, check_header, decode_json, open_regular
 from shared.registry import IMPLEMENTATIONS
 from shared.rules import choices_of
 
 # The metadata's only key: with several, the library would write them in random order.
 METADATA = "training"
+
+# Far more than anybody normalizes with.
+LARGEST_EPSILON = 1.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ def load_network(path: Path) -> TrainedNetwork:
         UsageError: there is no such file, or it does not hold exactly such weights.
     """
     try:
+        _check_size(path)
         with safe_open(path, framework="numpy") as file:
             headers = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             _check_types({header.get_dtype() for header in headers.values()}, path)
@@ -103,6 +108,8 @@ def load_network(path: Path) -> TrainedNetwork:
                 _refuse(path, f"holds numbers in {name} that are negative")
             # Only the sum of both counts.
             array += training.batch_norm_epsilon - BATCH_NORM_EPSILON
+            if not np.isfinite(array).all():
+                _refuse(path, f"holds numbers in {name} that are too large")
     return TrainedNetwork(weights, training)
 
 
@@ -125,20 +132,38 @@ def float_type(weights: Weights) -> FloatType:
 def _read_training(metadata: str, path: Path) -> Training:
     """What the metadata say, with all parameters of the activation function."""
     try:
-        said = msgspec.json.decode(metadata, type=dict[str, Any])
+        said = decode_json(metadata, dict[str, Any])
         for name, choices in choices_of(Training).items():
             if said.get(name, choices[0]) not in choices:
                 expected = ", ".join(choices)
                 raise msgspec.ValidationError(f"{name} {said[name]} instead of one of {expected}")
         training = msgspec.convert(said, Training)
+        epsilon = training.batch_norm_epsilon
+        if not 0 < epsilon <= LARGEST_EPSILON:
+            expected = f"{epsilon:g} instead of a number above 0, at most {LARGEST_EPSILON:g}"
+            raise msgspec.ValidationError(f"batch_norm_epsilon {expected}")
         known = ACTIVATIONS[training.activation].parameters
         parameters = {**known, **training.activation_parameters}
         if parameters.keys() != known.keys():
             names = f"{_list(parameters)} of {training.activation} instead of {_list(known)}"
             raise msgspec.ValidationError(names)
-    except msgspec.DecodeError as error:
+    # Bytes that are no UTF-8 raise another ValueError than msgspec's own.
+    except ValueError as error:
         _refuse(path, f"says of its training what can't be ({error})")
     return replace(training, activation_parameters=parameters)
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a header that the library would take much memory to read.
+
+    Raises:
+        OSError: it is no regular file, or larger than any weights.
+    """
+    with open_regular(path, LARGEST_WEIGHTS) as file:
+        try:
+            check_header(file.read(8))
+        except ValueError as error:
+            _refuse(path, f"is not a safetensors file ({error})")
 
 
 def _check_types(found: set[str], path: Path) -> None:
@@ -152,17 +177,28 @@ def _check_shapes(found: dict[str, tuple[int, ...]], path: Path) -> list[str]:
     shapes = [found.get(f"dense_{number}/kernel", ()) for number in range(1, kernels)]
     hidden = tuple(max(1, *shape[1:2], 1) for shape in shapes)
     norm = any(name.startswith("batch_norm_") for name in found)
-    expected = initial_weights(hidden, seed=0, batch_norm=norm)
+    expected = weight_shapes(hidden, batch_norm=norm)
     unknown, missing = found.keys() - expected.keys(), expected.keys() - found.keys()
     if unknown or missing:
         _refuse(path, f"holds {_list(unknown)} instead of {_list(missing)}")
-    for name, array in expected.items():
-        if found[name] != array.shape:
-            _refuse(
-                path,
-                f"holds {name} of shape {list(found[name])} instead of {list(array.shape)}",
-            )
+    for name, shape in expected.items():
+        if found[name] != shape:
+            _refuse(path, f"holds {name} of shape {list(found[name])} instead of {list(shape)}")
     return list(expected)
+
+
+def check_outputs(path: Path, *outputs: np.ndarray | float) -> None:
+    """Refuse weights that a network computes no numbers with.
+
+    Args:
+        path: of the weights.
+        outputs: logits, probabilities or a loss that were computed with them.
+
+    Raises:
+        UsageError: some of them are not finite.
+    """
+    if not all(np.isfinite(each).all() for each in outputs):
+        _refuse(path, "give logits or a loss that are not finite, as numbers that are too large do")
 
 
 def _list(names: Collection[str]) -> str:

@@ -4,6 +4,7 @@ The frameworks are asked in processes of their own, all at once; NumPy in this o
 """
 
 import importlib
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -21,7 +22,16 @@ from benchmarks import damages, kills
 from commands.single_run import drain, train_and_save
 from commands.twin import native_chatter_held_back
 from report import sentences
-from shared.checkpoints import Checkpoints, Origin, numbers, open_checkpoints, read
+from shared.checkpoints import (
+    MANIFEST,
+    STATE,
+    Checkpoints,
+    Origin,
+    checksum,
+    numbers,
+    open_checkpoints,
+    read,
+)
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
@@ -29,6 +39,7 @@ from shared.errors import UsageError
 from shared.results import EpochResult
 from shared.sampling import load_configured
 from shared.threads import prepare_environment
+from tests.support.limits import within
 from tests.support.results import make_result
 
 BASE = TrainConfig(dataset="digits", limit=300, hidden=(8, 8), epochs=4, threads=1)
@@ -196,6 +207,58 @@ def fresh(kept: Checkpoints, **changes: object) -> Checkpoints:
 
 def test_every_damage_is_detected_and_the_checkpoint_before_used(kept):
     assert list(damages.damage_again_and_again(kept, 100, 0)) == [True] * 100
+
+
+def replaced(kept: Checkpoints, name: str, content: bytes | None = None) -> Path:
+    """A file of the newest checkpoint that is taken away, or has another content and checksum."""
+    folder = kept.folder / f"{max(numbers(kept.folder)):06}"
+    path, manifest = folder / name, folder / MANIFEST
+    path.unlink(missing_ok=True)
+    if content is not None:
+        path.write_bytes(content)
+    if content is not None and name != MANIFEST:
+        sums = json.loads(manifest.read_bytes()) | {name: checksum(content)}
+        manifest.write_text(json.dumps(sums))
+    return path
+
+
+def resumes_with_the_one_before(kept: Checkpoints, kind: str) -> bool:
+    """Whether the newest checkpoint is refused for this reason, and soon."""
+    again = fresh(kept)
+    with within(10):
+        again.load_newest()
+    return [event.kind for event in again.events] == [kind, "resumed"]
+
+
+@pytest.mark.parametrize("name", [MANIFEST, STATE, "weights.safetensors"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_regular_file_is_refused_at_once(kept, name, kind):
+    path = replaced(kept, name)
+    make = {"pipe": os.mkfifo, "device": lambda p: p.symlink_to("/dev/zero"), "folder": os.mkdir}
+    make[kind](path)
+    assert resumes_with_the_one_before(kept, "unreadable")
+
+
+@pytest.mark.parametrize("name", [MANIFEST, STATE, "weights.safetensors"])
+def test_a_file_of_30_gigabytes_is_not_read(kept, name):
+    with replaced(kept, name).open("wb") as file:
+        file.truncate(30 * 10**9)
+    assert resumes_with_the_one_before(kept, "unreadable")
+
+
+@pytest.mark.parametrize("name", [MANIFEST, STATE])
+def test_json_nested_without_end_is_refused(kept, name):
+    replaced(kept, name, b'{"x":' * 100_000)
+    assert resumes_with_the_one_before(kept, "unknown")
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/etc/hostname", "else.safetensors", "a/../b"])
+def test_a_manifest_names_only_files_of_a_checkpoint(kept, name, tmp_path):
+    folder = kept.folder / f"{max(numbers(kept.folder)):06}"
+    (tmp_path / "outside").write_bytes(b"secret")
+    sums = json.loads((folder / MANIFEST).read_bytes()) | {name: checksum(b"secret")}
+    (folder / MANIFEST).write_text(json.dumps(sums))
+    assert resumes_with_the_one_before(kept, "unknown")
 
 
 def test_what_was_saved_comes_back(kept):

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -25,6 +26,7 @@ from shared.dataset_records import DATASETS, SIDE
 from shared.datasets import decode_idx, load_dataset, prepare_dataset
 from shared.download import DataError, DownloadError, describe_stand_in
 from tests.support.commands import run_command
+from tests.support.limits import within
 from tests.support.mirror_server import MirrorServer
 
 ROOT = Path(download.__file__).parents[1]
@@ -412,6 +414,26 @@ def test_a_damaged_file_is_reported_and_left_alone(function, damage, server, fil
     assert_one_sentence(caught.value)
     assert snapshot(tmp_path) == before
     assert server.requests.total() == 0
+
+
+@pytest.mark.parametrize("function", [prepare_dataset, load_dataset])
+@pytest.mark.parametrize("kind", ["pipe", "device", "30 gigabytes"])
+def test_what_cannot_be_the_published_file_is_not_read(function, kind, files, tmp_path, no_network):
+    place(tmp_path / "mnist", files)
+    path = tmp_path / "mnist" / TEST_IMAGES
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as file:
+            file.truncate(30 * 10**9)
+    expected = f"{path} is not the published file of {len(files[TEST_IMAGES])} bytes"
+    with within(10), pytest.raises(DataError, match=re.escape(expected)) as caught:
+        function("mnist", tmp_path)
+    assert "delete it to have it downloaded again" in str(caught.value)
+    assert_one_sentence(caught.value)
 
 
 def test_loading_a_missing_file_names_it(files, tmp_path, no_network):

@@ -1,5 +1,9 @@
 """A file of weights is read, or refused with a sentence that says what is wrong with it."""
 
+import copy
+import json
+import os
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +12,7 @@ from safetensors.numpy import save_file
 
 from shared.config import BATCH_NORM_EPSILON, TrainConfig
 from shared.errors import UsageError
-from shared.initial_weights import initial_weights
+from shared.initial_weights import initial_weights, weight_shapes
 from shared.weights_file import (
     METADATA,
     Training,
@@ -18,6 +22,7 @@ from shared.weights_file import (
     hidden_units,
     load_network,
 )
+from tests.support.limits import within
 from tests.support.sentences import assert_one_sentence
 
 
@@ -230,3 +235,142 @@ def test_commands_refuse_in_one_sentence(words, names, warm, tmp_path):
     done = warm("numpy").run("-m", *words, cwd=tmp_path)
     assert_one_sentence(done, names, tmp_path)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def with_header(tensors, metadata=None, data=b""):
+    """A safetensors file whose header says this, whatever data follow."""
+    said = {"__metadata__": metadata} if metadata else {}
+    header = json.dumps(said | tensors).encode()
+    return len(header).to_bytes(8, "little") + header + data
+
+
+def empty(*shape):
+    """What a header says of a tensor of no bytes."""
+    return {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}
+
+
+HUGE = 10**9
+HEADERS = {
+    "a layer of a billion units of nothing": {"dense_1/kernel": empty(0, HUGE)},
+    "two such layers": {"dense_1/kernel": empty(0, HUGE), "dense_2/kernel": empty(0, HUGE)},
+    "all of such a network": {
+        "dense_1/kernel": empty(0, HUGE),
+        "dense_1/bias": empty(0),
+        "dense_2/kernel": empty(HUGE, 0),
+        "dense_2/bias": empty(0),
+    },
+    "normalized": {"dense_1/kernel": empty(0, HUGE), "batch_norm_1/gamma": empty(0)},
+    "more units than a size may count": {"dense_1/kernel": empty(0, 2**62)},
+    "no units": {"dense_1/kernel": empty(784, 0), "dense_1/bias": empty(0)},
+}
+
+
+@pytest.mark.parametrize("tensors", HEADERS.values(), ids=HEADERS)
+def test_sizes_in_a_file_are_compared_and_never_allocated(tensors, tmp_path):
+    (tmp_path / "bad").write_bytes(with_header(tensors))
+    tracemalloc.start()
+    try:
+        with within(20), pytest.raises(UsageError, match=r"^--weights .*bad holds .*\.$"):
+            load_network(tmp_path / "bad")
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_headers_with_any_numbers_are_refused(seed, tmp_path):
+    random = np.random.default_rng(seed)
+    save_file(GOOD, tmp_path / "good")
+    content = (tmp_path / "good").read_bytes()
+    size = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:size])
+    odd = [0, 1, -1, 0.5, 10**9, 2**31, 2**63, 2**64, 10**30, None, "784", [], True]
+    for _ in range(200):
+        changed = copy.deepcopy(header)
+        tensor = changed[random.choice(list(GOOD))]
+        numbers = tensor[random.choice(["shape", "data_offsets"])]
+        value = odd[random.integers(len(odd))]
+        place = random.integers(len(numbers))
+        if value == numbers[place]:
+            continue
+        numbers[place] = value
+        (tmp_path / "bad").write_bytes(with_header(changed, data=content[size:]))
+        with within(20), pytest.raises(UsageError, match=r"^--weights .*bad .*\.$"):
+            load_network(tmp_path / "bad")
+
+
+def test_a_network_of_very_many_layers_is_refused_shortly(tmp_path):
+    layers = {f"dense_{number}/kernel": empty(0, 9) for number in range(20_000)}
+    (tmp_path / "bad").write_bytes(with_header(layers))
+    with within(20), pytest.raises(UsageError, match=r"bad .*\.$") as refusal:
+        load_network(tmp_path / "bad")
+    assert len(str(refusal.value)) < 600
+
+
+@pytest.mark.parametrize("length", [0, 7, 10**7, 2**63, 2**64 - 1])
+def test_a_header_of_another_length_is_refused(length, tmp_path):
+    (tmp_path / "bad").write_bytes(length.to_bytes(8, "little") + b"{}" + b" " * 100)
+    with pytest.raises(UsageError, match=r"bad is not a safetensors file .*\.$"):
+        load_network(tmp_path / "bad")
+
+
+def test_metadata_nested_without_end_are_refused(tmp_path):
+    for said in ('{"a":' * 100_000, '{"pixels":' + "[" * 100_000):
+        save_file(GOOD, tmp_path / "bad", {METADATA: said})
+        with pytest.raises(UsageError, match=r"bad says of its training .*too deeply.*\.$"):
+            load_network(tmp_path / "bad")
+
+
+@pytest.mark.parametrize("epsilon", ["-5", "0", "-1e-5", "1e999", "1e300", "null", '"1"', "true"])
+def test_an_epsilon_that_nothing_is_normalized_with_is_refused(epsilon, tmp_path):
+    said = f'{{"batch_norm_epsilon": {epsilon}}}'
+    save_file(NORMALIZED, tmp_path / "bad", {METADATA: said})
+    with pytest.raises(UsageError, match=r"bad says of its training what can't be .*\.$"):
+        load_network(tmp_path / "bad")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_weights_that_are_no_regular_file_are_refused_at_once(kind, tmp_path):
+    path = tmp_path / "bad"
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    expected = r"bad cannot be read \(it is no regular file\).*\.$"
+    with within(10), pytest.raises(UsageError, match=expected):
+        load_network(path)
+
+
+def test_weights_larger_than_any_network_are_not_read(tmp_path):
+    with (tmp_path / "bad").open("wb") as file:
+        file.truncate(30 * 10**9)
+    with pytest.raises(UsageError, match=r"bad cannot be read \(it has 30,000,000,000 bytes "):
+        load_network(tmp_path / "bad")
+
+
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("hidden", [(5,), (128, 64), (3,) * 11])
+def test_the_shapes_are_those_of_the_initial_weights(hidden, norm):
+    weights = initial_weights(hidden, 0, batch_norm=norm)
+    shapes = weight_shapes(hidden, norm)
+    assert shapes == {name: array.shape for name, array in weights.items()}
+    assert list(shapes) == list(weights)
+
+
+OVERFLOWING = {
+    "evaluate": ["evaluate", "--dataset", "digits"],
+    "predict": ["predict", "dot.png", "--dataset", "digits"],
+}
+
+
+@pytest.mark.parametrize("words", OVERFLOWING.values(), ids=OVERFLOWING)
+def test_a_network_without_finite_logits_is_refused(words, warm, tmp_path):
+    from PIL import Image
+
+    weights = {name: np.full_like(array, 3e38) for name, array in GOOD.items()}
+    weights["dense_1/kernel"] = GOOD["dense_1/kernel"]
+    save_file(weights, tmp_path / "huge")
+    image = Image.new("L", (9, 9))
+    image.putpixel((4, 4), 255)
+    image.save(tmp_path / "dot.png")
+    command, *flags = words
+    done = warm("numpy").run("-m", "numpy_impl", command, *flags, "--weights", "huge", cwd=tmp_path)
+    assert_one_sentence(done, "--weights huge", tmp_path)
+    assert "not finite" in done.stderr
