@@ -29,7 +29,7 @@ from shared.environment import Environment, describe_environment
 from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.results import ComparisonResult, Floor, Plan, Probe, RunResult
-from shared.sampling import load
+from shared.sampling import load, refuse_without_update
 from shared.sampling import prepare as prepare_dataset
 from shared.verified import Verification
 
@@ -111,6 +111,8 @@ def prepare(request: Request) -> Prepared:
     runs, interpreters = plan_runs(request)
     configs, missing = prepare_configs(request)
     dataset = load(configs[0], Clock())
+    for config in configs:
+        refuse_without_update(config, len(dataset.train_labels))
     jobs = plan_jobs(runs, interpreters, configs, request.repeats or 1)
     for job in jobs if not request.verify_only else ():
         refuse_existing(job.config, job.slug)

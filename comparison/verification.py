@@ -33,6 +33,9 @@ STEPS = 200
 
 BATCHES_PER_EPOCH = 50
 
+# However many batches each of them is to take: then it takes fewer here.
+LEAST_UPDATES = 4
+
 # The oracle's weights after every step are held in memory: at most 400 MB of float64.
 MOST_NUMBERS = 50_000_000
 
@@ -89,17 +92,22 @@ def group_by_process(runs: Iterable[str]) -> list[list[Run]]:
 def shorten(config: TrainConfig, train_size: int) -> TrainConfig:
     """The same training under `exact`, on so few images that there are several epochs.
 
-    The last batch of each epoch is a partial one, where the batch size allows.
+    The last batch of each epoch is a partial one, where the batch size allows. An update takes
+    fewer batches where otherwise hardly any would be made.
     """
     size = (BATCHES_PER_EPOCH - 1) * config.batch_size + (config.batch_size + 1) // 2
     limit = min(size, train_size)
     batches = math.ceil(limit / config.batch_size)
     steps = min(STEPS, MOST_NUMBERS // config.parameters())
+    epochs = max(1, math.ceil(steps / batches))
+    # What is held out, or thinned out to no less than half, leaves fewer batches.
+    surely = epochs * batches * (1 - config.validation) / 2
     return replace(
         config,
         alignment="exact",
         limit=limit,
-        epochs=max(1, math.ceil(steps / batches)),
+        epochs=epochs,
+        accumulate=min(config.accumulate, max(1, int(surely / LEAST_UPDATES))),
         # Apple's GPUs have no float64.
         device="cpu" if config.device == "mps" else config.device,
         **WITHOUT_EQUAL,

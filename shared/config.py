@@ -130,7 +130,8 @@ class TrainConfig:
     clip_norm: float | None = None
     """Scale the gradients down to this global norm where it is larger."""
     accumulate: int = 1
-    """Batches whose gradients are averaged for each update."""
+    """Batches whose gradients are averaged for each update; those left over at the end of an epoch
+    count towards the next epoch's first update, those at the end of the training not at all."""
     label_smoothing: float = 0.0
     """Probability that is taken from the label and spread evenly over all classes."""
     labels: Labels = "integer"

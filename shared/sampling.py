@@ -49,7 +49,27 @@ def load_configured(config: TrainConfig) -> Dataset:
             f"--batch-size {config.batch_size}: expected with --batch-norm that no batch is a "
             f"single image, but the last one of {len(dataset.train_labels)} is."
         )
+    refuse_without_update(config, len(dataset.train_labels))
     return dataset
+
+
+def refuse_without_update(config: TrainConfig, train_size: int) -> None:
+    """Refuse a training that ends before its first update.
+
+    Args:
+        config: of the training.
+        train_size: training images in an epoch.
+
+    Raises:
+        UsageError: names the flag and the number of batches that there are.
+    """
+    batches = config.epochs * len(batch_sizes(train_size, config.batch_size))
+    if config.accumulate > batches:
+        raise UsageError(
+            f"--accumulate {config.accumulate}: expected at most {batches}, the number of batches "
+            f"in the whole training (--epochs {config.epochs}, --batch-size {config.batch_size}), "
+            "or no update would be made; accumulate fewer, or train for more epochs."
+        )
 
 
 def with_training_rows(dataset: Dataset, rows: np.ndarray) -> Dataset:

@@ -18,26 +18,30 @@ def follow_schedule(
     Args:
         optimizer: whose learning rate it is.
         config: names the schedule. Step: the rate is multiplied by
-            `schedule_factor` every `schedule_epochs`. Cosine: (1 + cos(pi t /
-            T)) / 2 of the rate after t of all T updates; Loshchilov and
-            Hutter, "SGDR" (2017), equation 5, without restarts.
+            `schedule_factor` at the end of every `schedule_epochs` epochs,
+            also amid the batches of one update. Cosine: (1 + cos(pi t / T)) /
+            2 of the rate after t of all T updates; Loshchilov and Hutter,
+            "SGDR" (2017), equation 5, without restarts.
         steps: batches in an epoch.
     """
-    # Both in updates, of which each takes so many batches.
-    drop_after = config.schedule_epochs * steps // config.accumulate
+    # Epochs end by batches, of which each update takes so many.
+    drop_after = config.schedule_epochs * steps
     total = config.epochs * steps // config.accumulate
     warmup = config.warmup_steps
-    follow = {
-        "step": lambda t: config.schedule_factor ** (t // drop_after),
-        "cosine": lambda t: (1 + math.cos(math.pi * t / total)) / 2,
-    }.get(config.schedule, lambda _: 1.0)
-    optimizer.schedule = lambda t: (
-        follow(t) * (min(1, (t + 1) / warmup) if warmup else 1)
-    )
+
+    def schedule(batches: int) -> float:
+        t, part = batches // config.accumulate, 1.0
+        if config.schedule == "step":
+            part = config.schedule_factor ** (batches // drop_after)
+        if config.schedule == "cosine":
+            part = (1 + math.cos(math.pi * t / total)) / 2
+        return part * (min(1, (t + 1) / warmup) if warmup else 1)
+
+    optimizer.schedule = schedule
 
 
 def learning_rate(optimizer: Optimizer) -> float:
-    """The learning rate of the next update."""
+    """The learning rate at this moment."""
     if isinstance(optimizer, Extended):
         return optimizer.current_rate()
     return optimizer.learning_rate

@@ -21,7 +21,7 @@ class Extended(Optimizer):
         self, parameters: list[np.ndarray], learning_rate: float
     ) -> None:
         super().__init__(parameters, learning_rate)
-        # How much of `learning_rate` an update takes, by how many came before.
+        # Which part of `learning_rate` holds after so many batches.
         self.schedule: Callable[[int], float] = lambda _: 1.0
         self.weight_decay, self.accumulate = 0.0, 1
         self.clip_norm: float | None = None
@@ -29,6 +29,7 @@ class Extended(Optimizer):
 
     def step(self, gradients: list[np.ndarray]) -> None:
         """Take a batch's gradients; update if these were enough batches."""
+        rate = self.current_rate()
         if self.accumulate > 1:
             pairs = zip(self.sums, gradients, strict=True)
             gradients = self.sums = [total + new for total, new in pairs]
@@ -42,7 +43,6 @@ class Extended(Optimizer):
             norm = math.sqrt(sum(float(np.sum(g**2)) for g in gradients))
             if norm > self.clip_norm:
                 gradients = [g * (self.clip_norm / norm) for g in gradients]
-        rate = self.current_rate()
         for parameter in self.parameters:
             parameter *= 1 - rate * self.weight_decay
         self.t += 1
@@ -50,8 +50,8 @@ class Extended(Optimizer):
             self.update(place, gradient, rate)
 
     def current_rate(self) -> float:
-        """The learning rate of the next update."""
-        return self.learning_rate * self.schedule(self.t)
+        """The learning rate of an update made with the next batch."""
+        return self.learning_rate * self.schedule(self.batches)
 
 
 class ExtendedAdam(Extended, Adam):

@@ -8,9 +8,11 @@ class Accumulating(torch.optim.Optimizer):
     """An optimizer around another one that updates once in so many steps."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, batches: int) -> None:
+        # Gives it hooks of its own, which are called after every batch.
+        super().__init__(optimizer.param_groups, {})
+        self.optimizer, self.batches, self.done = optimizer, batches, 0
         # Not of its own but the other's, so that schedules and checkpoints
         # find what they look for.
-        self.optimizer, self.batches, self.done = optimizer, batches, 0
         self.param_groups, self.state = optimizer.param_groups, optimizer.state
 
     def zero_grad(self) -> None:  # type: ignore[override]

@@ -45,5 +45,6 @@ def choose_optimizer(
     optimizer = make(model.parameters(), lr=config.learning_rate)
     decay_weights(optimizer, config.decay)
     clip_gradients(optimizer, config.clip_norm)
+    optimizer = accumulate(optimizer, config.accumulate)
     follow_schedule(optimizer, config, steps)
-    return accumulate(optimizer, config.accumulate)
+    return optimizer

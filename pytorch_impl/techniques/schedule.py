@@ -8,6 +8,8 @@ from torch.optim import lr_scheduler
 from shared.config import TrainConfig
 from shared.results import EpochResult
 
+from .accumulation import Accumulating
+
 
 def follow_schedule(
     optimizer: torch.optim.Optimizer, config: TrainConfig, steps: int
@@ -17,35 +19,40 @@ def follow_schedule(
     Args:
         optimizer: whose learning rate it is.
         config: names the schedule. Step: the rate is multiplied by
-            `schedule_factor` every `schedule_epochs`. Cosine: (1 + cos(pi t /
-            T)) / 2 of the rate after t of all T updates; Loshchilov and
-            Hutter, "SGDR" (2017), equation 5, without restarts.
+            `schedule_factor` at the end of every `schedule_epochs` epochs,
+            also amid the batches of one update. Cosine: (1 + cos(pi t / T)) /
+            2 of the rate after t of all T updates; Loshchilov and Hutter,
+            "SGDR" (2017), equation 5, without restarts.
         steps: batches in an epoch.
     """
-    # Both in updates, of which each takes so many batches.
-    drop_after = config.schedule_epochs * steps // config.accumulate
+    # Epochs end by batches, of which each update takes so many.
+    drop_after = config.schedule_epochs * steps
     total = config.epochs * steps // config.accumulate
+    updater = optimizer
+    if isinstance(optimizer, Accumulating):
+        updater = optimizer.optimizer
     schedulers: list[lr_scheduler.LRScheduler] = []
     if config.schedule == "step":
         schedulers.append(
             lr_scheduler.StepLR(optimizer, drop_after, config.schedule_factor)
         )
     if config.schedule == "cosine":
-        schedulers.append(lr_scheduler.CosineAnnealingLR(optimizer, total))
+        schedulers.append(lr_scheduler.CosineAnnealingLR(updater, total))
     if warmup := config.warmup_steps:
         # From 1 / warmup on, a warmup-th more with each update.
         schedulers.append(
-            lr_scheduler.LinearLR(optimizer, 1 / warmup, 1.0, warmup - 1)
+            lr_scheduler.LinearLR(updater, 1 / warmup, 1.0, warmup - 1)
         )
-    if schedulers:
-        # For checkpoints, which have to know how far they are.
-        optimizer.schedulers = schedulers  # type: ignore[attr-defined]
-        chained = lr_scheduler.ChainedScheduler(schedulers)
-        optimizer.register_step_post_hook(lambda *_: chained.step())  # DIFF-34
+    for scheduler in schedulers:
+        scheduler.optimizer.register_step_post_hook(
+            lambda *_, scheduler=scheduler: scheduler.step()
+        )  # DIFF-34
+    # For checkpoints, which have to know how far they are.
+    updater.schedulers = schedulers  # type: ignore[attr-defined]
 
 
 def learning_rate(optimizer: torch.optim.Optimizer) -> float:
-    """The learning rate of the next update."""
+    """The learning rate at this moment."""
     return float(optimizer.param_groups[0]["lr"])
 
 

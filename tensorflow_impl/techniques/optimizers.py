@@ -52,7 +52,7 @@ def choose_optimizer(
     optimizer = make(config.learning_rate, **given, **asked)
     decay_weights(optimizer, config.decay)
     clip_gradients(optimizer, config.clip_norm)
+    optimizer = accumulate(optimizer, config.accumulate)
     follow_schedule(optimizer, config, steps)
-    accumulate(optimizer, config.accumulate)
     optimizer.build(model.trainable_variables)  # DIFF-25
     return optimizer

@@ -11,8 +11,8 @@ from shared.config import TrainConfig
 from shared.results import EpochResult
 
 
-class PerUpdate(schedules.LearningRateSchedule):
-    """A schedule by updates instead of batches, times a linear warm-up."""
+class Counted(schedules.LearningRateSchedule):
+    """A schedule by batches or by updates, times a linear warm-up."""
 
     def __init__(
         self,
@@ -22,10 +22,11 @@ class PerUpdate(schedules.LearningRateSchedule):
         self.schedule, self.config = schedule, config
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """The learning rate of the update that comes after `step` batches."""
+        """The learning rate after `step` batches."""
         update = step // self.config.accumulate  # DIFF-33
+        count = step if self.config.schedule == "step" else update
         rate = tf.constant(self.config.learning_rate, keras.config.floatx())
-        rate = self.schedule(update) if self.schedule else rate
+        rate = self.schedule(count) if self.schedule else rate
         if warmup := self.config.warmup_steps:
             rate *= tf.minimum(tf.cast(update + 1, rate.dtype) / warmup, 1)
         return rate
@@ -39,13 +40,14 @@ def follow_schedule(
     Args:
         optimizer: whose learning rate it is.
         config: names the schedule. Step: the rate is multiplied by
-            `schedule_factor` every `schedule_epochs`. Cosine: (1 + cos(pi t /
-            T)) / 2 of the rate after t of all T updates; Loshchilov and
-            Hutter, "SGDR" (2017), equation 5, without restarts.
+            `schedule_factor` at the end of every `schedule_epochs` epochs,
+            also amid the batches of one update. Cosine: (1 + cos(pi t / T)) /
+            2 of the rate after t of all T updates; Loshchilov and Hutter,
+            "SGDR" (2017), equation 5, without restarts.
         steps: batches in an epoch.
     """
-    # Both in updates, of which each takes so many batches.
-    drop_after = config.schedule_epochs * steps // config.accumulate
+    # Epochs end by batches, of which each update takes so many.
+    drop_after = config.schedule_epochs * steps
     total = config.epochs * steps // config.accumulate
     # Keras would round a number of Python's to float32, whatever the type of
     # the weights.
@@ -59,11 +61,11 @@ def follow_schedule(
     if config.schedule == "cosine":
         schedule = schedules.CosineDecay(rate, total)
     if schedule or config.warmup_steps:
-        optimizer.learning_rate = PerUpdate(schedule, config)  # DIFF-34
+        optimizer.learning_rate = Counted(schedule, config)  # DIFF-34
 
 
 def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
-    """The learning rate of the next update."""
+    """The learning rate at this moment."""
     return float(optimizer.learning_rate)
 
 

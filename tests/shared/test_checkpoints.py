@@ -84,6 +84,10 @@ ALONE = {
     "adagrad": ({"optimizer": "adagrad", "float_type": "float64"}, 4),
     "accumulated": ({"accumulate": 3}, 1),
     "step schedule": ({"schedule": "step", "schedule_epochs": 1}, 7),
+    "step schedule amid an update": (
+        {"schedule": "step", "schedule_epochs": 1, "accumulate": 3},
+        7,
+    ),
     "dropout": ({"dropout": 0.5}, 2),
     "batch normalization": ({"batch_norm": True}, 4),
 }

@@ -1,7 +1,8 @@
 """Trainings with techniques, several at once, and what an implementation computes in each.
 
 `python -m tests.support.techniques IMPLEMENTATION VARIANT FILE` writes the traces of all in
-`EQUAL`, in float64, and then the weights and losses of each in `UNEQUAL`, in float32.
+`EQUAL`, in float64, then the weights and losses of each in `UNEQUAL`, in float32, and then the
+learning rates at the ends of the epochs of each in `SCHEDULED`, in float64.
 """
 
 import importlib
@@ -76,6 +77,16 @@ EQUAL = {
     "tanh": {"activation": "tanh"},
 }
 
+# Epochs that hold no whole number of updates, and updates that take longer than an epoch.
+STEPPED = {"optimizer": "sgd", "schedule": "step", "schedule_factor": 0.5, "epochs": 7}
+SCHEDULED = [
+    STEPPED | {"limit": limit, "accumulate": accumulate, "schedule_epochs": every}
+    for limit in (96, 150, 350)
+    for accumulate in (1, 3, 8)
+    for every in (1, 2)
+]
+SCHEDULED.append(STEPPED | {"schedule": "cosine", "limit": 150})
+
 # What each framework draws or rounds for itself, and the plain run that it is compared with.
 UNEQUAL = {
     "plain": {},
@@ -117,6 +128,13 @@ def main() -> int:
         epochs = list(run.learn_in_epochs(config, variant, dataset, built, Clock()))
         losses = np.array([[epoch.train_loss, epoch.test_loss] for epoch in epochs])
         emit("epoch", get_weights(built[1]) | {"losses": losses}, case)
+    write_frame(stream, Frame("end"))
+    for fields in SCHEDULED:
+        config = replace(BASE, **fields)
+        dataset = load_configured(config)
+        built = run.build(config, dataset)
+        epochs = run.learn_in_epochs(config, variant, dataset, built, Clock())
+        emit("epoch", {"rates": [epoch.learning_rate for epoch in epochs]})
     write_frame(stream, Frame("end"))
     Path(path).write_bytes(stream.getvalue())
     return 0

@@ -22,7 +22,7 @@ EXCEPTIONS = {
     "tensorflow_impl/profile.py:read_spans": "PyTorch's profiler sums up its events itself.",
     "pytorch_impl/techniques/accumulation.py:Accumulating": "Keras's optimizers bring it along.",
     "pytorch_impl/techniques/pipeline.py:SingleImages": "tf.data maps a function over row numbers.",
-    "tensorflow_impl/techniques/schedule.py:PerUpdate": "PyTorch's schedulers are told of updates.",
+    "tensorflow_impl/techniques/schedule.py:Counted": "PyTorch's schedulers are moved on.",
     "pytorch_impl/floor.py": "The faster of the two libraries is the floor.",
     "tensorflow_impl/run.py:fit_rows": "Keras brings a training loop of its own.",
     "tensorflow_impl/fit.py": "Keras brings a training loop of its own; PyTorch leaves it to you.",

@@ -1,6 +1,7 @@
 """Each technique does what it says: alone in the oracle, together in each framework."""
 
 import io
+import json
 import math
 from dataclasses import fields, replace
 from functools import cache, partial
@@ -39,7 +40,7 @@ from shared.sampling import balanced_order, class_weights, imbalanced_rows, load
 from shared.verified import RunVerification
 from tests.support.commands import ROOT
 from tests.support.gradients import largest_error
-from tests.support.techniques import BASE, EQUAL, UNEQUAL
+from tests.support.techniques import BASE, EQUAL, SCHEDULED, UNEQUAL
 
 # --- Together, in each framework ---
 
@@ -59,7 +60,8 @@ def child(request, warm, tmp_path_factory):
     assert done.returncode == 0, done.stderr[-2000:]
     stream = io.BytesIO(path.read_bytes())
     traces = [[(each.kind, load(each.arrays)) for each in read_frames(stream)] for _ in EQUAL]
-    return traces, {frame.text: load(frame.arrays) for frame in read_frames(stream)}
+    unequal = {frame.text: load(frame.arrays) for frame in read_frames(stream)}
+    return traces, unequal, [load(frame.arrays)["rates"] for frame in read_frames(stream)]
 
 
 def test_techniques_compute_the_same_as_the_oracle(child):
@@ -67,6 +69,20 @@ def test_techniques_compute_the_same_as_the_oracle(child):
         verdict = RunVerification(name)
         judge(verdict, trace, reference)
         assert verdict.passed, (name, verdict.failure)
+
+
+def rates_by_the_formula(case: dict) -> list[float]:
+    """Learning rates at the ends of the epochs: halved every so many, or along a cosine."""
+    first, epochs = BASE.learning_rate, case["epochs"]
+    ends = range(1, epochs + 1)
+    if case["schedule"] == "cosine":
+        return [first * (1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in ends]
+    return [first * 0.5 ** (epoch // case["schedule_epochs"]) for epoch in ends]
+
+
+def test_rates_at_the_ends_of_epochs_whatever_is_accumulated(child):
+    for case, rates_seen in zip(SCHEDULED, child[2], strict=True):
+        np.testing.assert_allclose(rates_seen, rates_by_the_formula(case), 1e-12, 1e-17, str(case))
 
 
 def losses_without_the_second_step() -> np.ndarray:
@@ -116,7 +132,7 @@ def test_every_technique_is_in_one_of_the_two():
 @cache
 def trained(**given: object) -> tuple[list[EpochResult], dict[str, np.ndarray]]:
     """The epochs' figures and the weights after a small training."""
-    config = replace(BASE, epochs=2, **given)
+    config = replace(BASE, **({"epochs": 2} | given))
     dataset = load_configured(config)
     built = build(config, dataset)
     epochs = list(learn_in_epochs(config, "reference", dataset, built, Clock()))
@@ -231,14 +247,14 @@ def test_accumulated_batches_are_one_large_batch():
         np.testing.assert_allclose(get_weights(small)[name], weights, atol=1e-14)
 
 
-def rates(steps: int = 4, **given: object) -> list[float]:
-    """The learning rates of the updates of two epochs, as parts of the one given."""
-    config = TrainConfig(epochs=2, learning_rate=1.0, **given)
+def rates(steps: int = 4, epochs: int = 2, **given: object) -> list[float]:
+    """The learning rates of the updates of all epochs, as parts of the one given."""
+    config = TrainConfig(epochs=epochs, learning_rate=1.0, **given)
     sgd = updates.SGD([np.zeros(1)], 1.0)
     sgd.accumulate = config.accumulate
     follow_schedule(sgd, config, steps)
     seen = []
-    for _ in range(2 * steps // config.accumulate):
+    for _ in range(epochs * steps // config.accumulate):
         seen.append(sgd.current_rate())
         for _ in range(config.accumulate):
             sgd.step([np.zeros(1)])
@@ -257,6 +273,67 @@ def test_schedules():
     # By updates, not by batches.
     halved = rates(schedule="cosine", accumulate=2)
     assert halved == pytest.approx([(1 + math.cos(math.pi * t / 4)) / 2 for t in range(4)])
+
+
+@pytest.mark.parametrize("case", SCHEDULED, ids=str)
+def test_rates_at_the_ends_of_epochs_in_the_oracle(case):
+    seen = [epoch.learning_rate for epoch in trained(**case)[0]]
+    assert seen == pytest.approx(rates_by_the_formula(case), 1e-12, 1e-17)
+
+
+TORCH_BY_HAND = """
+import json, torch
+from torch.optim import lr_scheduler
+make = {
+    "step": lambda sgd, every, steps, epochs: lr_scheduler.StepLR(sgd, every, 0.5),
+    "cosine": lambda sgd, every, steps, epochs: lr_scheduler.CosineAnnealingLR(sgd, epochs * steps),
+}
+seen = {}
+for name, epochs, steps in (("step", 6, 5), ("step", 7, 1), ("cosine", 3, 7), ("cosine", 2, 1)):
+    sgd = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler, rates = make[name](sgd, 2, steps, epochs), []
+    for epoch in range(epochs):
+        for batch in range(steps):
+            rates.append(scheduler.get_last_lr()[0])
+            sgd.step()
+            if name == "cosine":
+                scheduler.step()
+        if name == "step":
+            scheduler.step()
+    seen[f"{name} {epochs} {steps}"] = rates
+print(json.dumps(seen))
+"""
+
+
+def test_schedules_against_those_of_torch_in_a_plain_loop(warm):
+    """StepLR moved on once an epoch, CosineAnnealingLR once a batch, each as its manual says."""
+    done = warm("pytorch").run("-c", TORCH_BY_HAND, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for name, expected in json.loads(done.stdout).items():
+        schedule, epochs, steps = name.split()
+        more = {"schedule": schedule, "schedule_epochs": 2, "schedule_factor": 0.5}
+        assert rates(int(steps), epochs=int(epochs), **more) == pytest.approx(expected, abs=1e-15)
+
+
+@pytest.mark.parametrize("accumulate", [1, 3, 8])
+@pytest.mark.parametrize("steps", [1, 3, 5, 7])
+def test_an_update_takes_the_rate_of_the_epoch_that_it_is_made_in(steps, accumulate):
+    """Gradients of 1 move the weight by the rate; the loop counts the batches plainly."""
+    step = {"schedule": "step", "schedule_epochs": 2, "schedule_factor": 0.5}
+    config = TrainConfig(epochs=9, learning_rate=1.0, accumulate=accumulate, **step)
+    weight = np.zeros(1)
+    sgd = updates.SGD([weight], 1.0)
+    sgd.accumulate = accumulate
+    follow_schedule(sgd, config, steps)
+    expected, waiting = 0.0, 0
+    for epoch in range(9):
+        for _ in range(steps):
+            sgd.step([np.ones(1)])
+            waiting += 1
+            if waiting == accumulate:
+                expected -= 0.5 ** (epoch // 2)
+                waiting = 0
+            assert weight[0] == pytest.approx(expected, rel=1e-13)
 
 
 def epochs_with(*validation_losses: float) -> list[EpochResult]:
