@@ -1,18 +1,38 @@
 """Pictures of one's own, made into what a network was trained on: 28x28 pixels, light on dark."""
 
 import math
+import struct
 import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from shared.dataset_records import DATASETS, SIDE
 from shared.datasets import enlarge
 from shared.errors import UsageError
+from shared.inputs import open_regular
 
 # Larger pictures are first made about this small; the network sees 28 pixels of them.
 LARGEST_SIDE = 1000
+
+# Bytes of a file, and of the memory that its pixels may take.
+LARGEST_PICTURE = 2**28
+MOST_BYTES = 450_000_000
+
+# In so many ways Pillow tells of damage, beside OSError.
+DAMAGE = (SyntaxError, LookupError, TypeError, ValueError, EOFError, struct.error)
+
+# By what EXIF calls orientation.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # Contrast, a fraction of that between black and white, below which there is nothing on a picture.
 LEAST_CONTRAST = 0.08
@@ -24,25 +44,39 @@ def read_picture(path: Path) -> Image.Image:
     Raises:
         UsageError: it can't be read, or has more pixels than is safe to unpack.
     """
+    most = Image.MAX_IMAGE_PIXELS or 0
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open_regular(path, LARGEST_PICTURE) as file:
+            # What Pillow warns of, most of it in what is beside the pixels, does not matter here.
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG")) as picture:
+            with Image.open(file, formats=("PNG", "JPEG")) as picture:
+                most = min(MOST_BYTES // _bytes_per_pixel(picture), most)
+                if math.prod(picture.size) > most:
+                    raise Image.DecompressionBombError
                 # Unpacks it here, where what is wrong with the file can be said of it.
-                upright = ImageOps.exif_transpose(picture)
+                small = _shrink(picture)
+                turn = _turn(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        most = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
         raise UsageError(
-            f"{path} has more than {most:.0f} million pixels, which is not safe to unpack: make it "
-            "smaller first."
+            f"{path} has more than {most / 1e6:.0f} million pixels, which is not safe to unpack: "
+            "make it smaller first."
         ) from None
     # Pillow tells of damage in several ways.
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or "it is damaged or of another kind"
+    except (
+        OSError,
+        SyntaxError,
+        LookupError,
+        TypeError,
+        ValueError,
+        EOFError,
+        struct.error,
+    ) as damage:
+        reason = getattr(damage, "strerror", None) or "it is damaged or of another kind"
         raise UsageError(
             f"{path} cannot be read as a picture ({reason}): expected a PNG or JPEG file."
         ) from None
-    return _shrink(_flatten(upright))
+    return _flatten(small if turn is None else small.transpose(turn))
 
 
 def prepare(picture: Image.Image, dataset: str, name: str | Path = "the picture") -> np.ndarray:
@@ -127,22 +161,44 @@ def place(small: np.ndarray, side: int, by_mass: bool) -> np.ndarray:
     return square
 
 
+def _bytes_per_pixel(picture: Image.Image) -> int:
+    """At most so many bytes a pixel takes while a picture is unpacked and shrunk."""
+    return 12 if picture.has_transparency_data or "progressive" in picture.info else 6
+
+
+def _shrink(picture: Image.Image) -> Image.Image:
+    """The picture with at most LARGEST_SIDE pixels a side, each the mean of those it stands for.
+
+    In RGB, in RGBA if something is transparent, or in integers if it has 16 bits.
+    """
+    mode = "RGBA" if picture.has_transparency_data else "RGB"
+    mode = "I" if picture.mode.startswith("I") else mode
+    # Converting copies, even to the same mode.
+    plain = picture if picture.mode == mode else picture.convert(mode)
+    factor = math.ceil(max(picture.size) / LARGEST_SIDE)
+    return plain.reduce(factor) if factor > 1 else plain.copy()
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    """What sets a picture upright, as its camera says; None if it says nothing that is clear."""
+    try:
+        return TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - Pillow trusts these bytes, which may raise anything.
+        return None
+
+
 def _flatten(picture: Image.Image) -> Image.Image:
     """The picture in RGB, or in floats if it has 16 bits, on a ground that it stands out from."""
-    if picture.mode.startswith("I"):
-        return Image.fromarray(np.asarray(picture, np.float32) / 257)
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
+    if picture.mode == "I":
+        numbers = np.asarray(picture, np.float32)
+        # Many cameras and scanners use 12 of the bits; what differs by far less is grain.
+        extent = max(float(np.ptp(numbers)), 1023.0)
+        return Image.fromarray((numbers - numbers.min()) * np.float32(255 / extent))
+    if picture.mode == "RGB":
+        return picture
     grey, opaque = (
         np.asarray(each, np.float32) for each in (picture.convert("L"), picture.getchannel("A"))
     )
     dark = np.average(grey, weights=opaque + 1e-6) < 128
     ground = Image.new("RGBA", picture.size, "white" if dark else "black")
     return Image.alpha_composite(ground, picture).convert("RGB")
-
-
-def _shrink(picture: Image.Image) -> Image.Image:
-    """The picture with at most LARGEST_SIDE pixels a side, each the mean of those it stands for."""
-    factor = math.ceil(max(picture.size) / LARGEST_SIDE)
-    return picture.reduce(factor) if factor > 1 else picture

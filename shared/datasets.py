@@ -3,6 +3,7 @@
 `prepare_dataset` is the only function here that uses the network; `load_dataset` only reads files.
 """
 
+import gzip
 import hashlib
 import math
 import os
@@ -23,6 +24,7 @@ from shared.download import (
     download_missing,
     find_missing,
     read_verified,
+    require_folder,
 )
 
 
@@ -72,16 +74,14 @@ def prepare_dataset(
 
     folder = Path(data_dir) / name
     try:
+        require_folder(folder)
         missing = find_missing(name, folder)
         if missing and offline:
             raise DownloadError(MissingFiles(name, str(folder.absolute()), missing))
         if missing:
             download_missing(name, folder)
     except OSError as error:
-        raise DataError(
-            f"The data folder {folder} cannot be used ({error.strerror or error}): "
-            "choose another one with --data-dir."
-        ) from error
+        raise _unusable(folder, error) from error
     return name, None
 
 
@@ -184,8 +184,19 @@ def _require_known(name: str) -> None:
         raise DataError(f"The dataset {name!r} is unknown: choose one of {', '.join(DATASETS)}.")
 
 
+def _unusable(folder: Path, error: OSError) -> DataError:
+    return DataError(
+        f"The data folder {folder} cannot be used ({error.strerror or error}): "
+        "choose another one with --data-dir."
+    )
+
+
 def _read_files(name: str, folder: Path) -> tuple[list[np.ndarray], dict[str, str]]:
     """Return train images, train labels, test images, test labels, and each file's SHA-256."""
+    try:
+        require_folder(folder)
+    except OSError as error:
+        raise _unusable(folder, error) from error
     arrays = []
     for filename, (size, sha256) in DATASETS[name].files.items():
         path = folder / filename
@@ -225,8 +236,10 @@ def _read_table(table: EmbeddedTable, side: int) -> tuple[list[np.ndarray], dict
         raise DataError(f"{table.package} is not installed, and so not its {table.file}.")
     path = Path(package.origin).parent / table.file
     try:
-        rows = np.loadtxt(path, delimiter=",", dtype=np.int64)
-    except OSError as error:
+        # Not by its path, to which NumPy would need a working directory.
+        with gzip.open(path, "rt") as lines:
+            rows = np.loadtxt(lines, delimiter=",", dtype=np.int64)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(
             f"{path} cannot be read ({error}): expected the images that {table.package} carries; "
             f"install {table.package} again."

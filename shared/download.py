@@ -1,5 +1,6 @@
 """The files of a dataset: found, verified, and downloaded from the first mirror that has them."""
 
+import errno
 import hashlib
 import shutil
 import sys
@@ -146,6 +147,14 @@ def find_missing(name: str, folder: Path) -> list[str]:
     for filename in present:
         read_verified(folder / filename, *DATASETS[name].files[filename])
     return [filename for filename in DATASETS[name].files if filename not in present]
+
+
+def require_folder(folder: Path) -> None:
+    """Raise NotADirectoryError if neither is it a folder, nor can it be made one."""
+    there = next((each for each in (folder, *folder.parents) if each.exists()), None)
+    if there is not None and not there.is_dir():
+        words = f"{there} is a file instead of a folder"
+        raise NotADirectoryError(errno.ENOTDIR, words, str(there))
 
 
 def read_verified(path: Path, size: int, sha256: str) -> bytes:

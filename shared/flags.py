@@ -126,13 +126,21 @@ def _parse(
         raise UsageError(sentence(event))
 
     with on_parse_error(refuse):
-        return tyro.cli(
+        parsed = tyro.cli(
             form,
             prog=program,
             args=arguments,
             # The second one lets flags without a command be those of the default one.
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
         )
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError(
+            f"the working directory cannot be used ({error.strerror}), as after it was deleted: "
+            "expected one that exists; change to another folder and try again."
+        ) from None
+    return parsed
 
 
 def with_preset(arguments: Sequence[str]) -> list[str]:

@@ -4,10 +4,11 @@ A named pipe would let a reader wait for ever, and a device fill the memory.
 """
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -26,7 +27,7 @@ class UnfitFile(OSError):
     """There is something at this path, but no regular file of a size that is read."""
 
 
-def open_regular(path: Path, most: int) -> BinaryIO:
+def open_regular(path: Path, most: int) -> io.BufferedReader:
     """Open a file of at most `most` bytes to read it.
 
     Raises:

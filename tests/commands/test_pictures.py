@@ -1,17 +1,21 @@
 """A picture becomes the same 28x28 pixels wherever, however large and on whatever it is drawn."""
 
 import io
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import ExifTags, Image, ImageDraw, ImageOps
 
 from commands.pictures import prepare, read_picture
 from shared.datasets import load_dataset, standardize
 from shared.errors import UsageError
 from tests.support.commands import real_data_dir
+from tests.support.limits import within
 
 REPEATABLE = settings(derandomize=True, deadline=None, max_examples=20)
 NEAR = Image.Resampling.NEAREST
@@ -183,6 +187,103 @@ def test_what_is_no_picture_is_refused(content, tmp_path):
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(UsageError, match=r"bad\.png cannot be read as a picture .*\.$"):
         read_picture(tmp_path / "bad.png")
+
+
+LOSSLESS = {"PNG": {}, "JPEG": {"quality": 95}}
+
+
+def damaged_exif(random):
+    """EXIF of a camera in which some bytes are others."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 1
+    exif[ExifTags.Base.ImageDescription] = "a seven"
+    exif[ExifTags.Base.XResolution] = 72.0
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2020:02:02 20:20:20"
+    content = bytearray(exif.tobytes())
+    # Neither the six bytes that say it is EXIF, nor to one of the other orientations.
+    for place in random.integers(6, len(content), random.integers(1, 5)):
+        content[place] = random.choice([0, 1, 2, 5, 7, 10, 12, 255, random.integers(256)])
+    return bytes(content)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_damaged_exif_does_not_keep_a_picture_from_being_read(kind, tmp_path, recwarn):
+    random = np.random.default_rng(0)
+    picture = drawn(40, 4)
+    whole = np.asarray(picture.convert("RGB"), int)
+    turned = 0
+    for _ in range(400):
+        picture.save(tmp_path / "file", kind, exif=damaged_exif(random), **LOSSLESS[kind])
+        read = np.asarray(read_picture(tmp_path / "file"), int)
+        # By chance the bytes may say one of the seven other orientations.
+        turned += np.abs(read - whole).mean() > 3
+    assert turned < 20
+    assert not recwarn.list
+
+
+def test_orientation_is_followed_in_every_direction(tmp_path):
+    for number in range(1, 9):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = number
+        drawn(40, 4).save(tmp_path / "file.png", exif=exif)
+        expected = ImageOps.exif_transpose(Image.open(tmp_path / "file.png")).convert("RGB")
+        assert (np.asarray(read_picture(tmp_path / "file.png")) == np.asarray(expected)).all()
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("invert", [False, True])
+def test_16_bits_need_not_all_be_used(bits, invert, tmp_path):
+    light = (np.asarray(drawn(), np.uint32) * (2**bits - 1) // 255).astype(np.uint16)
+    Image.fromarray(2**bits - 1 - light if invert else light).save(tmp_path / "file.png")
+    assert off(prepare(read_picture(tmp_path / "file.png"), "mnist")) < 0.5
+
+
+@pytest.mark.parametrize("value", [0, 1, 4095, 65535])
+def test_a_blank_picture_of_16_bits_is_still_blank(value, tmp_path):
+    random = np.random.default_rng(0)
+    grain = random.normal(0, 10, (300, 300))
+    for noise in (0, grain):
+        numbers = np.clip(value + noise + np.zeros((300, 300)), 0, 65535).astype(np.uint16)
+        Image.fromarray(numbers).save(tmp_path / "file.png")
+        with pytest.raises(UsageError, match="is blank"):
+            prepare(read_picture(tmp_path / "file.png"), "mnist")
+
+
+def test_pictures_are_regular_files_of_some_size(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    with (tmp_path / "large").open("wb") as file:
+        file.write(as_file(drawn()).getvalue()[:50])
+        file.truncate(30 * 10**9)
+    for name in ("pipe", "zeros", "large"):
+        with within(10), pytest.raises(UsageError, match=rf"{name} cannot be read as a picture \("):
+            read_picture(tmp_path / name)
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from commands.pictures import read_picture
+from shared.errors import UsageError
+read_picture(Path(sys.argv[1]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    read_picture(Path(sys.argv[2]))
+except UsageError as refusal:
+    assert "million pixels" in str(refusal)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is counted in other units")
+@pytest.mark.parametrize("side", [6100, 9400])
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "LA", "RGBA", "I;16"])
+def test_no_picture_takes_much_memory(mode, side, tmp_path):
+    drawn().save(tmp_path / "good.png")
+    Image.new(mode, (side, side)).save(tmp_path / "large.png", compress_level=1)
+    words = [sys.executable, "-c", MEASURE, tmp_path / "good.png", tmp_path / "large.png"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    assert int(done.stdout) < 500
 
 
 def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):

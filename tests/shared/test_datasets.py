@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -467,6 +468,26 @@ def test_an_unusable_data_folder_is_one_clear_sentence(case, server, tmp_path, m
     assert_one_sentence(caught.value)
     assert (tmp_path / "file").read_text() == "in the way"
     assert server.requests.total() == 0
+
+
+@pytest.mark.parametrize("below", ["", "below"])
+@pytest.mark.parametrize("use", [partial(prepare_dataset, offline=True), load_dataset])
+def test_a_file_in_place_of_the_data_folder_is_not_to_be_filled(use, below, tmp_path, no_network):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="file is a file instead of a folder") as caught:
+        use("mnist", tmp_path / "file" / below)
+    assert not isinstance(caught.value, DownloadError)
+    assert "--data-dir" in str(caught.value)
+    assert "by hand" not in str(caught.value)
+    assert_one_sentence(caught.value)
+
+
+def test_digits_need_no_working_directory(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert len(load_dataset("digits", Path("data")).test_labels) == 360
 
 
 def test_a_full_disk_is_not_blamed_on_the_mirrors(server, tmp_path, monkeypatch):

@@ -285,3 +285,12 @@ def test_help_explains_every_flag_of_a_command(command, monkeypatch, capsys):
     if command is None:
         assert all(f"• {name} " in printed for name in COMMANDS)
         assert flag("schedule_epochs") in printed
+
+
+def test_a_working_directory_that_was_deleted_is_named_as_such(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(UsageError, match=r"^the working directory cannot be used \(.*\.$"):
+        parse_flags(Request, "python compare.py", [])

@@ -1,6 +1,7 @@
 """A file of weights is read, or refused with a sentence that says what is wrong with it."""
 
 import copy
+import errno
 import json
 import os
 import tracemalloc
@@ -336,6 +337,18 @@ def test_weights_that_are_no_regular_file_are_refused_at_once(kind, tmp_path):
     expected = r"bad cannot be read \(it is no regular file\).*\.$"
     with within(10), pytest.raises(UsageError, match=expected):
         load_network(path)
+
+
+def test_weights_that_may_not_be_read_are_not_called_missing(tmp_path, monkeypatch):
+    save_file(GOOD, tmp_path / "bad")
+
+    # By patching, as the superuser may read everything.
+    def deny(path, *_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(os, "open", deny)
+    with pytest.raises(UsageError, match=r"bad cannot be read \(Permission denied\)"):
+        load_network(tmp_path / "bad")
 
 
 def test_weights_larger_than_any_network_are_not_read(tmp_path):
