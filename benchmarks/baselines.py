@@ -103,7 +103,7 @@ def run_tutorial(script: str, interpreter: str, folder: Path, config: TrainConfi
 
 def rows(results: Sequence[RunResult], floor_seconds: float) -> list[list[str]]:
     """One row a run, as HEADER says: medians over the repeats that completed."""
-    groups = group_by_run(completed(results))
+    groups = group_by_run([run for run in completed(results) if run.epoch_seconds is not None])
     table = []
     for name, repeats in groups.items():
         median = statistics.median(run.epoch_seconds for run in repeats)

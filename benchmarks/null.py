@@ -94,6 +94,8 @@ def plan(request: Request) -> list[list[Job]]:
 def describe_null(number: int, pair: Pair) -> str:
     """One comparison in one line."""
     ratio, accuracy = pair.train_time_ratio, pair.test_accuracy_difference
+    if ratio is None:
+        return f"{number}: the training times per epoch are not known"
     claim = "a difference is claimed" if detectable(ratio, 1) else "no detectable difference"
     return (
         f"{number}: ratio {formats.decimal(ratio.median, 4)} ({formats.decimal(ratio.low, 4)} to "
@@ -104,7 +106,9 @@ def describe_null(number: int, pair: Pair) -> str:
 
 def summarize(pairs: list[Pair], slowdown: float) -> str:
     """How often a difference was claimed, and how far off the ratios were."""
-    ratios = [pair.train_time_ratio for pair in pairs]
+    ratios = [pair.train_time_ratio for pair in pairs if pair.train_time_ratio]
+    if not ratios:
+        return "No training times per epoch are known; more --epochs would tell."
     if slowdown:
         seen = sum(ratio.low > 1 for ratio in ratios)
         median = statistics.median(ratio.median for ratio in ratios)

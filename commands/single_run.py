@@ -118,7 +118,8 @@ def train_and_save(
         with clock.phase("save"):
             write_atomically(folder / result.weights, dump_weights(trained.weights, name, config))
             write_atomically(folder / result.predictions, save({"logits": trained.test_logits}))
-    result.set_speed(len(dataset.train_labels), clock.seconds["first_step"], begun)
+    first = clock.seconds["first_step"], clock.first_steps
+    result.set_speed(len(dataset.train_labels), first, begun)
     result.peak_memory_bytes = peak_memory_bytes()
     clock.switch("other")
     result.phases, result.wall_seconds = dict(clock.seconds), clock.wall_seconds()

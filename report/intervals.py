@@ -82,31 +82,50 @@ def compare_runs(runs: Sequence[RunResult]) -> Comparison:
 def _compare_pair(
     name: str, setting: int, partners: Sequence[tuple[CompletedRun, CompletedRun]]
 ) -> Pair:
-    ratio = ratio_interval([run.epoch_seconds / base.epoch_seconds for base, run in partners])
+    ratios = [
+        run.epoch_seconds / base.epoch_seconds
+        for base, run in partners
+        if run.epoch_seconds and base.epoch_seconds
+    ]
+    # The repeats are equally long, so that either none is known or all are.
+    ratio = ratio_interval(ratios) if len(ratios) == len(partners) else None
     difference = paired_interval([run.test_accuracy - base.test_accuracy for base, run in partners])
     return Pair(name, setting, len(partners), ratio, difference)
 
 
 def describe_pair(
-    name: str, baseline: str, ratio: RatioInterval, difference: MeanInterval, repeats: int
+    name: str,
+    baseline: str,
+    ratio: RatioInterval | None,
+    difference: MeanInterval,
+    repeats: int,
 ) -> str:
     """Time and accuracy of a run against the baseline, in words, and no more than is known."""
-    times = formats.ratio(ratio.median)
-    time = f"{name} needs {times} times the training time per epoch of {baseline}"
+    time = _describe_ratio(name, baseline, ratio, repeats)
     points = f"{formats.points(difference.mean)} percentage points"
-    ratio_low, ratio_high, low, high = ratio.low, ratio.high, difference.low, difference.high
-    if ratio_low is None or ratio_high is None or low is None or high is None:
+    low, high = difference.low, difference.high
+    if low is None or high is None:
         accuracy = f"differs by {points}" if difference.mean else "is the same"
-        chance = "one repeat, so no interval: either may be chance"
-        return f"{time}, and its test accuracy {accuracy} ({chance})."
-    if not detectable(ratio, 1):
-        time = f"No detectable difference in training time per epoch between {name} and {baseline}"
-        time += f": ratio {times}"
-    limits = f"{formats.ratio(ratio_low)} to {formats.ratio(ratio_high)}"
-    time += f" (95 % interval {limits}, {repeats} paired repeats)."
+        chance = f"{'either' if ratio else 'it'} may be chance"
+        return f"{time}, and its test accuracy {accuracy} (one repeat, so no interval: {chance})."
     if detectable(difference, 0):
         accuracy = f"Its test accuracy differs by {points}"
     else:
         accuracy = f"No detectable difference in test accuracy: {points}"
     limits = f"{formats.points(low)} to {formats.points(high)}"
-    return f"{time} {accuracy} (95 % interval {limits})."
+    return f"{time}. {accuracy} (95 % interval {limits})."
+
+
+def _describe_ratio(name: str, baseline: str, ratio: RatioInterval | None, repeats: int) -> str:
+    """How a run's training time compares with the baseline's: a clause."""
+    if ratio is None:
+        return f"{name} cannot be compared with {baseline} in training time per epoch"
+    times = formats.ratio(ratio.median)
+    needs = f"{name} needs {times} times the training time per epoch of {baseline}"
+    if ratio.low is None or ratio.high is None:
+        return needs
+    if not detectable(ratio, 1):
+        needs = f"No detectable difference in training time per epoch between {name} and {baseline}"
+        needs += f": ratio {times}"
+    limits = f"{formats.ratio(ratio.low)} to {formats.ratio(ratio.high)}"
+    return f"{needs} (95 % interval {limits}, {repeats} paired repeats)"

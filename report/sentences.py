@@ -13,7 +13,14 @@ from shared.dataset_records import DATASETS
 from shared.datasets import Dataset
 from shared.download import MissingFiles, describe_stand_in
 from shared.environment import Environment
-from shared.results import ComparisonResult, CompletedRun, Pair, RunResult
+from shared.results import (
+    ComparisonResult,
+    CompletedRun,
+    Pair,
+    RunResult,
+    completed,
+    group_by_run,
+)
 
 OPTIMIZER_TITLES = {
     "adam": "Adam",
@@ -123,6 +130,7 @@ def in_words(result: ComparisonResult) -> list[str]:
         for run in result.runs
         if run.status != "completed"
     ]
+    sentences += untimed(result)
     sentences += verdicts(result)
     if floor := lowest_floor(result):
         sentences.append(
@@ -182,6 +190,18 @@ def doubts(result: ComparisonResult) -> list[str]:
     return [f"WARNING: {doubt}" for doubt in found]
 
 
+def untimed(result: ComparisonResult) -> list[str]:
+    """Which completed runs have no training time per epoch, and why, in one sentence if any."""
+    runs = [run for run in completed(result.runs) if run.epoch_seconds is None]
+    if not runs:
+        return []
+    names = ", ".join(group_by_run(runs))
+    return [
+        f"NOTICE: the training time per epoch of {names} is not known: the first steps also trace "
+        "and warm up, and no others were timed. More --epochs or a smaller --batch-size help."
+    ]
+
+
 def paid_off(result: ComparisonResult) -> list[str]:
     """For each compiled run: after how many epochs it has made up for its compiling, in words."""
     groups = completed_by_run(result)
@@ -189,7 +209,7 @@ def paid_off(result: ComparisonResult) -> list[str]:
     groups = {
         name: runs
         for name, runs in groups.items()
-        if all(run.resumed_from_step is None for run in runs)
+        if all(run.resumed_from_step is None and run.epoch_seconds is not None for run in runs)
     }
     sentences = []
     for name, runs in groups.items():
@@ -206,7 +226,8 @@ def paid_off(result: ComparisonResult) -> list[str]:
             statistics.fmean(map(start_up_seconds, group)) for group in (runs, groups[plain])
         )
         epoch, plain_epoch = (
-            statistics.fmean(run.epoch_seconds for run in group) for group in (runs, groups[plain])
+            statistics.fmean(run.epoch_seconds or 0 for run in group)
+            for group in (runs, groups[plain])
         )
         later = start - plain_start
         more = "more" if later > 0 else "less"
@@ -227,7 +248,7 @@ def paid_off(result: ComparisonResult) -> list[str]:
 def start_up_seconds(run: CompletedRun) -> float:
     """What a run's training took beyond its epochs at their usual speed: tracing, compiling."""
     spent = run.phases["build"] + run.phases["first_step"] + run.phases["train"]
-    return spent - len(run.epochs) * run.epoch_seconds
+    return spent - len(run.epochs) * (run.epoch_seconds or 0)
 
 
 def describe_machine(environment: Environment) -> str:

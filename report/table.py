@@ -99,6 +99,12 @@ def completed_by_run(result: ComparisonResult) -> dict[str, list[CompletedRun]]:
     return group_by_run(completed(result.main_runs()))
 
 
+def mean_epoch_seconds(repeats: Iterable[RunResult]) -> float | None:
+    """Training time per epoch of equal runs, over those of which it is known."""
+    known = [run.epoch_seconds for run in repeats if run.epoch_seconds is not None]
+    return statistics.fmean(known) if known else None
+
+
 def multiple_of_floor(result: ComparisonResult, run: RunResult) -> float | None:
     """A run's epoch time over that of the lowest floor of its machine, if both are known."""
     floor = lowest_floor(result, machine=run.run.rpartition(": ")[0])

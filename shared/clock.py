@@ -32,6 +32,8 @@ class Clock:
 
     Until the first phase begins it is `start`: the interpreter, the flags and what they need. Time
     that no phase claims later on is `other`.
+    `first_steps` says how many training steps the phase `first_step` was: one, or the first group
+    of several that are done in one call.
     A device works ahead of Python, so `synchronize` is awaited before each reading. `after_step`,
     if set, is told after each training step, or after several done in one call, how many those
     were, by those who look at the weights on the way.
@@ -41,6 +43,7 @@ class Clock:
         self.seconds = dict.fromkeys(PHASES, 0.0)
         self.seconds["start"] = time.time() - psutil.Process().create_time()
         self.time_to_first_step: float | None = None
+        self.first_steps = 0
         self.synchronize: Callable[[], None] = lambda: None
         self.after_step: Callable[[int], None] | None = None
         self._phase, self._since = "start", time.perf_counter()
@@ -104,6 +107,7 @@ class Clock:
         if self.time_to_first_step is None:
             self.switch("train")
             self.time_to_first_step = self.wall_seconds()
+            self.first_steps = steps
         if self.after_step:
             self.after_step(steps)
 

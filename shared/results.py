@@ -118,27 +118,30 @@ class RunResult:
     checkpoints: list[CheckpointEvent] = field(default_factory=list)
 
     def set_speed(
-        self, train_size: int, first_step_seconds: float, begun: int | None = None
+        self, train_size: int, first: tuple[float, int], begun: int | None = None
     ) -> None:
         """Set the epoch time: the median without the first epoch, which also traces and warms up.
 
+        Where the first epoch is the only one, its first step is left out, and the time of the
+        others scaled up to all images; if there are no others, the speed is not known.
+
         Args:
             train_size: training images per epoch.
-            first_step_seconds: taken off where the first epoch is the only one.
-            begun: the epoch of which another process trained a part, and whose time is therefore
-                left out, unless it is the only one.
+            first: seconds and steps that the run's first call of the training took.
+            begun: the epoch of which another process trained a part; its time is not known.
         """
-        whole = [epoch for epoch in self.epochs if epoch.epoch != begun] or self.epochs
-        if whole:
-            first, *others = [epoch.train_seconds for epoch in whole]
-            self.epoch_seconds = statistics.median(others or [first - first_step_seconds])
+        times = [epoch.train_seconds for epoch in self.epochs if epoch.epoch != begun]
+        seconds, steps = first
+        timed = train_size - min(train_size, steps * self.batch_size)
+        if times[1:]:
+            self.epoch_seconds = statistics.median(times[1:])
+        elif times and timed and times[0] > seconds and begun is None:
+            self.epoch_seconds = (times[0] - seconds) * train_size / timed
+        if self.epoch_seconds is not None:
             self.samples_per_second = train_size / self.epoch_seconds
 
 
-FIGURES = (
-    *("test_loss", "test_accuracy", "wall_seconds", "epoch_seconds", "samples_per_second"),
-    "predictions",
-)
+FIGURES = ("test_loss", "test_accuracy", "wall_seconds", "predictions")
 
 
 class CompletedRun(RunResult):
@@ -148,8 +151,6 @@ class CompletedRun(RunResult):
         test_loss: float
         test_accuracy: float
         wall_seconds: float
-        epoch_seconds: float
-        samples_per_second: float
         predictions: str
 
 
@@ -211,12 +212,15 @@ class Probe:
 
 @dataclass(frozen=True)
 class Pair:
-    """One run set against the baseline in one setting, over the seeds that both completed."""
+    """One run set against the baseline in one setting, over the seeds that both completed.
+
+    `train_time_ratio` is None where a run's speed is not known.
+    """
 
     run: str
     setting: int
     repeats: int
-    train_time_ratio: RatioInterval
+    train_time_ratio: RatioInterval | None
     test_accuracy_difference: MeanInterval
 
 

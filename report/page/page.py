@@ -151,10 +151,8 @@ def verdict(result: ComparisonResult) -> str:
         return "No run completed, so there is nothing to compare."
     if len(finished) == 2 and len(result.comparison.pairs) == 1:
         return sentences.verdicts(result)[0]
-    means = {
-        run: statistics.fmean(each.epoch_seconds for each in repeats)
-        for run, repeats in finished.items()
-    }
+    times = {run: table.mean_epoch_seconds(repeats) for run, repeats in finished.items()}
+    means = {run: seconds for run, seconds in times.items() if seconds is not None}
     accuracies = [
         statistics.fmean(each.test_accuracy for each in repeats) for repeats in finished.values()
     ]
@@ -162,16 +160,22 @@ def verdict(result: ComparisonResult) -> str:
         (run,) = finished
         return (
             f"{run} classifies {formats.percent(accuracies[0])} of "
-            f"{table.dataset_title(result)}'s test images correctly, and needs "
-            f"{formats.time(means[run])} of training time per epoch."
+            f"{table.dataset_title(result)}'s test images correctly"
+            + (
+                f", and needs {formats.time(means[run])} of training time per epoch."
+                if means
+                else "."
+            )
         )
-    fastest, slowest = (limit(means, key=means.__getitem__) for limit in (min, max))
-    times = formats.number(means[slowest] / means[fastest])
     low, high = formats.percent(min(accuracies)), formats.percent(max(accuracies))
     spread = f"are all {low}" if low == high else f"lie between {low} and {high}"
+    if len(means) < 2:
+        return f"The test accuracies of {len(finished)} runs {spread}."
+    fastest, slowest = (limit(means, key=means.__getitem__) for limit in (min, max))
+    factor = formats.number(means[slowest] / means[fastest])
     return (
-        f"Of {len(finished)} runs, {fastest} needs the least training time per epoch "
-        f"({formats.time(means[fastest])}) and {slowest} the most, {times} times as long. "
+        f"Of {len(means)} runs, {fastest} needs the least training time per epoch "
+        f"({formats.time(means[fastest])}) and {slowest} the most, {factor} times as long. "
         f"Their test accuracies {spread}."
     )
 
@@ -205,7 +209,8 @@ def _cards(groups: Mapping[str, Sequence[RunResult]]) -> Iterable[tuple[str, str
         done = completed(repeats)
         if done:
             accuracy = formats.percent(statistics.fmean(run.test_accuracy for run in done))
-            time = formats.time(statistics.fmean(run.epoch_seconds for run in done))
+            seconds = table.mean_epoch_seconds(done)
+            time = table.UNKNOWN if seconds is None else formats.time(seconds)
             yield name, "completed", accuracy, time
         else:
             yield name, repeats[0].status, "", ""

@@ -14,6 +14,7 @@ from shared.rules import choices_of
 from tests.support.results import (
     ENVIRONMENT,
     MISSING,
+    UNTIMED,
     make_result,
     make_run,
     make_unfinished,
@@ -30,6 +31,24 @@ def test_words_compare_each_with_the_first(dataset):
     words = sentences.in_words(make_result(dataset, *runs))
     assert [line.partition(" needs")[0] for line in words] == ["tensorflow/fit", "numpy/reference"]
     assert all("of pytorch/eager" in line for line in words)
+
+
+def test_an_unknown_time_per_epoch_has_a_reason_and_no_ratio(dataset):
+    result = make_result(dataset, *UNTIMED)
+    reason, *words = sentences.in_words(result)
+    assert reason.startswith(
+        "NOTICE: the training time per epoch of pytorch/eager, pytorch/compiled, tensorflow/fit is "
+        "not known: "
+    )
+    assert words == [
+        f"{name} cannot be compared with pytorch/eager in training time per epoch, and its test "
+        "accuracy is the same (one repeat, so no interval: it may be chance)."
+        for name in ("pytorch/compiled", "tensorflow/fit")
+    ]
+    several = [replace(run, seed=seed) for seed in (0, 1) for run in UNTIMED]
+    told = sentences.verdicts(make_result(dataset, *several))[0]
+    assert told.startswith("pytorch/compiled cannot be compared with pytorch/eager in training ")
+    assert " per epoch. No detectable difference in test accuracy" in told
 
 
 def test_words_about_what_went_wrong_come_before_the_figures(dataset):

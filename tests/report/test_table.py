@@ -8,7 +8,13 @@ from shared.results import (
     ComparisonResult,
     Floor,
 )
-from tests.support.results import make_result, make_run, make_unfinished, make_verification
+from tests.support.results import (
+    UNTIMED,
+    make_result,
+    make_run,
+    make_unfinished,
+    make_verification,
+)
 
 
 def rows_of(result: ComparisonResult) -> dict[str, list[str]]:
@@ -112,3 +118,11 @@ def test_a_sweep_has_a_table_and_a_picture_of_its_own(figures, dataset, tmp_path
     assert list(lines["pytorch/eager"].get_ydata()) == [1437, 2874]
     assert list(lines["matrix products alone, slow"].get_ydata()) == [2 * 1437]
     assert list(lines["matrix products alone, fast"].get_ydata()) == [4 * 1437, 8 * 1437]
+
+
+def test_an_unknown_time_per_epoch_is_a_dash(dataset):
+    rows = table.table(make_result(dataset, make_run("numpy/reference"), UNTIMED[0]))
+    cells = {name: row for name, *row in rows}
+    assert cells["training time per epoch"] == ["1.000 s", "-"]
+    assert cells["training images per second"] == ["1,437", "-"]
+    assert "time per epoch" not in str(table.table(make_result(dataset, UNTIMED[0])))

@@ -355,14 +355,36 @@ def test_a_reader_never_sees_a_part(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "expected"), [([9.0, 2, 4, 3], 3), ([9.0, 2, 4], 3), ([9.0], 8), ([], None)]
+    ("seconds", "first", "expected"),
+    [
+        ([9.0, 2, 4, 3], (1.0, 1), 3),
+        ([9.0, 2, 4], (1.0, 1), 3),
+        # 8 s for 536 of 600 images.
+        ([9.0], (1.0, 1), 8 * 600 / 536),
+        # 8 s for the 24 images of the last batch.
+        ([9.0], (1.0, 9), 8 * 600 / 24),
+        ([9.0], (9.0, 10), None),
+        ([9.0, 2.0], (9.0, 10), 2),
+        ([], (0.0, 0), None),
+    ],
 )
-def test_speed_leaves_out_the_first_epoch(seconds, expected):
+def test_speed_leaves_out_the_first_epoch_or_the_images_of_the_first_steps(
+    seconds, first, expected
+):
     run = RunResult("numpy/reference", "numpy", "reference", 0, 1, 64)
     run.epochs = [EpochResult(i, 1, 0.5, 1, 0.5, each, 7) for i, each in enumerate(seconds, 1)]
-    run.set_speed(600, 1.0)
+    run.set_speed(600, first)
+    assert run.epoch_seconds == (expected and pytest.approx(expected))
+    assert run.samples_per_second == (expected and pytest.approx(600 / expected))
+
+
+@pytest.mark.parametrize(("begun", "expected"), [(1, None), (2, None), (3, 4)])
+def test_the_time_of_an_epoch_begun_elsewhere_is_not_known(begun, expected):
+    run = RunResult("numpy/reference", "numpy", "reference", 0, 1, 64)
+    times = [9.0, 4.0, 1.0][:begun]
+    run.epochs = [EpochResult(i, 1, 0.5, 1, 0.5, each, 7) for i, each in enumerate(times, 1)]
+    run.set_speed(600, (0.5, 1), begun)
     assert run.epoch_seconds == expected
-    assert run.samples_per_second == (expected and 600 / expected)
 
 
 def test_the_first_failure_stands():

@@ -1,5 +1,7 @@
 """Results of comparisons with made-up figures: whole, repeated, and cut short."""
 
+from dataclasses import replace
+
 from report import write
 from report.intervals import compare_runs
 from shared.clock import PHASES
@@ -39,7 +41,7 @@ def make_run(name: str, seed: int = 0, speed: float = 1.0, epochs: int = 3) -> R
     run.peak_memory_bytes = 300 * 2**20
     run.framework_version, run.device = "1.2.3", "cpu"
     run.predictions = f"{framework}-{variant}-{seed}.predictions.safetensors"
-    run.set_speed(1437, 0.0)
+    run.set_speed(1437, (0.0, 0))
     return run
 
 
@@ -49,7 +51,7 @@ def make_unfinished(name: str, status: str, error: str, epochs: int = 0, seed: i
     run = RunResult(name, whole.framework, whole.variant, seed, 2, 64, status=status, error=error)
     if epochs:
         run.epochs, run.phases, run.wall_seconds = whole.epochs, whole.phases, whole.wall_seconds
-        run.set_speed(1437, 0.0)
+        run.set_speed(1437, (0.0, 0))
     return run
 
 
@@ -101,11 +103,17 @@ UNFINISHED = (
     make_unfinished("pytorch/eager", "interrupted", "Stopped.", epochs=2),
     make_unfinished("tensorflow/fit", "unavailable", "Not installed."),
 )
+# An epoch of one step each, which also traced and warmed up.
+UNTIMED = tuple(
+    replace(make_run(name, epochs=1), epoch_seconds=None, samples_per_second=None)
+    for name in ("pytorch/eager", "pytorch/compiled", "tensorflow/fit")
+)
 NOTHING = (make_unfinished("pytorch/eager", "failed", "It broke."),)
 ALL_PICTURES = {"time.png", "curves.png", "predictions.png"}
 REPORTS = {
     "one run": (ONE, ALL_PICTURES),
     "repeats": (REPEATS, ALL_PICTURES),
+    "no time per epoch": (UNTIMED, ALL_PICTURES),
     "none completed": (UNFINISHED, {"time.png", "curves.png"}),
     "not one epoch": (NOTHING, set()),
 }
