@@ -121,7 +121,8 @@ def show(original: Measured, files: Mapping[FormatName, Measured], dataset: Data
     largest = np.abs(original.logits).max()
     complaints = []
     for kind, measured in files.items():
-        difference = np.abs(measured.logits - original.logits).max() / largest
+        # Weights that are all zero give logits that are.
+        difference = np.abs(measured.logits - original.logits).max() / (largest or 1.0)
         changed = np.mean(measured.logits.argmax(axis=1) != original.logits.argmax(axis=1))
         off = formats.error(difference, 1)
         table.add_row(*figures(measured, dataset), formats.percent(changed), off)

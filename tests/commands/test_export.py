@@ -184,3 +184,11 @@ def test_bad_requests_are_refused(name, flags, names, tmp_path):
     assert done.returncode == 2
     assert names in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_logits_that_are_all_zero_do_not_differ(capsys):
+    dataset = make_dataset()
+    logits = np.zeros((len(dataset.test_labels), 10), np.float32)
+    same = Measured("file", 100, logits, InferenceResult(1, 0.001, 0.002))
+    assert show(same, {"native": same}, dataset) == 0
+    assert "nan" not in capsys.readouterr().out
