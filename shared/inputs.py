@@ -8,12 +8,13 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Bytes that JSON and what a network's weights or its answers may have: those of 130 million
 # weights, of a million images, and of a header of ten thousand layers.
@@ -66,13 +67,16 @@ def read_regular(path: Path, most: int) -> bytes:
     return content
 
 
-def read_arrays(path: Path, most: int) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, most: int) -> dict[str, "np.ndarray"]:
     """The arrays in a safetensors file of at most `most` bytes.
 
     Raises:
         OSError: it can't be read, UnfitFile among them.
         ValueError: it is no such file, or holds numbers that NumPy does not know.
     """
+    # Only now, because NumPy reads the number of threads when it is imported.
+    from safetensors.numpy import load
+
     content = read_regular(path, most)
     check_header(content)
     try:
