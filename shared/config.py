@@ -23,38 +23,24 @@ else:
     ActivationName = Literal[*ACTIVATIONS]
 
 FloatType = Literal["float32", "float64"]
-
 Alignment = Literal["defaults", "matched", "exact"]
-
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-
 Preset = Literal["digit-classifier", "torch-quickstart", "keras-quickstart", "two-layer"]
-
 Pixels = Literal["standardized", "unit"]
-
 OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop", "adagrad"]
-
 Schedule = Literal["constant", "step", "cosine", "plateau"]
-
 Labels = Literal["integer", "one-hot"]
-
 ClassWeights = Literal["none", "balanced"]
-
 Sampling = Literal["all", "balanced"]
-
 Precision = Literal["full", "bfloat16", "float16"]
-
 Pipeline = Literal["arrays", "per-sample"]
 
 IMAGE_SIZE = 28 * 28
-
 CLASSES = 10
 
 # PyTorch's defaults, which are the reference for both.
 ADAM_EPSILON = 1e-8
-
 RMSPROP_RHO, RMSPROP_EPSILON = 0.99, 1e-8
-
 ADAGRAD_EPSILON = 1e-10
 
 # How much of batch normalization's running statistics is kept; PyTorch says 0.1, what is replaced.
