@@ -1,7 +1,6 @@
 """The proof that all runs compute the same holds, and fails when it should."""
 
 import re
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,10 +10,10 @@ import pytest
 from comparison import judging, reference, verification
 from report.verification import describe_verified
 from shared.config import TrainConfig
-from shared.registry import IMPLEMENTATIONS, REFERENCE, RUNS
+from shared.registry import IMPLEMENTATIONS, REFERENCE, RUNS, TWINS
 from shared.results_file import load_results
 from shared.verified import RunVerification
-from tests.support.commands import ROOT, compare, fake_interpreter
+from tests.support.commands import ROOT, compare, fake_interpreter, warm_interpreter
 from tests.support.mutations import BATCH_SIZE, FINDINGS
 
 TRAIN_SIZE = 1437
@@ -24,7 +23,7 @@ TRAIN_SIZE = 1437
 def sound():
     """The verification of every run, over different batch and hidden sizes."""
     runs = [run for run in RUNS if run != REFERENCE.name]
-    interpreters = dict.fromkeys(("pytorch", "tensorflow", "numpy"), sys.executable)
+    interpreters = dict.fromkeys(TWINS, warm_interpreter(frozenset(TWINS)))
     config = TrainConfig(dataset="digits", batch_size=7, hidden=(20, 12), seed=3)
     with pytest.MonkeyPatch.context() as patch:
         # Eager TensorFlow takes 15 ms a step.
@@ -48,7 +47,8 @@ def test_all_runs_compute_the_same_as_the_oracle(sound):
 @pytest.mark.parametrize("implementation", ["pytorch", "tensorflow"])
 def test_mutations_are_caught(implementation, tmp_path, monkeypatch):
     """Each planted fault is found and named; without one nothing is found."""
-    script = f'shift 2; PYTHONPATH={ROOT} exec {sys.executable} -m tests.support.mutations "$@"'
+    python = warm_interpreter(frozenset([implementation]))
+    script = f'shift 2; PYTHONPATH={ROOT} exec "{python}" -m tests.support.mutations "$@"'
     interpreters = {implementation: str(fake_interpreter(tmp_path / "python", script))}
     config = TrainConfig(dataset="digits", batch_size=BATCH_SIZE, hidden=(20, 20))
     monkeypatch.setattr(verification, "STEPS", 20)
@@ -67,7 +67,7 @@ def test_mutations_are_caught(implementation, tmp_path, monkeypatch):
 def test_compare_verifies_first_and_goes_on_where_nothing_can_be_compiled(tmp_path):
     flags = ("--dataset", "digits", "--epochs", "1", "--hidden", "32", "16", "--output-dir", "out")
     runs = ("pytorch/compiled", "pytorch/eager")
-    done = compare(*runs, *flags, cwd=tmp_path, CXX="/no/compiler")
+    done = compare(*runs, *flags, cwd=tmp_path, cold=True, CXX="/no/compiler")
     assert done.returncode == 1
     result = load_results(tmp_path / "out" / "results.json")
     assert [run.status for run in result.runs] == ["unavailable", "completed"]

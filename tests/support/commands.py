@@ -2,10 +2,16 @@
 
 import json
 import os
+import shlex
+import socket
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
+
+from shared.registry import IMPLEMENTATIONS, TWINS
+from tests.support import warm_python
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,39 +46,61 @@ class WarmProcess:
     """
 
     def __init__(self, name: str) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.socket = str(Path(self.folder.name, "socket"))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.fork_server", name],
+            [sys.executable, "-m", "tests.support.fork_server", name, self.socket],
             cwd=ROOT,
             env=child_environment(),
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
         )
 
-    def run(self, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
-        """Run `python ARGUMENTS` in `cwd`: a script, `-m MODULE ...` or `-c PROGRAM ...`."""
+    def run(
+        self, *arguments: str, cwd: Path, executable: str | None = None, **environment: str
+    ) -> subprocess.CompletedProcess:
+        """Run `python ARGUMENTS` in `cwd`: a script, `-m MODULE ...` or `-c PROGRAM ...`.
+
+        Args:
+            executable: what the command is to take for its interpreter.
+        """
+        environment = child_environment(**environment)
         request = {
             "arguments": arguments,
             "folder": str(cwd),
-            "environment": child_environment(**environment),
+            "environment": environment,
+            "executable": executable,
         }
-        print(json.dumps(request), file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise ChildProcessError(f"the process that forks ended with {self.process.wait()}")
-        status, output, errors = json.loads(answer)
-        return subprocess.CompletedProcess(arguments, status, output, errors)
+        with (
+            Path(os.devnull).open("rb") as nothing,
+            tempfile.TemporaryFile() as output,
+            tempfile.TemporaryFile() as errors,
+            socket.socket(socket.AF_UNIX) as connection,
+        ):
+            warm_python.connect(connection, self.socket, self.process.poll)
+            streams = [nothing.fileno(), output.fileno(), errors.fileno()]
+            status = warm_python.hand_over(connection, request, streams)
+            output.seek(0), errors.seek(0)
+            said = output.read().decode(), errors.read().decode()
+        return subprocess.CompletedProcess(arguments, status, *said)
 
     def end(self) -> None:
         """Let the process stop."""
         self.process.stdin.close()
         self.process.wait(timeout=30)
+        self.folder.cleanup()
 
 
 class ColdProcess:
     """Runs every command in a process that imports all anew."""
 
-    run = staticmethod(run_command)
+    socket = None
+
+    @staticmethod
+    def run(
+        *arguments: str, cwd: Path, executable: str | None = None, **environment: str
+    ) -> subprocess.CompletedProcess:
+        """Run `python ARGUMENTS` in `cwd`; its interpreter is the one that it has."""
+        return run_command(*arguments, cwd=cwd, **environment)
 
     def end(self) -> None:
         """There is nothing to stop."""
@@ -96,9 +124,30 @@ def run_warm(*arguments: str, cwd: Path, **environment: str) -> subprocess.Compl
     return warm("numpy").run(*arguments, cwd=cwd, **environment)
 
 
-def compare(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
-    """Run `python compare.py ARGUMENTS` in `cwd`; the runs have processes of their own."""
-    return run_warm(str(ROOT / "compare.py"), *arguments, cwd=cwd, **environment)
+def compare(
+    *arguments: str, cwd: Path, cold: bool = False, **environment: str
+) -> subprocess.CompletedProcess:
+    """Run `python compare.py ARGUMENTS` in `cwd`; the runs have processes of their own.
+
+    Args:
+        cold: that these import their frameworks themselves, with variables that are given here.
+    """
+    named = {name for name in IMPLEMENTATIONS for word in arguments if word.startswith(name)}
+    executable = None if cold else warm_interpreter(frozenset(named or TWINS))
+    command = str(ROOT / "compare.py"), *arguments
+    return warm("numpy").run(*command, cwd=cwd, executable=executable, **environment)
+
+
+@cache
+def warm_interpreter(names: frozenset[str]) -> str | None:
+    """What runs commands of these implementations where each is imported already, if anything."""
+    sockets = {name: process.socket for name in sorted(names) if (process := warm(name)).socket}
+    if not sockets:
+        return None
+    words = sys.executable, "-IS", warm_python.__file__, json.dumps(sockets)
+    script = f'exec {shlex.join(words)} "$@"'
+    folder = warm(min(names)).folder.name
+    return str(fake_interpreter(Path(folder, f"python {len(names)}"), script))
 
 
 def fake_interpreter(path: Path, script: str) -> Path:

@@ -1,24 +1,26 @@
 """Forks a process for each command, from one that has imported already what takes longest.
 
-`python -m tests.support.fork_server IMPLEMENTATION` reads requests from standard input, a line of
-JSON each, and writes to standard output, again in a line of JSON, how each ended and what it
-printed. Linux only: elsewhere, what frameworks load can't be relied on to survive a fork.
+`python -m tests.support.fork_server IMPLEMENTATION SOCKET` listens at the path SOCKET until its
+standard input ends; `warm_python.py` is what connects. Linux only: elsewhere, what frameworks load
+can't be relied on to survive a fork.
 """
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
 import os
 import pkgutil
 import runpy
+import select
 import signal
+import socket
 import sys
 import threading
 import traceback
 import warnings
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from shared.registry import IMPLEMENTATIONS
 from shared.threads import NO_CACHE_VARIABLE, prepare_environment
@@ -28,6 +30,8 @@ ROOMS = ("shared", "report", "commands", "comparison", "study", "numpy_impl")
 LIBRARIES = ("matplotlib.pyplot", "scipy.ndimage", "scipy.stats", "sklearn.datasets")
 # What is imported only to be run.
 PROGRAMS = ("__main__", "minimal")
+# Of a request: its arguments and its environment.
+MOST_BYTES = 2**18
 # A command that takes longer than these seconds never ends.
 LIMIT = 240
 
@@ -44,25 +48,57 @@ def import_all(package: str) -> None:
             importlib.import_module(name)
 
 
-def wait_for_request() -> dict | None:
+def wait_for_request(listener: socket.socket) -> dict | None:
     """Fork for every request; returns it in its process, and None in the server at the end."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    for line in sys.stdin:
-        with TemporaryFile() as output, TemporaryFile() as errors:
-            child = os.fork()
-            if not child:
-                os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-                os.dup2(output.fileno(), 1), os.dup2(errors.fileno(), 2)
-                return json.loads(line)
-            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            output.seek(0), errors.seek(0)
-            said = output.read().decode(), errors.read().decode()
-        print(json.dumps([status, *said]), file=answers)
-    return None
+    while True:
+        ready, _, _ = select.select([listener, sys.stdin], [], [])
+        if listener not in ready:
+            return None
+        connection, _ = listener.accept()
+        # What looks after the command is forked too, so that several can run at once.
+        if not os.fork():
+            return receive(connection)
+        connection.close()
 
 
-def run(arguments: list[str], folder: str, environment: dict[str, str]) -> None:
-    """Do what `python ARGUMENTS` does in that folder and environment."""
+def receive(connection: socket.socket) -> dict:
+    """Read the request and fork for it; the process that called this ends with the command's."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    content, streams, _, _ = socket.recv_fds(connection, MOST_BYTES, 3)
+    if child := os.fork():
+        for stream in streams:
+            os.close(stream)
+        os._exit(look_after(child, connection))
+    connection.close()
+    os.setsid()
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    return json.loads(content)
+
+
+def look_after(child: int, connection: socket.socket) -> int:
+    """Pass on signals to the command, and how it ended to who asked for it."""
+    ended = os.pidfd_open(child)
+    while True:
+        ready, _, _ = select.select([connection, ended], [], [])
+        if ended in ready:
+            break
+        # Whoever asked for it was killed if nothing comes.
+        number = connection.recv(1) or bytes([signal.SIGKILL])
+        os.kill(child, number[0])
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    # Who was killed doesn't hear it.
+    with contextlib.suppress(OSError):
+        connection.sendall(str(status).encode())
+    return 0
+
+
+def run(
+    arguments: list[str], folder: str, environment: dict[str, str], executable: str | None = None
+) -> None:
+    """Do what `EXECUTABLE ARGUMENTS` does in that folder and environment."""
+    sys.executable = executable or sys.executable
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -108,7 +144,7 @@ def end_with(status: int) -> None:
 
 def main() -> None:
     """Import, then serve; a forked process goes on with its command and ends as any other."""
-    (name,) = sys.argv[1:]
+    name, path = sys.argv[1:]
     # Nothing is timed here, so what was compiled before may be used again.
     os.environ.setdefault(NO_CACHE_VARIABLE, "0")
     run = IMPLEMENTATIONS[name][0]
@@ -122,7 +158,12 @@ def main() -> None:
     # What has been imported stays: no search for garbage touches, and so copies, its memory.
     gc.collect()
     gc.freeze()
-    request = wait_for_request()
+    # Nobody waits for what looks after a command.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        request = wait_for_request(listener)
     end_with(exit_status(**request) if request else 0)
 
 
