@@ -4,6 +4,7 @@ import ast
 from types import SimpleNamespace
 
 import pytest
+from xdist.scheduler.loadgroup import LoadGroupScheduling
 
 from tests.support.commands import ROOT
 from tests.support.durations import SLOW, arrange
@@ -58,3 +59,6 @@ def test_the_longest_come_first_and_stay_together(monkeypatch):
     unit = {item.nodeid: item.marks[-1] for item in items}
     assert unit[reading.nodeid] == unit[both.nodeid]
     assert len(set(unit.values())) == 5
+    # As xdist understands it.
+    split = LoadGroupScheduling._split_scope
+    assert all(split(None, f"{each}@{unit[each]}") == unit[each] for each in unit)

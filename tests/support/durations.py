@@ -107,7 +107,8 @@ def arrange(items: list[pytest.Item]) -> None:
         if shared:
             # A fixture with parameters is made for each of them.
             given = item.callspec.params if hasattr(item, "callspec") else {}
-            unit = f"{file}::{shared}[{given.get(shared, '')}]"
+            # xdist takes nothing for a group that ends with a bracket.
+            unit = f"{file}::{shared} {given.get(shared, '')}"
             cost += slow[shared] * (unit not in units)
         elif item.originalname in slow or item.get_closest_marker("slow"):
             unit = item.nodeid
