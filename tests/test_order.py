@@ -61,4 +61,5 @@ def test_the_longest_come_first_and_stay_together(monkeypatch):
     assert len(set(unit.values())) == 5
     # As xdist understands it.
     split = LoadGroupScheduling._split_scope
-    assert all(split(None, f"{each}@{unit[each]}") == unit[each] for each in unit)
+    shared = [item.nodeid for item in (reading, both, one)]
+    assert all(split(None, f"{name}@{unit[name]}") == unit[name] for name in shared)
