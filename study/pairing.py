@@ -7,6 +7,8 @@ from functools import cache
 
 DIFF_MARK = re.compile(r"# (DIFF-\d+)")
 
+TOKEN = re.compile(r"\w+|[^\w\s]")
+
 NUMBERED = re.compile(r"# \d\. \w+")
 
 # How a line compares with its row's others; what stands beside it.
@@ -73,7 +75,7 @@ def match(
 
 
 # Lines whose ratio of equal characters is smaller have nothing to do with each other.
-APART = 0.4
+APART = 0.3
 
 
 @cache
@@ -85,7 +87,7 @@ def likeness(one: str, other: str) -> float:
     one, other = bare(one), bare(other)
     if one == other:
         return 1.0 if len(one) > 3 else 0.3
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    matcher = SequenceMatcher(None, TOKEN.findall(one), TOKEN.findall(other), autojunk=False)
     # How far below 0 makes no difference, and the ratio itself is slow.
     if not same_mark and matcher.quick_ratio() < APART:
         return -1.0
