@@ -282,7 +282,7 @@ def test_terminal_prints_the_sides_asked_for(tmp_path, chapters):
     assert "loss_gradient:" not in done.stdout
     assert not list(tmp_path.iterdir())
     console = Console(file=io.StringIO())
-    of_losses = [chapter for chapter in chapters if chapter.file == "loss"]
+    of_losses = [chapter for chapter in chapters if chapter.file == "loss.py"]
     study_main.print_chapters(of_losses, ("pytorch", "tensorflow", "numpy"), console)
     assert "loss.loss_gradient:" in console.file.getvalue()
 

@@ -19,8 +19,18 @@ SLOW: dict[str, dict[str, float]] = {
         "test_a_tutorial_that_fails_says_why": 2,
         "test_whoever_asks_for_a_floor_imports_no_framework": 1.5,
     },
+    "commands/test_bad_input.py": {
+        "test_device_that_is_not_there": 3,
+        "test_help_and_bad_flags_of_the_commands_import_no_framework": 3,
+    },
     "commands/test_evaluate.py": {"trained": 20},
     "commands/test_export.py": {"exported": 24},
+    "commands/test_pictures.py": {
+        "test_no_picture_takes_much_memory": 4,
+        "test_real_images_come_back_from_larger_canvases": 6,
+        "test_damaged_exif_does_not_keep_a_picture_from_being_read": 3,
+        "test_compression_hardly_matters": 2,
+    },
     "commands/test_profile.py": {"profiled": 3},
     "commands/test_summary.py": {
         "printed": 2,
@@ -69,23 +79,31 @@ SLOW: dict[str, dict[str, float]] = {
     "shared/test_checkpoints.py": {"elsewhere": 45, "test_a_resumed_run_says_so": 2},
     "shared/test_config.py": {"test_invalid_values_are_refused_by_the_flags_name": 3},
     "shared/test_datasets.py": {"test_eight_processes_share_one_download": 6},
-    "shared/test_results.py": {"test_an_old_result_is_drawn_again": 2},
+    "shared/test_results.py": {
+        "test_an_old_result_is_drawn_again": 2,
+        "test_any_result_round_trips": 3,
+    },
     "study/test_study.py": {
         "chapters": 7,
-        "test_terminal_prints_the_sides_asked_for": 8,
+        "test_terminal_prints_the_sides_asked_for": 5,
         "test_bad_requests_get_one_sentence": 3,
         "test_page_is_written_where_asked": 7,
         "test_page_is_written_to_build_and_opened": 4,
         "test_a_missing_browser_is_told_in_one_sentence": 3,
         "test_every_mark_opens_its_row": 2,
     },
-    "shared/test_flags.py": {"test_the_sentence_is_the_same_in_any_terminal": 1.2},
+    "shared/test_flags.py": {
+        "test_the_sentence_is_the_same_in_any_terminal": 1.2,
+        "test_the_terminal_is_one": 2,
+    },
+    "shared/test_sampling.py": {"test_the_command_says_so_and_leaves_nothing_behind": 2},
     "shared/test_registry.py": {
         "test_each_traced_process_has_the_environment_of_its_runs": 3,
     },
     "study/test_browser.py": {"visit": 12},
     "twins/test_compiled.py": {"test_an_epoch_is_one_program": 25},
     "twins/test_differences.py": {"keras_says": 12, "torch_says": 8},
+    "twins/test_ledger.py": {"test_every_pinning_test_exists": 2},
     "twins/test_techniques.py": {"child": 10, "test_the_run_reports_the_epoch_that_it_kept": 1.5},
 }
 
