@@ -9,6 +9,7 @@ import importlib
 import os
 import struct
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import IO, Literal
@@ -27,7 +28,7 @@ TEST_IMAGES = 1000
 LENGTH = struct.Struct("<Q")
 
 
-FrameKind = Literal["start", "step", "epoch", "end", "unavailable", "device"]
+FrameKind = Literal["start", "step", "epoch", "end", "unavailable", "broken", "device"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Frame:
     """One moment of a trace: `start`, `step`, `epoch`, or `end` behind the last one.
 
     `arrays` is a safetensors file of the named arrays of that moment. A run that can't be had here
-    has the moment `unavailable` instead, whose text is the reason; the text of `device`, which
-    comes first, says where the run computes.
+    has the moment `unavailable` instead, whose text is the reason, and one that ended by an error
+    `broken`; the text of `device`, which comes first, says where the run computes.
     """
 
     kind: FrameKind
@@ -103,6 +104,11 @@ def main() -> int:
                     twin.trace(typed, variant, dataset, emit)
                 except UsageError as error:
                     write_frame(stream, Frame("unavailable", text=str(error)))
+                # Whatever it is, the other variants in this process are traced all the same.
+                except Exception as error:  # noqa: BLE001
+                    traceback.print_exc()
+                    summary = traceback.format_exception_only(error)[-1]
+                    write_frame(stream, Frame("broken", text=summary.partition("\n")[0]))
                 write_frame(stream, Frame("end"))
         stream.flush()
     except UsageError as error:

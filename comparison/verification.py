@@ -157,6 +157,8 @@ def _moments(stream: IO[bytes], verdict: RunVerification) -> Iterator[Moment]:
     for frame in read_frames(stream):
         if frame.kind == "unavailable":
             verdict.fail(VerificationFailure("unavailable", message=frame.text))
+        elif frame.kind == "broken":
+            verdict.fail(VerificationFailure("not_traced", message=frame.text))
         elif frame.kind == "device":
             verdict.device = frame.text
         elif frame.kind != "end":

@@ -10,6 +10,7 @@ config.py             every setting that all sides share
 rules.py              what each setting may be
 presets.py            settings by the name of a tutorial
 threads.py            threads and variables, set before a framework is imported
+compilers.py          what is missing where a C++ compiler fails
 complaints.py         what is wrong with a command line, in one sentence
 flags.py              settings as flags of the command line
 datasets.py           MNIST, Fashion-MNIST and digits as arrays

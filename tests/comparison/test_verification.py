@@ -14,7 +14,7 @@ from shared.config import TrainConfig
 from shared.registry import IMPLEMENTATIONS, REFERENCE, RUNS
 from shared.results_file import load_results
 from shared.verified import RunVerification
-from tests.support.commands import ROOT, compare, fake_interpreter
+from tests.support.commands import ROOT, compare, fake_interpreter, warm
 from tests.support.mutations import BATCH_SIZE, FINDINGS
 
 TRAIN_SIZE = 1437
@@ -119,3 +119,79 @@ def test_a_run_that_cannot_be_traced_fails_verification(tmp_path):
     assert "Verification FAILED" in done.stdout
     assert "no framework here" in done.stdout
     assert not (tmp_path / "results").exists()
+
+
+# The frames of a child in whose implementation something is changed first.
+CHANGED = """
+import sys
+from types import SimpleNamespace
+from comparison import tracing
+path, *arguments = sys.argv[1:]
+{change}
+with open(path, "wb") as frames:
+    sys.stdout = SimpleNamespace(buffer=frames)
+    sys.argv = ["tracing", *arguments]
+    status = tracing.main()
+sys.exit(status)
+"""
+
+# So little to compile that only the compiler takes time.
+FAILING_COMPILER = """
+import torch
+from pytorch_impl import compiled
+torch._inductor.config.cpp.cxx = (None, "{compiler}")
+compiled.train_steps = lambda step, model, optimizer, images, *rest: (images + 1, images)
+"""
+
+BREAKING = """
+from numpy_impl import trace
+sound = trace.trace
+
+def breaking(config, variant, dataset, emit):
+    def break_at_a_step(kind, arrays):
+        emit(kind, arrays)
+        1 / (kind != "step")
+
+    sound(config, variant, dataset, break_at_a_step if variant == "eager" else emit)
+
+trace.trace = breaking
+"""
+
+
+def verify_changed(change: str, implementation: str, variants: str, folder, monkeypatch):
+    """What comes out for these variants of an implementation that was changed."""
+    monkeypatch.setattr(verification, "STEPS", 4)
+    monkeypatch.setattr(verification, "BATCHES_PER_EPOCH", 4)
+    config = TrainConfig(dataset="digits", batch_size=16, hidden=(8, 8))
+    flags = verification.shorten(config, TRAIN_SIZE).as_flags()
+    package = f"{implementation}_impl"
+    words = "-c", CHANGED.format(change=change), str(folder / "frames"), package, variants, *flags
+    done = warm(implementation).run(*words, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    python = fake_interpreter(folder / "python", f"exec cat {folder}/frames")
+    runs = [f"{implementation}/{variant}" for variant in variants.split(",")]
+    return verification.verify(runs, {implementation: str(python)}, config, TRAIN_SIZE)
+
+
+def test_a_compiler_that_fails_makes_one_run_unavailable(tmp_path, monkeypatch):
+    said = "x.cpp:1:10: fatal error: Python.h: No such file or directory"
+    script = f'[ "$1" = --version ] && exec g++ --version; echo "{said}" >&2; exit 1'
+    compiler = fake_interpreter(tmp_path / "g++", script)
+    change = FAILING_COMPILER.format(compiler=compiler)
+    verified = verify_changed(change, "pytorch", "compiled,eager", tmp_path, monkeypatch)
+    compiled, eager = verified.runs
+    assert (compiled.available, eager.passed) == (False, True)
+    told = f"torch.compile cannot be used here: {said}; install Python's headers"
+    assert compiled.failure.message.startswith(told)
+    assert verified.passed
+
+
+def test_a_variant_that_breaks_leaves_the_others_in_its_process_alone(tmp_path, monkeypatch):
+    eager = replace(REFERENCE, variant="eager")
+    other = replace(REFERENCE, variant="other")
+    monkeypatch.setattr(verification, "RUNS", RUNS | {each.name: each for each in (eager, other)})
+    verified = verify_changed(BREAKING, "numpy", "eager,other", tmp_path, monkeypatch)
+    broken, sound = verified.runs
+    assert (broken.available, broken.passed, sound.passed) == (True, False, True)
+    assert "ZeroDivisionError: division by zero" in describe_verified(broken, verified)
+    assert not verified.passed

@@ -55,6 +55,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_mutations_are_caught": 30,
         "test_compare_verifies_first_and_goes_on_where_nothing_can_be_compiled": 25,
         "test_a_run_that_cannot_be_traced_fails_verification": 3,
+        "test_a_compiler_that_fails_makes_one_run_unavailable": 4,
     },
     "test_documents.py": {"helps": 4},
     "test_contract.py": {
