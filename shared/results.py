@@ -3,6 +3,7 @@
 Their form in `results.json` is told in docs/RESULTS.md.
 """
 
+import contextlib
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -56,7 +57,13 @@ class RunEnd:
     """Why a run did not complete, where it was not its framework that said so."""
 
     kind: Literal[
-        "not_started", "interrupted", "not_finite", "missing_module", "exit_status", "signal"
+        "not_started",
+        "interrupted",
+        "not_finite",
+        "missing_module",
+        "memory",
+        "exit_status",
+        "signal",
     ]
     epoch: int | None = None
     """The last one that ended; of `not_finite` the one in which the loss was no number."""
@@ -67,6 +74,14 @@ class RunEnd:
     exit_status: int | None = None
     signal: str | None = None
     """As SIGKILL."""
+
+
+@dataclass(frozen=True)
+class Unwritten:
+    """A file that could not be written, and what the system said of it."""
+
+    file: str
+    error: str
 
 
 @dataclass
@@ -114,6 +129,7 @@ class RunResult:
     inference: list[InferenceResult] = field(default_factory=list)
     weights: str | None = None
     predictions: str | None = None
+    unwritten: list[Unwritten] = field(default_factory=list)
     resumed_from_step: int | None = None
     checkpoints: list[CheckpointEvent] = field(default_factory=list)
 
@@ -141,7 +157,7 @@ class RunResult:
             self.samples_per_second = train_size / self.epoch_seconds
 
 
-FIGURES = ("test_loss", "test_accuracy", "wall_seconds", "predictions")
+FIGURES = ("test_loss", "test_accuracy", "wall_seconds")
 
 
 class CompletedRun(RunResult):
@@ -151,7 +167,6 @@ class CompletedRun(RunResult):
         test_loss: float
         test_accuracy: float
         wall_seconds: float
-        predictions: str
 
 
 @dataclass(frozen=True)
@@ -286,7 +301,10 @@ class ComparisonResult:
 
 @dataclass(frozen=True)
 class Event:
-    """What a child process tells its parent, one JSON object a line: an epoch, or the end."""
+    """What a child process tells its parent, one JSON object a line: an epoch, or how a run stands.
+
+    A completed run is told twice, before its files are written and after.
+    """
 
     epoch: EpochResult | None = None
     run: RunResult | None = None
@@ -295,8 +313,13 @@ class Event:
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write next to `path`, then rename: a reader sees the old file or the new one."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content.encode() if isinstance(content, str) else content)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        partial.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
 
 
 AnyRun = TypeVar("AnyRun", bound=RunResult)

@@ -1,0 +1,8 @@
+"""Faults on purpose: does a command lose anything, or say anything that is not true?
+
+campaign.py  one kind of fault, tried again and again
+endings.py   signals at random moments
+writes.py    a disk that is full from some byte on
+inputs.py    damaged and hostile files
+__main__.py  `python -m benchmarks.faults`: all of them, as a table
+"""
