@@ -1,12 +1,12 @@
 """What the benchmarks' commands share: flags from a dataclass, child processes, how they end."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from comparison.children import TEXT, child_environment
 from shared.config import TrainConfig
 from shared.flags import parse_flags
 from shared.program import Interrupted, run_program
@@ -50,10 +50,10 @@ def run_child(module: str, name: str, config: TrainConfig) -> str:
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{module}", *config.as_flags()],
         cwd=ROOT,
-        env=os.environ | {CHILD_VARIABLE: name},
+        env=child_environment(**{CHILD_VARIABLE: name}),
         capture_output=True,
-        text=True,
         check=False,
+        **TEXT,
     )
     if done.returncode:
         raise ChildProcessError(f"{name}: {done.stderr.strip().splitlines()[-1]}")

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import msgspec
 
+from comparison.children import apart, ask_to_end, child_environment
 from comparison.probes import CpuReading, energy_joules, probe_seconds
 from report.progress import RunProgress
 from shared import interrupts
@@ -98,15 +99,14 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
     energy = energy_joules()
     log_path = folder / f"{job.slug}.log"
     log = open_log(log_path)
-    # A session of its own, so that Ctrl-C reaches this process only.
     child = subprocess.Popen(
         job.command(folder),
         cwd=ROOT,
-        env=os.environ | job.entry.environment | {CHILD_VARIABLE: job.slug},
+        env=child_environment(**job.entry.environment, **{CHILD_VARIABLE: job.slug}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=log,
-        start_new_session=True,
+        **apart(),
     )
     try:
         with interrupts.held(partial(end_soon, child)):
@@ -169,13 +169,15 @@ def close_log(log: IO[bytes], path: Path) -> list[str]:
         log.seek(0)
         output = log.read().decode(errors="replace").strip().splitlines()
     if not output:
-        path.unlink(missing_ok=True)
+        # Windows lets nobody remove what a scanner has just opened.
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
     return output
 
 
 def end_soon(child: subprocess.Popen) -> None:
     """Ask a child to end; kill it if it does not."""
-    child.terminate()
+    ask_to_end(child)
     killer = threading.Timer(GRACE_SECONDS, child.kill)
     killer.daemon = True
     killer.start()

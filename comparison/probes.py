@@ -52,7 +52,9 @@ def energy_joules(powercap: Path = POWERCAP) -> float | None:
     Linux's powercap interface to the running average power limit: one zone a processor package.
     """
     try:
-        zones = [int((zone / "energy_uj").read_text()) for zone in powercap.glob("intel-rapl:?")]
+        zones = [
+            int((zone / "energy_uj").read_text("ascii")) for zone in powercap.glob("intel-rapl:?")
+        ]
     except OSError:
         return None
     return sum(zones) / 1e6 if zones else None

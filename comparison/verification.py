@@ -7,7 +7,6 @@ process; how far they may stray is in `reference.py`, how they are judged in `ju
 """
 
 import math
-import os
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import IO
 from safetensors.numpy import load
 from threadpoolctl import threadpool_limits
 
+from comparison.children import apart, child_environment
 from comparison.judging import judge
 from comparison.reference import CONTROL_FACTOR, Moment, Reference
 from comparison.tracing import FLOAT_TYPES, read_frames
@@ -123,11 +123,11 @@ def _start_child(runs: Sequence[Run], interpreter: str, config: TrainConfig) -> 
     return subprocess.Popen(
         [*command, *config.as_flags()],
         cwd=ROOT,
-        env=os.environ | runs[0].environment,
+        env=child_environment(**runs[0].environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,
+        **apart(),
     )
 
 
