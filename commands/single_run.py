@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
@@ -95,7 +96,7 @@ def train_and_save(
         whole = result.resumed_from_step is None
         if reached and whole and result.time_to_target_seconds is None:
             result.time_to_target_seconds = clock.read()
-        listen(Event(epoch=epoch))
+        listen(Event(epoch=epoch, process_seconds=time.process_time()))
         if epoch.epoch == config.epochs:
             interrupts.hold()
         # What a framework calls may have swallowed it.

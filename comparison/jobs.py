@@ -115,8 +115,8 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
             for event in events_of(child, log):
                 if event.epoch:
                     epochs.append(event.epoch)
-                    if reading := CpuReading.take(child.pid):
-                        readings.append(reading)
+                    if event.process_seconds is not None:
+                        readings.append(CpuReading.take(event.process_seconds))
                     progress.epoch(epochs)
                 result = event.run or result
             child.wait()

@@ -308,6 +308,9 @@ class Event:
 
     epoch: EpochResult | None = None
     run: RunResult | None = None
+    process_seconds: float | None = None
+    """Processor time of the child so far, with an epoch; who asks from outside may see the
+    launcher of a virtual environment instead."""
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
