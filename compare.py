@@ -5,6 +5,7 @@ import sys
 from comparison.plan import Request
 from shared.flags import parse_flags
 from shared.program import run_program
+from shared.threads import pin_threads
 
 PROGRAM = "python compare.py"
 
@@ -17,6 +18,7 @@ def main() -> int:
 def compare() -> int:
     """Do what the command line asks for; returns the exit status."""
     request = parse_flags(Request, PROGRAM)
+    pin_threads(request.config.threads)
     # Only now: what reads data and draws pictures takes longer to import than --help may take.
     from comparison import run
 

@@ -151,7 +151,7 @@ def doubts(result: ComparisonResult) -> list[str]:
     """Why the timings may not be fair or repeatable, as far as it was noticed."""
     environment = result.environment
     cores = environment.physical_cores
-    load = environment.load_average[0]
+    load, *_ = environment.load_average or (0.0,)
     devices = {run.run: run.device for run in result.runs if run.device}
     busy = [run for run in result.runs if (run.foreign_cpus or 0) > MOST_FOREIGN_CPUS]
     found = []
@@ -266,9 +266,10 @@ def start_up_seconds(run: CompletedRun) -> float:
 def describe_machine(environment: Environment) -> str:
     """Processor, cores, memory, system, versions and load, in one line."""
     versions = ", ".join(f"{name} {v}" for name, v in environment.versions.items() if v)
+    load = environment.load_average
+    started = f"; load average at the start {formats.decimal(load[0], 2)}" if load else ""
     return (
         f"{environment.processor}, {environment.physical_cores} cores, "
         f"{formats.gibibytes(environment.memory_bytes)}; {environment.platform}; "
-        f"Python {environment.python}, {versions}; "
-        f"load average at the start {formats.decimal(environment.load_average[0], 2)}"
+        f"Python {environment.python}, {versions}{started}"
     )
