@@ -34,7 +34,10 @@ SLOW: dict[str, dict[str, float]] = {
         "trained": 2,
         "test_the_command_writes_what_it_prints": 3,
     },
-    "comparison/test_jobs.py": {"test_a_childs_events_are_utf_8_whatever_standard_output_is": 2},
+    "comparison/test_children.py": {
+        "test_a_childs_processor_time_is_not_that_of_its_launcher": 2,
+        "test_a_childs_events_are_utf_8_whatever_standard_output_is": 2,
+    },
     "comparison/test_real_data.py": {"test_both_frameworks_learn": 40},
     "comparison/test_run.py": {
         "finished": 35,
