@@ -90,6 +90,10 @@ SLOW: dict[str, dict[str, float]] = {
     },
     "study/test_browser.py": {"visit": 12},
     "twins/test_compiled.py": {"test_an_epoch_is_one_program": 25},
+    "twins/test_devices.py": {
+        "test_no_technique_wants_float64_of_a_gpu_that_has_none": 4,
+        "test_workers_that_are_spawned_stay_from_epoch_to_epoch": 1.5,
+    },
     "twins/test_differences.py": {"keras_says": 12, "torch_says": 8},
     "twins/test_techniques.py": {"child": 10, "test_the_run_reports_the_epoch_that_it_kept": 1.5},
 }
