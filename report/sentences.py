@@ -56,6 +56,19 @@ ENDS = {
 
 SIGNAL_HINTS = {"SIGKILL": " (which systems also do to a process when memory runs out)"}
 
+# What Windows means by exit statuses that no program chooses.
+WINDOWS_ENDS = {
+    0xC0000005: "access violation",
+    0xC0000017: "no memory",
+    0xC000001D: "illegal instruction",
+    0xC00000FD: "stack overflow",
+    0xC0000135: "a DLL was not found",
+    0xC0000139: "a DLL lacks a function",
+    0xC000013A: "Ctrl-C",
+    0xC0000142: "a DLL did not start",
+    0xC0000409: "stack overrun or abort",
+}
+
 
 def describe_job(config: TrainConfig, dataset: Dataset, missing: MissingFiles | None) -> str:
     """What is about to be trained, on what; first, why not on the dataset that was meant."""
@@ -93,8 +106,15 @@ def describe_end(run: RunResult, config: TrainConfig) -> str:
         "learning_rate": config.learning_rate,
         "implementation": run.run.rpartition(": ")[2].partition("/")[0],
     }
-    hint = SIGNAL_HINTS.get(run.end.signal or "", "")
+    hint = SIGNAL_HINTS.get(run.end.signal or "", "") or explain_status(run.end.exit_status or 0)
     return ENDS[run.end.kind].format(**known) + hint
+
+
+def explain_status(status: int) -> str:
+    """What Windows says by an exit status; nothing if that is a program's own."""
+    if status < 0x80000000:
+        return ""
+    return f" (0x{status:08X}, {WINDOWS_ENDS.get(status, 'an error of Windows')})"
 
 
 def verdicts(result: ComparisonResult) -> list[str]:

@@ -15,6 +15,7 @@ from PIL import Image
 from shared import formats
 from shared.clock import PHASES
 from shared.datasets import Dataset
+from shared.lettering import drawable, letters
 from shared.registry import COLORS
 from shared.results import MeanInterval, write_atomically
 from shared.series import Ledger, Line
@@ -227,7 +228,8 @@ def plot_pictures(
         best = probabilities[row].argmax()
         grey = {"cmap": "gray", "vmin": 0, "vmax": 255}
         original.imshow(np.asarray(pictures[row]), **grey)
-        original.set_title(shorten(names[row]), fontsize=10, parse_math=False)
+        lettering = {"fontsize": 10, "fontfamily": list(letters()), "parse_math": False}
+        original.set_title(shorten(drawable(names[row])), **lettering)
         seen.imshow(prepared[row], **grey)
         seen.set_title("what the network sees", fontsize=10)
         for axes in (original, seen):

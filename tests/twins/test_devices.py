@@ -13,7 +13,6 @@ from shared.clock import Clock
 from shared.sampling import load_configured
 from tests.support.techniques import BASE, EQUAL, UNEQUAL
 
-
 # Whatever brings numbers of its own to the device.
 CASES_ON_DEVICES = (
     EQUAL["adamw in accumulated, clipped steps"],
