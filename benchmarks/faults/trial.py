@@ -1,5 +1,6 @@
 """One command, tried in a process that is split off from this one, which has imported it all."""
 
+import importlib
 import io
 import os
 import runpy
@@ -23,6 +24,11 @@ from shared.threads import prepare_environment
 LIMIT_SECONDS = 60
 SMALL = ("--dataset", "digits", "--threads", "1", "--limit", "300", "--hidden", "8", "8")
 TRAIN = ("-m", "numpy_impl", *SMALL)
+# What the commands import sooner or later.
+EVERYTHING = (
+    *("commands.train", "comparison.run", "numpy_impl.run", "report.page.page"),
+    *("scipy.special", "scipy.stats", "sklearn.metrics"),
+)
 COMPARE = (str(ROOT / "compare.py"), *("numpy/reference",) * 2, "--no-verify", *SMALL)
 
 
@@ -168,19 +174,15 @@ class Forked:
 def import_everything() -> None:
     """Import here what takes longer than the commands, and let comparisons split off their runs."""
     prepare_environment(1)
-    import commands.train
+    for module in EVERYTHING:
+        importlib.import_module(module)
     import comparison.jobs
-    import comparison.run
-    import numpy_impl.run
-    import report.page.page
     from shared import plotting
     from shared.datasets import load_dataset
 
-    assert commands.train
-    assert numpy_impl.run
-    assert report.page.page
-    assert comparison.run
     load_dataset("digits", Path())
+    # The first text takes long.
+    plotting.Figure().text(0, 0, "0").figure.savefig(io.BytesIO(), format="png")
     # The grid takes longest to draw.
     plotting.GRID_COLUMNS, plotting.GRID_ROWS = 2, 1
     kinds = {"PIPE": subprocess.PIPE, "DEVNULL": subprocess.DEVNULL}
