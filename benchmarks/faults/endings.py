@@ -58,7 +58,7 @@ def what_was_lost(ended: Ended, folder: Path, killed_by: int | None = None) -> s
     if not (folder / "results.json").exists():
         if folder.exists():
             return f"a folder without results was left; it said: {ended.errors.strip()!r}"
-        if " epoch 1/" in said or not (unheard or "no results were kept" in said):
+        if " epoch 1/" in said or not (unheard or "interrupted" in said):
             return f"no results; it said: {ended.errors.strip()!r}"
         return None
     return what_is_wrong(load_results(folder / "results.json"), ended, folder)
