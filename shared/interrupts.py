@@ -30,6 +30,7 @@ _state = _State()
 
 def listen() -> None:
     """Let all of these signals interrupt, but for those that whoever started this has muted."""
+    _state.allowed, _state.count, _state.answer = True, 0, None
     for each in SIGNALS:
         if signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, _interrupt)

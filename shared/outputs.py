@@ -14,7 +14,7 @@ from shared.errors import UsageError
 from shared.program import Interrupted
 
 COMMAND = "command.txt"
-NOTHING_KEPT = "interrupted before a run was finished; nothing was kept."
+NOTHING_KEPT = "interrupted before an epoch was finished; no results were kept."
 
 # Folders that were claimed here, each with those that were created for it, itself among them.
 _created: dict[Path, list[Path]] = {}

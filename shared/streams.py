@@ -5,7 +5,7 @@ import errno
 import io
 import os
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 # Nobody listens any more, so there is nobody to complain to.
 UNHEARD = (errno.EPIPE, errno.EIO, errno.EINVAL)
@@ -14,8 +14,10 @@ UNHEARD = (errno.EPIPE, errno.EIO, errno.EINVAL)
 class Forgiving(io.RawIOBase):
     """Bytes on their way to a file, a pipe or a terminal, dropped once that fails."""
 
-    def __init__(self, raw: io.RawIOBase) -> None:
+    def __init__(self, raw: io.RawIOBase, stream: TextIO) -> None:
         self.raw = raw
+        # Who else wrote there, and would close it when nobody remembers it any more.
+        self.stream = stream
         self.error: OSError | None = None
 
     def writable(self) -> bool:
@@ -30,11 +32,11 @@ class Forgiving(io.RawIOBase):
         """The descriptor."""
         return self.raw.fileno()
 
-    def write(self, content: "bytes | memoryview") -> int | None:  # type: ignore[override]
+    def write(self, content: Any, /) -> int:
         """Write, or drop it and remember why."""
         if self.error is None:
             try:
-                return self.raw.write(content)
+                return self.raw.write(content) or 0
             except OSError as error:
                 self.error = error
         return len(content)
@@ -55,7 +57,7 @@ def forgive(*names: str) -> None:
         elif raw := _raw(stream):
             stream.flush()
             forgiving = io.TextIOWrapper(
-                io.BufferedWriter(Forgiving(raw)),
+                io.BufferedWriter(Forgiving(raw, stream)),
                 encoding=stream.encoding,
                 errors="backslashreplace",
                 line_buffering=stream.line_buffering or stream.write_through,
