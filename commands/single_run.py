@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import msgspec
 from safetensors.numpy import save
 
 from commands.twin import MissingFramework, import_twin
@@ -16,6 +15,7 @@ from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.environment import peak_memory_bytes
+from shared.events import encode_event
 from shared.initial_weights import learned
 from shared.registry import RUNS
 from shared.results import EpochResult, Event, RunEnd, RunResult, write_atomically
@@ -135,7 +135,9 @@ def run_as_child(
     events, sys.stdout = sys.stdout, sys.stderr
 
     def send(event: Event) -> None:
-        print(msgspec.json.encode(event).decode(), file=events, flush=True)
+        # As bytes, because the encoding of standard output may be any.
+        events.buffer.write(encode_event(event))
+        events.flush()
 
     dataset = load(config, clock)
     result = train_and_save(

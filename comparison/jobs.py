@@ -1,21 +1,28 @@
 """The child processes of a comparison: starting them, listening, and what became of them."""
 
 import os
+import secrets
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import msgspec
+from typing import IO, Any
 
 from comparison.probes import CpuReading, energy_joules, probe_seconds
 from report.progress import RunProgress
 from shared.config import TrainConfig
+from shared.events import TOKEN_VARIABLE, read_event
 from shared.flags import CHILD_VARIABLE
+from shared.inputs import LARGEST_JSON, path_within
 from shared.registry import RUNS, Run
 from shared.results import EpochResult, Event, Floor, Probe, RunEnd, RunResult
+from shared.results_rules import require_run_rules
+from shared.visible import visible
+
+# The end of a child's log that is kept with its result.
+LOG_LINES, LOG_BYTES = 10, 2**16
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -51,19 +58,22 @@ class Job:
             *("--output-dir", str(folder.absolute())),
         ]
 
+    def facts(self) -> dict[str, Any]:
+        """What is known of its result before it has one."""
+        return {
+            "run": self.run,
+            "framework": self.entry.framework,
+            "variant": self.entry.variant,
+            "seed": self.config.seed,
+            "threads": self.config.threads,
+            "batch_size": self.config.batch_size,
+            "setting": self.setting,
+            "repeat": self.repeat,
+        }
+
     def result(self, **known: Any) -> RunResult:
         """The result of a run that did not report one itself."""
-        return RunResult(
-            self.run,
-            self.entry.framework,
-            self.entry.variant,
-            self.config.seed,
-            self.config.threads,
-            self.config.batch_size,
-            self.setting,
-            self.repeat,
-            **known,
-        )
+        return RunResult(**self.facts(), **known)
 
 
 def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProgress) -> RunResult:
@@ -75,7 +85,8 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
     Args:
         epochs: filled while the child trains, so that they are known even if it never ends well.
     """
-    result = None
+    result = unfit = None
+    token = secrets.token_hex(16)
     readings: list[CpuReading] = []
     energy = energy_joules()
     log_path = folder / f"{job.slug}.log"
@@ -84,7 +95,9 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
         child = subprocess.Popen(
             job.command(folder),
             cwd=ROOT,
-            env=os.environ | job.entry.environment | {CHILD_VARIABLE: job.slug},
+            env=os.environ
+            | job.entry.environment
+            | {CHILD_VARIABLE: job.slug, TOKEN_VARIABLE: token},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -94,28 +107,25 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
     try:
         # A pipe, as was asked for.
         assert child.stdout
-        for line in child.stdout:
-            try:
-                event = msgspec.json.decode(line, type=Event)
-            except msgspec.DecodeError:
-                # Something else that was printed, which belongs with the complaints.
-                with log_path.open("ab") as log:
-                    log.write(line)
-                continue
+        for event in _hear(child.stdout, token, log_path):
             if event.epoch:
                 epochs.append(event.epoch)
-                if reading := CpuReading.take(child.pid):
-                    readings.append(reading)
+                readings += filter(None, [CpuReading.take(child.pid)])
                 progress.epoch(epochs)
             result = event.run or result
         child.wait()
+    except ValueError as error:
+        unfit = str(error)
     finally:
         _end(child)
-        output = log_path.read_text(errors="replace").strip().splitlines()
+        output = _last_lines(log_path)
         if not output:
             log_path.unlink()
+    if unfit := unfit or (result and _find_unfit(result, folder)):
+        end = RunEnd("unfit", unfit=visible(unfit, 300))
+        return job.result(status="failed", end=end, error_output=output)
     if result:
-        result.run, result.setting, result.repeat = job.run, job.setting, job.repeat
+        result = replace(result, **job.facts())
         if len(readings) > 1:
             result.foreign_cpus = readings[0].foreign_cpus(readings[-1])
         used = energy_joules()
@@ -125,7 +135,48 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
     if child.returncode == 2 and output:
         return job.result(status="unavailable", error=output[-1].partition(": ")[2])
     end = _find_end(child.returncode)
-    return job.result(status="failed", end=end, error_output=output[-10:], epochs=epochs)
+    return job.result(status="failed", end=end, error_output=output, epochs=epochs)
+
+
+def _hear(stream: IO[bytes], token: str, log: Path) -> Iterator[Event]:
+    """The events that a child tells; what else it prints belongs with its complaints.
+
+    Raises:
+        ValueError: it tells of an event that can't be.
+    """
+    last = None
+    for line in iter(partial(stream.readline, LARGEST_JSON), b""):
+        event = read_event(line, token)
+        if event is None:
+            with log.open("ab") as file:
+                file.write(line)
+            continue
+        if event.epoch:
+            if last and event.epoch.epoch != last + 1:
+                raise ValueError(f"epoch {event.epoch.epoch} after epoch {last}")
+            last = event.epoch.epoch
+        yield event
+
+
+def _last_lines(log: Path) -> list[str]:
+    """The end of what a child wrote, as it can be shown; nothing if that is nothing."""
+    with log.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - LOG_BYTES))
+        end = file.read().decode(errors="replace").strip()
+    return [visible(line.rstrip()) for line in end.splitlines()[-LOG_LINES:]]
+
+
+def _find_unfit(result: RunResult, folder: Path) -> str | None:
+    """What is wrong with what a child reports, if anything."""
+    try:
+        require_run_rules(result)
+        for name in filter(None, (result.weights, result.predictions)):
+            if not path_within(folder, name).is_file():
+                return f"it wrote no {name}"
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _end(child: subprocess.Popen) -> None:

@@ -50,6 +50,7 @@ ENDS = {
     "missing_module": "{module} is not installed for {interpreter}; "
     "install it there, or name another interpreter with --python {implementation}=PATH",
     "exit_status": "ended with exit status {exit_status}",
+    "unfit": "told a result that cannot be: {unfit}",
     "signal": "was ended by {signal}",
 }
 

@@ -20,6 +20,7 @@ from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.errors import UsageError
 from shared.inputs import LARGEST_JSON, LARGEST_WEIGHTS, decode_json, open_regular, read_regular
+from shared.kinds import Setting
 from shared.results import EpochResult
 
 Arrays = dict[str, np.ndarray]
@@ -52,7 +53,7 @@ class Origin:
     """Of which training a checkpoint is: the run, its configuration, its data's checksums."""
 
     run: str
-    config: dict[str, object]
+    config: dict[str, Setting]
     data: dict[str, str]
 
     def differences(self, other: "Origin") -> list[Difference]:

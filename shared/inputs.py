@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,9 @@ from safetensors import SafetensorError
 if TYPE_CHECKING:
     import numpy as np
 
-# Bytes that JSON and what a network's weights or its answers may have: those of 130 million
-# weights, of a million images, and of a header of ten thousand layers.
-LARGEST_JSON = 2**27
+# Bytes that JSON and what a network's weights or its answers may have: those of a million epochs,
+# 130 million weights, a million images, and a header of ten thousand layers.
+LARGEST_JSON = 2**28
 LARGEST_WEIGHTS = 2**30
 LARGEST_PREDICTIONS = 2**27
 LARGEST_HEADER = 2**22
@@ -107,14 +108,21 @@ def path_within(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def decode_json(content: bytes | str, kind: Any = Any) -> Any:
+def decode_json(
+    content: bytes | str,
+    kind: Any = Any,
+    hook: Callable[[type, Any], Any] | None = None,
+) -> Any:
     """Decode JSON as msgspec does, into a value of type `kind`.
+
+    Args:
+        hook: makes what JSON has no form for, as msgspec's `dec_hook`.
 
     Raises:
         ValueError: it is no JSON, not of that type, or nested too deeply to be decoded.
     """
     try:
-        return msgspec.json.decode(content, type=kind)
+        return msgspec.json.decode(content, type=kind, dec_hook=hook)
     except RecursionError:
         raise msgspec.DecodeError("JSON is nested too deeply") from None
 

@@ -1,0 +1,33 @@
+"""What a child process tells its parent: lines, told from whatever else it prints by a token.
+
+The token is the parent's, new for each child, so that no line that merely looks like an event is
+taken for one.
+"""
+
+import os
+
+import msgspec
+
+from shared.inputs import decode_json
+from shared.results import Event
+from shared.visible import spell_out
+
+# Where the child finds the token.
+TOKEN_VARIABLE = "COMPARISON_TOKEN"
+
+
+def encode_event(event: Event) -> bytes:
+    """The line by which a child tells its parent of an event."""
+    token = os.environ.get(TOKEN_VARIABLE, "").encode()
+    return token + msgspec.json.encode(spell_out(event)) + b"\n"
+
+
+def read_event(line: bytes, token: str) -> Event | None:
+    """The event of which a line tells; None for something else that was printed.
+
+    Raises:
+        ValueError: it tells of an event, but of none that can be.
+    """
+    if not line.startswith(token.encode()):
+        return None
+    return spell_out(decode_json(line.removeprefix(token.encode()), Event))
