@@ -18,9 +18,11 @@ import tyro
 
 from report.read import read_folder
 from report.sentences import describe_end, describe_machine
+from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.flags import parse_flags
-from shared.inputs import LARGEST_WEIGHTS, read_arrays
+from shared.initial_weights import weight_shapes
+from shared.inputs import LARGEST_WEIGHTS, read_tensors
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.results import ComparisonResult, EpochResult, RunResult, write_atomically
 
@@ -88,9 +90,13 @@ def write_logs(request: Request) -> tuple[Path, list[str]]:
     left_out = []
     try:
         for run, name in zip(result.runs, log_names(result.runs), strict=True):
-            weights = load_weights(request.folder / run.weights) if run.weights else {}
-            if run.weights and not weights:
-                left_out.append(f"{name} has no histograms: {run.weights} can't be read.")
+            weights = {}
+            try:
+                if run.weights:
+                    weights = load_weights(request.folder / run.weights, result.config_of(run))
+            except (OSError, ValueError) as error:
+                why = getattr(error, "strerror", None) or error
+                left_out.append(f"{name} has no histograms: {run.weights} can't be read ({why}).")
             summaries = summarize(run, name, result, weights)
             log = folder / name / LOG
             log.parent.mkdir()
@@ -120,12 +126,15 @@ def started(result: ComparisonResult) -> float:
     return datetime.fromisoformat(result.created).timestamp()
 
 
-def load_weights(path: Path) -> dict[str, np.ndarray]:
-    """A run's weights by name; none if the file is not there or damaged."""
-    try:
-        return read_arrays(path, LARGEST_WEIGHTS)
-    except (OSError, ValueError):
-        return {}
+def load_weights(path: Path, config: TrainConfig) -> dict[str, np.ndarray]:
+    """A run's weights by name.
+
+    Raises:
+        OSError: the file can't be read.
+        ValueError: it does not hold those that a network of this configuration has.
+    """
+    shapes = weight_shapes(config.hidden, config.batch_norm)
+    return read_tensors(path, {**shapes}, LARGEST_WEIGHTS)
 
 
 def summarize(
