@@ -18,6 +18,7 @@ import tyro
 
 from report.read import read_folder
 from report.sentences import describe_end, describe_machine
+from report.thinning import thin
 from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.flags import parse_flags
@@ -97,6 +98,11 @@ def write_logs(request: Request) -> tuple[Path, list[str]]:
             except (OSError, ValueError) as error:
                 why = getattr(error, "strerror", None) or error
                 left_out.append(f"{name} has no histograms: {run.weights} can't be read ({why}).")
+            if len(chosen := chosen_epochs(run)) < len(run.epochs):
+                left_out.append(
+                    f"{name} has scalars of {len(chosen)} of {len(run.epochs)} epochs, the peaks "
+                    "among them, because more take minutes to write."
+                )
             summaries = summarize(run, name, result, weights)
             log = folder / name / LOG
             log.parent.mkdir()
@@ -150,13 +156,23 @@ def summarize(
     time = started(result)
     yield Summary(hparams_pb(hyperparameters(run, result), name, time), 0, time)
     yield Summary(text_pb("run", describe(run, result)), 0, time)
+    chosen = chosen_epochs(run)
     for epoch in run.epochs:
         time += epoch.train_seconds + epoch.evaluate_seconds
-        for tag, value in scalars(epoch).items():
+        for tag, value in scalars(epoch).items() if epoch.epoch in chosen else ():
             yield Summary(scalar_pb(tag, value), epoch.epoch, time)
     last = run.epochs[-1].epoch if run.epochs else 0
     for tag, array in weights.items():
         yield Summary(histogram_pb(tag, array), last, time)
+
+
+def chosen_epochs(run: RunResult) -> set[int]:
+    """The epochs whose scalars are written: all, or of very many as many as charts show."""
+    if not run.epochs:
+        return set()
+    known = ([*scalars(epoch).values()] for epoch in run.epochs)
+    columns = list(zip(*known, strict=False))
+    return set(thin([(run.epochs[0].epoch, np.array(columns))]).tolist())
 
 
 def scalars(epoch: EpochResult) -> dict[str, float]:

@@ -24,16 +24,21 @@ def thin(curves: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
     end = max(begin + values.shape[1] for begin, values in curves)
     if end - first <= MOST_EPOCHS:
         return np.arange(first, end)
-    extremes = 2 * sum(len(values) for _, values in curves)
-    stretches = max(LEAST_STRETCHES, MOST_EPOCHS // (2 + extremes))
-    edges = np.linspace(first, end, stretches + 1).astype(int)
+    stretches = MOST_EPOCHS // 2
+    while True:
+        kept = _ends_and_peaks(curves, np.linspace(first, end, stretches + 1).astype(int))
+        if len(kept) <= MOST_EPOCHS or stretches == LEAST_STRETCHES:
+            return np.array(sorted(kept))
+        stretches = max(LEAST_STRETCHES, stretches // 2)
+
+
+def _ends_and_peaks(curves: Sequence[tuple[int, np.ndarray]], edges: np.ndarray) -> set[int]:
     kept = {*edges[:-1].tolist(), *(edges[1:] - 1).tolist()}
     for begin, values in curves:
         kept |= {begin, begin + values.shape[1] - 1}
-        inside = np.clip(edges - begin, 0, values.shape[1])
-        for low, high in pairwise(inside):
+        for low, high in pairwise(np.clip(edges - begin, 0, values.shape[1])):
             if low < high:
                 part = values[:, low:high]
                 found = np.concatenate([part.argmin(axis=1), part.argmax(axis=1)])
                 kept |= set((begin + low + found).tolist())
-    return np.array(sorted(kept))
+    return kept
