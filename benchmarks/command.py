@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from shared.config import TrainConfig
-from shared.errors import UsageError
-from shared.flags import interrupt_on_terminate, parse_flags
+from shared.flags import parse_flags
+from shared.program import Interrupted, run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 # Names what a child process is to do.
@@ -25,18 +25,17 @@ def run_benchmark(name: str, request: type[Request], measure: Callable[[Request]
         name: of the module in this package.
     """
     program = f"python -m benchmarks.{name}"
-    try:
-        interrupt_on_terminate()
-        return measure(parse_flags(request, program))
-    except UsageError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 2
-    except ChildProcessError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted before everything was measured.", file=sys.stderr)
-        return 1
+
+    def perform() -> int:
+        try:
+            return measure(parse_flags(request, program))
+        except ChildProcessError as error:
+            print(f"{program}: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted before everything was measured.") from None
+
+    return run_program(program, perform, prints_only=True)
 
 
 def run_child(module: str, name: str, config: TrainConfig) -> str:

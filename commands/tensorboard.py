@@ -25,6 +25,7 @@ from shared.flags import parse_flags
 from shared.initial_weights import weight_shapes
 from shared.inputs import LARGEST_WEIGHTS, read_tensors
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.program import run_program
 from shared.results import ComparisonResult, EpochResult, RunResult, write_atomically
 
 PROGRAM = "python -m commands.tensorboard"
@@ -231,11 +232,12 @@ def write_graph(graph: bytes, folder: Path) -> None:
 
 def main() -> int:
     """The command; returns the exit status."""
-    try:
-        folder, left_out = write_logs(parse_flags(Request, PROGRAM))
-    except UsageError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return 2
+    return run_program(PROGRAM, convert)
+
+
+def convert() -> int:
+    """Do what the command line asks for; returns 0."""
+    folder, left_out = write_logs(parse_flags(Request, PROGRAM))
     for line in left_out:
         print(f"{PROGRAM}: {line}", file=sys.stderr)
     print(f"Written to {folder}; to look at it: tensorboard --logdir {folder}")

@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from comparison.judging import judge
 from comparison.reference import CONTROL_FACTOR, Moment, Reference
 from comparison.tracing import FLOAT_TYPES, read_frames
+from shared import interrupts
 from shared.config import WITHOUT_EQUAL, TrainConfig
 from shared.registry import REFERENCE, RUNS, Run
 from shared.verified import RunVerification, Verification, VerificationFailure
@@ -55,20 +56,24 @@ def verify(
     started = time.perf_counter()
     config = shorten(config, train_size)
     groups = group_by_process(runs)
-    children = [
-        _start_child(group, interpreters[group[0].implementation], config) for group in groups
-    ]
-    try:
-        # Meanwhile the children import their frameworks.
-        with threadpool_limits(1):
-            references = [Reference(config, float_type) for float_type in FLOAT_TYPES]
-        with ThreadPoolExecutor(max(1, len(children))) as pool:
+    children: list[subprocess.Popen] = []
+    with ThreadPoolExecutor(max(1, len(groups))) as pool:
+        try:
+            with interrupts.held():
+                for group in groups:
+                    interpreter = interpreters[group[0].implementation]
+                    children.append(_start_child(group, interpreter, config))
+            # Meanwhile the children import their frameworks.
+            with threadpool_limits(1):
+                references = [Reference(config, float_type) for float_type in FLOAT_TYPES]
             judged = pool.map(partial(_judge_child, references=references), children, groups)
             verdicts = {verdict.run: verdict for group in judged for verdict in group}
-    finally:
-        for child in children:
-            child.kill()
-            child.communicate()
+        finally:
+            # Before the pool waits for those who read what they write.
+            for child in children:
+                child.kill()
+    for child in children:
+        child.communicate()
     verdicts[REFERENCE.name] = RunVerification(REFERENCE.name, device="cpu")
     return Verification(
         REFERENCE.name,

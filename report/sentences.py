@@ -49,6 +49,7 @@ ENDS = {
     "try a smaller --learning-rate than {learning_rate:g}",
     "missing_module": "{module} is not installed for {interpreter}; "
     "install it there, or name another interpreter with --python {implementation}=PATH",
+    "memory": "it needs more memory than there is; try a smaller --hidden or --batch-size",
     "exit_status": "ended with exit status {exit_status}",
     "unfit": "told a result that cannot be: {unfit}",
     "signal": "was ended by {signal}",
@@ -131,6 +132,7 @@ def in_words(result: ComparisonResult) -> list[str]:
         for run in result.runs
         if run.status != "completed"
     ]
+    sentences += unwritten(result)
     sentences += untimed(result)
     sentences += verdicts(result)
     if floor := lowest_floor(result):
@@ -189,6 +191,16 @@ def doubts(result: ComparisonResult) -> list[str]:
     if environment.on_battery:
         found.append("the machine runs on its battery, which lowers most processors' speed.")
     return [f"WARNING: {doubt}" for doubt in found]
+
+
+def unwritten(result: ComparisonResult) -> list[str]:
+    """Which files of completed runs could not be written, and what the system said of it."""
+    return [
+        f"NOTICE: {each.file} of {run.run} (seed {run.seed}) could not be written ({each.error}); "
+        "the run's figures are whole."
+        for run in completed(result.runs)
+        for each in run.unwritten
+    ]
 
 
 def untimed(result: ComparisonResult) -> list[str]:

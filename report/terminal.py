@@ -1,5 +1,6 @@
 """What the commands print: lines while training, the tables, the list of files."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,9 +79,18 @@ def print_report(result: ComparisonResult, console: Console) -> None:
         say(console, *(f"  {each.run}: {line}" for line in each.error_output))
 
 
+def complain(failures: Sequence[str]) -> None:
+    """Say on standard error which files could not be written."""
+    for sentence in failures:
+        print(sentence, file=sys.stderr)
+
+
 def describe_files(folder: Path) -> str:
     """The last line of a command: what it wrote where."""
-    paths = sorted(path for path in folder.iterdir() if path.name != "command.txt")
+    found = folder.iterdir() if folder.is_dir() else ()
+    paths = sorted(path for path in found if path.name != "command.txt")
+    if not paths:
+        return f"Nothing could be written to {folder}."
     names = [path.name for path in paths if path.suffix not in (".safetensors", ".log")]
     others = len(paths) - len(names)
     runs = f", and {others} files of weights, predictions and logs" if others else ""

@@ -11,6 +11,9 @@ config.py             every setting that all sides share
 rules.py              what each setting may be
 presets.py            settings by the name of a tutorial
 threads.py            threads and variables, set before a framework is imported
+interrupts.py         what ends a command early, and when it may
+streams.py            outputs that may go away
+program.py            what all commands have around their work
 complaints.py         what is wrong with a command line, in one sentence
 flags.py              settings as flags of the command line
 datasets.py           MNIST, Fashion-MNIST and digits as arrays
@@ -24,11 +27,13 @@ initial_weights.py    seeded starting weights
 weights_file.py       trained weights as a file, checked when read
 epochs.py             what works between epochs: validation, early stopping, checkpoints
 checkpoints.py        where a training is, so that it can be resumed
+checkpoint_files.py   their files, complete or not there
 checkpoint_events.py  what became of checkpoints
 clock.py              where the time of a run goes, by phase
 metrics.py            figures of an epoch and of each class
 trained.py            what an implementation hands back
 verified.py           what verification found
+run_ends.py           how a run ended
 results.py            what a run and a comparison leave behind
 kinds.py              what the names and numbers in them may be
 results_rules.py      what must hold between them

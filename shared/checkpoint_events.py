@@ -18,7 +18,15 @@ class Difference:
 
 
 EventKind = Literal[
-    "none", "damaged", "unreadable", "incomplete", "unknown", "foreign", "resumed", "told"
+    "none",
+    "damaged",
+    "unreadable",
+    "incomplete",
+    "unknown",
+    "foreign",
+    "beyond",
+    "resumed",
+    "told",
 ]
 
 
@@ -35,7 +43,7 @@ class CheckpointEvent:
     error: str | None = None
     """What the system says about it."""
     differences: list[Difference] = field(default_factory=list)
-    """Of `foreign`: in what its training differs."""
+    """Of `foreign` and `beyond`: in what its training differs."""
     told: str | None = None
     """What a result of the first schema says instead of all this."""
 
@@ -47,6 +55,7 @@ REFUSALS = {
     "incomplete": "a part of it is missing",
     "unknown": "it is not what this program writes",
     "foreign": "it is of another training ({differences})",
+    "beyond": "its training has gone further ({differences})",
 }
 
 
@@ -66,6 +75,8 @@ def describe_event(event: CheckpointEvent, run: str, seed: object) -> str:
             "epochs', its times count from there."
         )
     differences = ", ".join(map(_describe_difference, event.differences))
+    if event.kind == "foreign" and any(each.name == "epochs" for each in event.differences):
+        differences += "; the cosine schedule depends on their number"
     reason = REFUSALS[event.kind].format(**vars(event) | {"differences": differences})
     return f"The checkpoint {event.folder} is not used: {reason}."
 

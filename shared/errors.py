@@ -9,3 +9,7 @@ class UsageError(Exception):
     def __str__(self) -> str:
         """The message, in which names of any origin may stand, as it can be printed."""
         return visible(super().__str__())
+
+
+class CheckpointError(UsageError):
+    """A training can't save where it is; the message is one sentence for the user."""

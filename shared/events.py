@@ -5,15 +5,27 @@ taken for one.
 """
 
 import os
+from dataclasses import dataclass
 
 import msgspec
 
 from shared.inputs import decode_json
-from shared.results import Event
+from shared.results import EpochResult, RunResult
 from shared.visible import spell_out
 
 # Where the child finds the token.
 TOKEN_VARIABLE = "COMPARISON_TOKEN"
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a child process tells its parent, one JSON object a line: an epoch, or how a run stands.
+
+    A completed run is told twice, before its files are written and after.
+    """
+
+    epoch: EpochResult | None = None
+    run: RunResult | None = None
 
 
 def encode_event(event: Event) -> bytes:

@@ -3,6 +3,7 @@
 Their form in `results.json` is told in docs/RESULTS.md.
 """
 
+import contextlib
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ from shared.kinds import (
     Share,
     Size,
 )
+from shared.run_ends import RunEnd, Unwritten
 from shared.verified import Verification
 
 SCHEMA: Literal["framework-comparison/2"] = "framework-comparison/2"
@@ -63,32 +65,6 @@ class InferenceResult:
     batch_size: Size
     median_seconds: Seconds
     p99_seconds: Seconds
-
-
-@dataclass(frozen=True)
-class RunEnd:
-    """Why a run did not complete, where it was not its framework that said so."""
-
-    kind: Literal[
-        "not_started",
-        "interrupted",
-        "not_finite",
-        "missing_module",
-        "exit_status",
-        "signal",
-        "unfit",
-    ]
-    epoch: int | None = None
-    """The last one that ended; of `not_finite` the one in which the loss was no number."""
-    module: str | None = None
-    """The one that is not installed."""
-    interpreter: str | None = None
-    """Path of the Python that it is not installed for."""
-    exit_status: int | None = None
-    signal: str | None = None
-    """As SIGKILL."""
-    unfit: str | None = None
-    """What is wrong with the result that it told."""
 
 
 @dataclass
@@ -136,6 +112,7 @@ class RunResult:
     inference: list[InferenceResult] = field(default_factory=list)
     weights: str | None = None
     predictions: str | None = None
+    unwritten: list[Unwritten] = field(default_factory=list)
     resumed_from_step: Count | None = None
     checkpoints: list[CheckpointEvent] = field(default_factory=list)
 
@@ -163,7 +140,7 @@ class RunResult:
             self.samples_per_second = train_size / self.epoch_seconds
 
 
-FIGURES = ("test_loss", "test_accuracy", "wall_seconds", "predictions")
+FIGURES = ("test_loss", "test_accuracy", "wall_seconds")
 
 
 class CompletedRun(RunResult):
@@ -173,7 +150,6 @@ class CompletedRun(RunResult):
         test_loss: float
         test_accuracy: float
         wall_seconds: float
-        predictions: str
 
 
 @dataclass(frozen=True)
@@ -306,19 +282,16 @@ class ComparisonResult:
         return pool(self.floors)
 
 
-@dataclass(frozen=True)
-class Event:
-    """What a child process tells its parent, one JSON object a line: an epoch, or the end."""
-
-    epoch: EpochResult | None = None
-    run: RunResult | None = None
-
-
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write next to `path`, then rename: a reader sees the old file or the new one."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content.encode() if isinstance(content, str) else content)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        partial.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
 
 
 AnyRun = TypeVar("AnyRun", bound=RunResult)

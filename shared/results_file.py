@@ -1,17 +1,21 @@
 """`results.json`: the one writer and the one reader, which upgrades files of the first schema."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.inputs import LARGEST_JSON, decode_json, read_regular
-from shared.results import ComparisonResult, write_atomically
+from shared.results import ComparisonResult, RunResult, write_atomically
 from shared.results_rules import require_rules
 from shared.upgrade import FIRST_SCHEMA, upgrade
 from shared.visible import visible
+
+RESULTS, PAGE = "results.json", "report.html"
 
 # Settings that every file names; one that is not there otherwise has its default, as in files from
 # before there was such a setting.
@@ -71,6 +75,37 @@ def _found(content: bytes, complaint: str) -> str:
     except (LookupError, TypeError, ValueError):
         return ""
     return f", found `{visible(msgspec.json.encode(value).decode(), 80)}`"
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether the results in a folder lack runs, or what is drawn of them.
+
+    What can't be read is no results of this program.
+    """
+    try:
+        result = load_results(folder / RESULTS)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+    whole = all(run.status == "completed" for run in result.runs)
+    return not (whole and (folder / PAGE).exists())
+
+
+def whole_runs(folder: Path, config: TrainConfig) -> list[RunResult]:
+    """The runs that the same training left in a folder with all their files."""
+    try:
+        result = load_results(folder / RESULTS)
+    except (OSError, ValueError):
+        return []
+    if replace(result.config, resume=True) != replace(config, resume=True):
+        return []
+    return [
+        run
+        for run in result.runs
+        if run.status == "completed"
+        and all(file and (folder / file).exists() for file in (run.weights, run.predictions))
+    ]
 
 
 def encode_json(content: object) -> bytes:

@@ -33,8 +33,7 @@ from shared.results import (
     group_by_run,
     write_atomically,
 )
-
-PAGE = "report.html"
+from shared.results_file import PAGE
 
 TEMPLATES = Path(__file__).parent
 

@@ -22,16 +22,8 @@ from benchmarks import damages, kills
 from commands.single_run import drain, train_and_save
 from commands.twin import native_chatter_held_back
 from report import sentences
-from shared.checkpoints import (
-    MANIFEST,
-    STATE,
-    Checkpoints,
-    Origin,
-    checksum,
-    numbers,
-    open_checkpoints,
-    read,
-)
+from shared.checkpoint_files import MANIFEST, STATE, checksum, numbers
+from shared.checkpoints import Checkpoints, Origin, open_checkpoints, read
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset

@@ -31,13 +31,13 @@ from shared.results import (
     Plan,
     Probe,
     RatioInterval,
-    RunEnd,
     RunResult,
     completed,
     pool,
     write_atomically,
 )
 from shared.results_file import encode_json, load_results, save_results
+from shared.run_ends import RunEnd
 from shared.verified import RunVerification, Verification, VerificationFailure
 from tests.support.commands import run_command
 
