@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-import msgspec
 from safetensors.numpy import save
 
 from commands.twin import MissingFramework, import_twin
@@ -21,9 +20,11 @@ from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.environment import peak_memory_bytes
 from shared.errors import CheckpointError, UsageError
+from shared.events import Event, encode_event
 from shared.initial_weights import learned
 from shared.registry import RUNS
-from shared.results import EpochResult, Event, RunEnd, RunResult, Unwritten, write_atomically
+from shared.results import EpochResult, RunResult, write_atomically
+from shared.run_ends import RunEnd, Unwritten
 from shared.sampling import load
 from shared.trained import Trained
 from shared.weights_file import dump_weights
@@ -208,7 +209,7 @@ def run_as_child(
 
     def send(event: Event) -> None:
         try:
-            events.write(msgspec.json.encode(event) + b"\n")
+            events.write(encode_event(event))
             events.flush()
         except OSError:
             # Whoever asked for the run is gone.

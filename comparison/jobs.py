@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import threading
@@ -12,16 +13,22 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-import msgspec
-
 from comparison.children import apart, ask_to_end, child_environment
 from comparison.probes import CpuReading, energy_joules, probe_seconds
 from report.progress import RunProgress
 from shared import interrupts
 from shared.config import TrainConfig
+from shared.events import TOKEN_VARIABLE, Event, read_event
 from shared.flags import CHILD_VARIABLE
+from shared.inputs import LARGEST_JSON, path_within
 from shared.registry import RUNS, Run
-from shared.results import EpochResult, Event, Floor, Probe, RunEnd, RunResult, Unwritten
+from shared.results import EpochResult, Floor, Probe, RunResult
+from shared.results_rules import require_run_rules
+from shared.run_ends import RunEnd, Unwritten
+from shared.visible import visible
+
+# The end of a child's log that is kept with its result.
+LOG_LINES, LOG_BYTES = 10, 2**16
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -60,19 +67,22 @@ class Job:
             *("--output-dir", str(folder.absolute())),
         ]
 
+    def facts(self) -> dict[str, Any]:
+        """What is known of its result before it has one."""
+        return {
+            "run": self.run,
+            "framework": self.entry.framework,
+            "variant": self.entry.variant,
+            "seed": self.config.seed,
+            "threads": self.config.threads,
+            "batch_size": self.config.batch_size,
+            "setting": self.setting,
+            "repeat": self.repeat,
+        }
+
     def result(self, **known: Any) -> RunResult:
         """The result of a run that did not report one itself."""
-        return RunResult(
-            self.run,
-            self.entry.framework,
-            self.entry.variant,
-            self.config.seed,
-            self.config.threads,
-            self.config.batch_size,
-            self.setting,
-            self.repeat,
-            **known,
-        )
+        return RunResult(**self.facts(), **known)
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,8 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
     Args:
         epochs: filled while the child trains, so that they are known even if it never ends well.
     """
-    result = None
+    result = unfit = None
+    token = secrets.token_hex(16)
     readings: list[CpuReading] = []
     energy = energy_joules()
     log_path = folder / f"{job.slug}.log"
@@ -102,7 +113,9 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
     child = subprocess.Popen(
         job.command(folder),
         cwd=ROOT,
-        env=child_environment(**job.entry.environment, **{CHILD_VARIABLE: job.slug}),
+        env=child_environment(
+            **job.entry.environment, **{CHILD_VARIABLE: job.slug, TOKEN_VARIABLE: token}
+        ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=log,
@@ -112,22 +125,25 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
         with interrupts.held(partial(end_soon, child)):
             if interrupts.is_noted():
                 end_soon(child)
-            for event in events_of(child, log):
+            for event in events_of(child, log, token):
                 if event.epoch:
                     epochs.append(event.epoch)
-                    if event.process_seconds is not None:
-                        readings.append(CpuReading.take(event.process_seconds))
+                    readings.append(CpuReading.take(event.process_seconds))
                     progress.epoch(epochs)
                 result = event.run or result
             child.wait()
+    except ValueError as error:
+        unfit = str(error)
     finally:
         _end(child)
         output = close_log(log, log_path)
-    if result is None:
-        return job.result(**what_became_of(child, epochs), error_output=output[-10:], epochs=epochs)
-    result.run, result.setting, result.repeat = job.run, job.setting, job.repeat
+    unfit = unfit or (result and find_unfit(result, folder))
+    if result is None or unfit:
+        ending = what_became_of(child, epochs, unfit)
+        return job.result(**ending, error_output=output, epochs=epochs)
+    result = replace(result, **job.facts())
     if result.status == "failed":
-        result.error_output = output[-10:]
+        result.error_output = output
     if result.status == "completed" and not (result.weights or result.unwritten):
         # It told of the run's end, and was ended while it wrote.
         result.unwritten.append(Unwritten(f"{job.slug}.safetensors", "the process was ended"))
@@ -139,18 +155,38 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
     return result
 
 
-def events_of(child: subprocess.Popen, log: IO[bytes]) -> Iterator[Event]:
-    """What a child tells; what else it prints belongs with its complaints."""
+def events_of(child: subprocess.Popen, log: IO[bytes], token: str) -> Iterator[Event]:
+    """What a child tells; what else it prints belongs with its complaints.
+
+    Raises:
+        ValueError: it tells what can't be.
+    """
     # A pipe, as was asked for.
     assert child.stdout
-    for line in child.stdout:
-        try:
-            event = msgspec.json.decode(line, type=Event)
-        except msgspec.DecodeError:
+    last = None
+    for line in iter(partial(child.stdout.readline, LARGEST_JSON), b""):
+        event = read_event(line, token)
+        if event is None:
             with contextlib.suppress(OSError):
                 os.write(log.fileno(), line)
             continue
+        if event.epoch:
+            if last and event.epoch.epoch != last + 1:
+                raise ValueError(f"epoch {event.epoch.epoch} after epoch {last}")
+            last = event.epoch.epoch
         yield event
+
+
+def find_unfit(result: RunResult, folder: Path) -> str | None:
+    """What is wrong with what a child reports, if anything."""
+    try:
+        require_run_rules(result)
+        for name in filter(None, (result.weights, result.predictions)):
+            if not path_within(folder, name).is_file():
+                return f"there is no {name}"
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def open_log(path: Path) -> IO[bytes]:
@@ -164,15 +200,15 @@ def open_log(path: Path) -> IO[bytes]:
 
 
 def close_log(log: IO[bytes], path: Path) -> list[str]:
-    """Remove an empty log; returns its lines."""
+    """Remove an empty log; returns its last lines, as they can be shown."""
     with log:
-        log.seek(0)
+        log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_BYTES))
         output = log.read().decode(errors="replace").strip().splitlines()
     if not output:
         # Windows lets nobody remove what a scanner has just opened.
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
-    return output
+    return [visible(line.rstrip()) for line in output[-LOG_LINES:]]
 
 
 def end_soon(child: subprocess.Popen) -> None:
@@ -192,8 +228,12 @@ def _end(child: subprocess.Popen) -> None:
         child.stdout.close()
 
 
-def what_became_of(child: subprocess.Popen, epochs: Sequence[EpochResult]) -> dict[str, Any]:
-    """Status and end of a run whose child ended without telling them."""
+def what_became_of(
+    child: subprocess.Popen, epochs: Sequence[EpochResult], unfit: str | None
+) -> dict[str, Any]:
+    """Status and end of a run whose child ended without telling them, or told what can't be."""
+    if unfit:
+        return {"status": "failed", "end": RunEnd("unfit", unfit=visible(unfit, 300))}
     if interrupts.is_noted():
         return {"status": "interrupted", "end": RunEnd("interrupted", epoch=len(epochs))}
     if child.returncode >= 0:

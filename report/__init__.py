@@ -4,6 +4,7 @@ In the order of reading, from the results to what is written about them:
 
 read.py          the results in a folder, checked before they are drawn
 intervals.py     differences between runs, with the uncertainty that their repeats support
+thinning.py      which points of long curves are drawn
 series.py        what every chart shows, as numbers
 table.py         the figures side by side: ROWS lists them
 verification.py  what verification found, in words

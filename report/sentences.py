@@ -51,6 +51,7 @@ ENDS = {
     "install it there, or name another interpreter with --python {implementation}=PATH",
     "memory": "it needs more memory than there is; try a smaller --hidden or --batch-size",
     "exit_status": "ended with exit status {exit_status}",
+    "unfit": "told a result that cannot be: {unfit}",
     "signal": "was ended by {signal}",
 }
 

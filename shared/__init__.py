@@ -2,6 +2,7 @@
 
 Nothing here imports a framework. In the order of reading, from a request to its results:
 
+visible.py            text of unknown origin, as it can be shown
 errors.py             what goes wrong because of the request
 registry.py           every run that there is, and what its process needs
 activations.py        every activation function, one record each
@@ -33,8 +34,12 @@ clock.py              where the time of a run goes, by phase
 metrics.py            figures of an epoch and of each class
 trained.py            what an implementation hands back
 verified.py           what verification found
+run_ends.py           how a run ended
 results.py            what a run and a comparison leave behind
+kinds.py              what the names and numbers in them may be
+results_rules.py      what must hold between them
 results_file.py       results.json, read and written
+events.py             what a child process tells its parent
 upgrade.py            results.json of the first schema
 outputs.py            the folder that a command writes to
 environment.py        the machine and the software

@@ -1,8 +1,9 @@
 """What became of the checkpoints that a training was to go on from."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from shared.kinds import Count, Setting
 from shared.rules import flag
 
 
@@ -12,8 +13,8 @@ class Difference:
     told."""
 
     name: str
-    found: Any = None
-    expected: Any = None
+    found: Setting = None
+    expected: Setting = None
 
 
 EventKind = Literal[
@@ -35,7 +36,7 @@ class CheckpointEvent:
 
     kind: EventKind
     folder: str = ""
-    step: int | None = None
+    step: Count | None = None
     """Counted from the training's beginning; of `resumed`."""
     file: str | None = None
     """The one that is damaged or can't be read."""

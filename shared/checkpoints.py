@@ -30,6 +30,7 @@ from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.errors import UsageError
 from shared.inputs import decode_json
+from shared.kinds import Setting
 from shared.results import EpochResult
 
 Arrays = dict[str, np.ndarray]
@@ -48,7 +49,7 @@ class Origin:
     """Of which training a checkpoint is: the run, its configuration, its data's checksums."""
 
     run: str
-    config: dict[str, Any]
+    config: dict[str, Setting]
     data: dict[str, str]
 
     def differences(self, other: "Origin") -> list[Difference]:
@@ -223,7 +224,7 @@ class Checkpoints:
         if different := state.origin.differences(self.origin):
             raise Refused("foreign", differences=different)
         reached = len(state.epochs) + ("batches" in parts)
-        wanted = self.origin.config.get("epochs", reached)
+        wanted: Any = self.origin.config.get("epochs", reached)
         if reached > wanted:
             raise Refused("beyond", differences=[Difference("epochs", reached, wanted)])
         self.epochs = state.epochs

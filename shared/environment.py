@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from shared.kinds import Count, NotNegative
 from shared.registry import required_modules
 from shared.threads import sysctl
 
@@ -29,10 +30,10 @@ class Environment:
     python: str
     platform: str
     processor: str
-    physical_cores: int | None
-    logical_cores: int | None
-    memory_bytes: int
-    load_average: tuple[float, float, float] | None
+    physical_cores: Count | None
+    logical_cores: Count | None
+    memory_bytes: Count
+    load_average: tuple[NotNegative, NotNegative, NotNegative] | None
     """Over the last 1, 5 and 15 minutes; on Windows three times the busy cores of one moment."""
     versions: dict[str, str | None]
     """Of each package that matters; None where it is not installed."""

@@ -122,12 +122,14 @@ def _content_of_images(
     first = merge_results([first_size(each) for each in results])
     groups = group_by_run(first.runs)
     predictions, missing = predictions_of(groups, dataset)
+    weights, missing_weights = first_layers(groups)
     return {
         "predictions": predictions,
         "missing": missing,
         "classes": first.dataset.classes,
         "long_names": max(map(len, first.dataset.classes)) > 2,
-        "weights": list(first_layers(groups)),
+        "weights": weights,
+        "missing_weights": missing_weights,
         "same_start": len(results) == 1 and first.config.alignment != "defaults",
     }
 

@@ -12,8 +12,9 @@ from safetensors.numpy import load_file
 from comparison.plan import plan_jobs
 from report.sentences import describe_end
 from shared.config import TrainConfig
-from shared.results import Plan, RunEnd
+from shared.results import Plan
 from shared.results_file import load_results
+from shared.run_ends import RunEnd
 from tests.support.commands import ROOT, compare, fake_interpreter, run_command
 
 RUNS = (
