@@ -19,6 +19,7 @@ complaints.py         what is wrong with a command line, in one sentence
 flags.py              settings as flags of the command line
 datasets.py           MNIST, Fashion-MNIST and digits as arrays
 download.py           their files, from the mirrors
+disk.py               what systems differ in when files are written
 inputs.py             files from outside, read only as far as they may reach
 sampling.py           which training images a run sees, and how much each class counts
 batches.py            which of them are in which batch

@@ -11,6 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from shared.checkpoint_events import EventKind
+from shared.disk import flush_to_disk, insist
 from shared.errors import CheckpointError
 from shared.inputs import LARGEST_JSON, LARGEST_WEIGHTS, decode_json, open_regular, read_regular
 
@@ -69,7 +70,7 @@ def write_checkpoint(folder: Path, contents: Mapping[str, bytes]) -> int:
         partial.mkdir(parents=True)
         for name, content in contents.items():
             write_durably(partial / name, content)
-        partial.rename(folder / f"{number:06}")
+        insist(lambda: partial.rename(folder / f"{number:06}"))
     except BaseException:
         remove(partial)
         raise
@@ -125,7 +126,7 @@ def write_durably(path: Path, content: bytes) -> None:
     with path.open("xb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        flush_to_disk(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
@@ -133,6 +134,6 @@ def sync_folder(folder: Path) -> None:
     with contextlib.suppress(PermissionError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            flush_to_disk(descriptor)
         finally:
             os.close(descriptor)

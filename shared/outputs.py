@@ -3,8 +3,9 @@
 import contextlib
 import shlex
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -94,7 +95,7 @@ def claimed_output_dir(
                 raise Interrupted(NOTHING_KEPT) from None
             raise Interrupted(
                 f"interrupted; {folder / result} holds what was finished, and "
-                f"'{shlex.join(['python', '-m', 'report', str(folder)])}' draws it."
+                f"'{join_words(['python', '-m', 'report', str(folder)])}' draws it."
             ) from None
         except BaseException:
             abandon_without(folder, result)
@@ -154,11 +155,16 @@ def _unique_folder(parent: Path) -> Path:
     raise AssertionError("unreachable")
 
 
+def join_words(words: Sequence[str]) -> str:
+    """A command line, quoted for the shell that this system has."""
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+
+
 def current_command() -> str:
     """What the user typed, ready to be pasted into a shell."""
     program = Path(sys.argv[0])
     if program.name == "__main__.py":
-        return shlex.join(["python", "-m", program.parent.name, *sys.argv[1:]])
+        return join_words(["python", "-m", program.parent.name, *sys.argv[1:]])
     if (program.parent / "__init__.py").exists():
-        return shlex.join(["python", "-m", f"{program.parent.name}.{program.stem}", *sys.argv[1:]])
-    return shlex.join(["python", program.name, *sys.argv[1:]])
+        return join_words(["python", "-m", f"{program.parent.name}.{program.stem}", *sys.argv[1:]])
+    return join_words(["python", program.name, *sys.argv[1:]])

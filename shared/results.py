@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from shared.checkpoint_events import CheckpointEvent
 from shared.config import CLASSES, TrainConfig
+from shared.disk import insist
 from shared.download import MissingFiles
 from shared.environment import Environment
 from shared.kinds import (
@@ -287,7 +288,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        partial.replace(path)
+        insist(lambda: partial.replace(path))
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink()

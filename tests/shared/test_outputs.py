@@ -1,5 +1,6 @@
 """Folders for results: new or empty, claimed once, with the command that was typed."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -82,3 +83,10 @@ def test_a_file_is_no_folder(inside, tmp_path):
 def test_command_as_typed(arguments, command, monkeypatch):
     monkeypatch.setattr("sys.argv", arguments)
     assert current_command() == command
+
+
+def test_the_command_can_be_pasted_into_the_shell_of_the_system(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["compare.py", "--data-dir", r"C:\My data", "--epochs", "3"])
+    assert current_command() == r"python compare.py --data-dir 'C:\My data' --epochs 3"
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert current_command() == r'python compare.py --data-dir "C:\My data" --epochs 3'
