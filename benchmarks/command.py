@@ -1,5 +1,6 @@
 """What the benchmarks' commands share: flags from a dataclass, child processes, how they end."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import TypeVar
 
 from comparison.children import TEXT, child_environment
 from shared.config import TrainConfig
+from shared.errors import UsageError
 from shared.flags import parse_flags
 from shared.program import Interrupted, run_program
 
@@ -36,6 +38,19 @@ def run_benchmark(name: str, request: type[Request], measure: Callable[[Request]
             raise Interrupted("interrupted before everything was measured.") from None
 
     return run_program(program, perform, prints_only=True)
+
+
+def refuse_without_fork(name: str) -> None:
+    """Raise UsageError where a process can't be split in two, to be killed: on Windows.
+
+    Args:
+        name: of the module in this package.
+    """
+    if not hasattr(os, "fork"):
+        raise UsageError(
+            f"benchmarks.{name} splits its process to kill a part of it (fork and SIGKILL), which "
+            "this system cannot do; run it on Linux, on macOS or in WSL2."
+        )
 
 
 def run_child(module: str, name: str, config: TrainConfig) -> str:

@@ -26,7 +26,7 @@ from pathlib import Path
 import msgspec
 from safetensors.numpy import save
 
-from benchmarks.command import run_benchmark
+from benchmarks.command import refuse_without_fork, run_benchmark
 from benchmarks.damages import damage_again_and_again, make_checkpoints
 from commands.single_run import drain
 from commands.twin import native_chatter_held_back
@@ -285,7 +285,12 @@ def kill_again_and_again(run: str, kills: int, seed: int) -> list[Outcome]:
 
 
 def measure(request: Request) -> int:
-    """Kill, resume, damage and print; returns 1 if anything was not as it should be."""
+    """Kill, resume, damage and print; returns 1 if anything was not as it should be.
+
+    Raises:
+        UsageError: this system has nothing to kill with.
+    """
+    refuse_without_fork("kills")
     good = True
     # A process for each run, because none may import two frameworks.
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:

@@ -16,7 +16,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.command import run_benchmark
+from benchmarks.command import refuse_without_fork, run_benchmark
 from benchmarks.faults.campaign import Campaign
 from shared.errors import UsageError
 from shared.flags import Repeatable
@@ -66,8 +66,9 @@ def measure(request: Request) -> int:
     """Try, print a table; returns 1 if anything was lost.
 
     Raises:
-        UsageError: no campaign has such a name.
+        UsageError: no campaign has such a name, or this system can't make such faults.
     """
+    refuse_without_fork("faults")
     chosen = campaigns()
     for part in request.only:
         if not any(part in campaign.name for campaign in chosen):
