@@ -11,6 +11,7 @@ from shared import formats
 from shared.activations import ACTIVATIONS
 from shared.config import IMAGE_SIZE
 from shared.outputs import claim_output_dir, current_command
+from shared.visible import visible
 
 # What frameworks call their layers, in small letters, and the names that all get here.
 KINDS = {
@@ -61,4 +62,6 @@ def summary(name: str, request: SummaryRequest) -> None:
     make_console().print(table)
     if folder := request.output_dir:
         write_graph(import_twin(name, "summary").serialize_graph(model), folder)
-        print(f"Written to {folder}; to look at it: tensorboard --logdir {folder}")
+        print(
+            f"Written to {visible(folder)}; to look at it: tensorboard --logdir {visible(folder)}"
+        )

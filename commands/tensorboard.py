@@ -27,6 +27,7 @@ from shared.inputs import LARGEST_WEIGHTS, read_tensors
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.program import run_program
 from shared.results import ComparisonResult, EpochResult, RunResult, write_atomically
+from shared.visible import visible
 
 PROGRAM = "python -m commands.tensorboard"
 
@@ -239,8 +240,8 @@ def convert() -> int:
     """Do what the command line asks for; returns 0."""
     folder, left_out = write_logs(parse_flags(Request, PROGRAM))
     for line in left_out:
-        print(f"{PROGRAM}: {line}", file=sys.stderr)
-    print(f"Written to {folder}; to look at it: tensorboard --logdir {folder}")
+        print(f"{PROGRAM}: {visible(line)}", file=sys.stderr)
+    print(f"Written to {visible(folder)}; to look at it: tensorboard --logdir {visible(folder)}")
     return 0
 
 

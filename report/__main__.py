@@ -16,6 +16,7 @@ from shared.flags import Flag, parse_flags
 from shared.program import run_program
 from shared.results import write_atomically
 from shared.results_file import PAGE
+from shared.visible import visible
 
 PROGRAM = "python -m report"
 
@@ -76,7 +77,7 @@ def draw() -> int:
     """Do what the command line asks for; returns 0."""
     request = parse_flags(Request, PROGRAM)
     path = redraw(request)
-    print(f"Written: {path}")
+    print(f"Written: {visible(path)}")
     if request.open:
         open_in_browser(path)
     return 0

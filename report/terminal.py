@@ -14,6 +14,7 @@ from shared import formats
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, EpochResult
+from shared.visible import visible
 
 
 def make_console() -> Console:
@@ -23,8 +24,8 @@ def make_console() -> Console:
 
 def say(console: Console, *lines: str) -> None:
     """Print lines as they are."""
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for line in "\n".join(lines).split("\n"):
+        console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def epoch_line(
@@ -94,7 +95,7 @@ def describe_files(folder: Path) -> str:
     names = [path.name for path in paths if path.suffix not in (".safetensors", ".log")]
     others = len(paths) - len(names)
     runs = f", and {others} files of weights, predictions and logs" if others else ""
-    return f"Written to {folder}: {', '.join(names)}{runs}"
+    return f"Written to {visible(folder)}: {', '.join(names)}{runs}"
 
 
 def _figures(loss: float, accuracy: float) -> str:

@@ -14,6 +14,7 @@ from shared.datasets import Dataset
 from shared.download import MissingFiles
 from shared.results import ComparisonResult, DatasetFacts, group_by_run, write_atomically
 from shared.results_file import RESULTS, save_results
+from shared.visible import spell_out
 
 
 def describe_dataset(dataset: Dataset, missing: MissingFiles | None) -> DatasetFacts:
@@ -68,6 +69,7 @@ def write_report(result: ComparisonResult, dataset: Dataset, folder: Path) -> li
     Returns:
         A sentence for each file that could not be written.
     """
+    result = spell_out(result)
     failures = write_figures(result, folder)
     pictures = draw_pictures(result, dataset, folder, failures)
     with told(folder / "summary.md", failures):

@@ -24,7 +24,7 @@ def drawable(name: str) -> str:
     """The name, to be drawn in the fonts of `letters`, with `\\u6570` for a letter of none."""
     return "".join(
         letter
-        if letter.isprintable() and any(ord(letter) in known for known in letters().values())
+        if any(ord(letter) in known for known in letters().values())
         else letter.encode("unicode_escape").decode()
         for letter in name
     )

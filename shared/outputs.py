@@ -13,6 +13,7 @@ from pathlib import Path
 from shared import interrupts
 from shared.errors import UsageError
 from shared.program import Interrupted
+from shared.visible import visible
 
 COMMAND = "command.txt"
 NOTHING_KEPT = "interrupted before an epoch was finished; no results were kept."
@@ -162,9 +163,9 @@ def join_words(words: Sequence[str]) -> str:
 
 def current_command() -> str:
     """What the user typed, ready to be pasted into a shell."""
-    program = Path(sys.argv[0])
+    program, words = Path(sys.argv[0]), map(visible, sys.argv[1:])
     if program.name == "__main__.py":
-        return join_words(["python", "-m", program.parent.name, *sys.argv[1:]])
+        return join_words(["python", "-m", program.parent.name, *words])
     if (program.parent / "__init__.py").exists():
-        return join_words(["python", "-m", f"{program.parent.name}.{program.stem}", *sys.argv[1:]])
-    return join_words(["python", program.name, *sys.argv[1:]])
+        return join_words(["python", "-m", f"{program.parent.name}.{program.stem}", *words])
+    return join_words(["python", program.name, *words])

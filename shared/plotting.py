@@ -19,6 +19,7 @@ from shared.lettering import drawable, letters
 from shared.registry import COLORS
 from shared.results import MeanInterval, write_atomically
 from shared.series import Ledger, Line
+from shared.visible import visible
 
 PHASE_COLORS = (
     *("#666666", "#999999", "#56B4E9", "#009E73", "#E69F00", "#0072B2", "#CC79A7", "#F0E442"),
@@ -229,7 +230,7 @@ def plot_pictures(
         grey = {"cmap": "gray", "vmin": 0, "vmax": 255}
         original.imshow(np.asarray(pictures[row]), **grey)
         lettering = {"fontsize": 10, "fontfamily": list(letters()), "parse_math": False}
-        original.set_title(shorten(drawable(names[row])), **lettering)
+        original.set_title(drawable(visible(names[row], 28)), **lettering)
         seen.imshow(prepared[row], **grey)
         seen.set_title("what the network sees", fontsize=10)
         for axes in (original, seen):
@@ -246,12 +247,6 @@ def plot_pictures(
     if shown < len(pictures):
         figure.suptitle(f"The first {shown} of {len(pictures)} images")
     save(figure, path)
-
-
-def shorten(name: str, length: int = 28) -> str:
-    """A name that may be too long for a heading, cut in its middle."""
-    half = length // 2
-    return name if len(name) <= length else f"{name[:half]}...{name[-half:]}"
 
 
 def draw_lines(axes: Axes, lines: Iterable[Line]) -> None:

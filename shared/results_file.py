@@ -13,7 +13,7 @@ from shared.inputs import LARGEST_JSON, decode_json, read_regular
 from shared.results import ComparisonResult, RunResult, write_atomically
 from shared.results_rules import require_rules
 from shared.upgrade import FIRST_SCHEMA, upgrade
-from shared.visible import visible
+from shared.visible import spell_out, visible
 
 RESULTS, PAGE = "results.json", "report.html"
 
@@ -33,8 +33,8 @@ class Header(msgspec.Struct):
 
 
 def save_results(result: ComparisonResult, path: Path) -> None:
-    """Write `result` as JSON, completely or not at all."""
-    write_atomically(path, encode_json(result))
+    """Write `result` as JSON, with all text in it made visible, completely or not at all."""
+    write_atomically(path, encode_json(spell_out(result)))
 
 
 def load_results(path: Path) -> ComparisonResult:
@@ -98,7 +98,7 @@ def whole_runs(folder: Path, config: TrainConfig) -> list[RunResult]:
         result = load_results(folder / RESULTS)
     except (OSError, ValueError):
         return []
-    if replace(result.config, resume=True) != replace(config, resume=True):
+    if replace(result.config, resume=True) != replace(spell_out(config), resume=True):
         return []
     return [
         run

@@ -39,6 +39,7 @@ from shared.results import (
 from shared.results_file import encode_json, load_results, save_results
 from shared.run_ends import RunEnd
 from shared.verified import RunVerification, Verification, VerificationFailure
+from shared.visible import spell_out
 from tests.support.commands import run_command
 
 # The same examples every time, however slow the machine.
@@ -195,7 +196,7 @@ def test_any_result_round_trips(result, tmp_path_factory):
     put_right(result)
     path = tmp_path_factory.getbasetemp() / "any-results.json"
     save_results(result, path)
-    assert load_results(path) == result
+    assert load_results(path) == spell_out(result)
 
 
 def test_a_full_result_round_trips(tmp_path):
