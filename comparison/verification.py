@@ -23,8 +23,12 @@ from threadpoolctl import threadpool_limits
 from comparison.judging import judge
 from comparison.reference import CONTROL_FACTOR, Moment, Reference
 from comparison.tracing import FLOAT_TYPES, read_frames
+from report.sentences import ENDS
+from shared import LIBRARIES
 from shared.config import WITHOUT_EQUAL, TrainConfig
+from shared.errors import UsageError
 from shared.registry import REFERENCE, RUNS, Run
+from shared.sampling import load_configured
 from shared.verified import RunVerification, Verification, VerificationFailure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +67,8 @@ def verify(
         with threadpool_limits(1):
             references = [Reference(config, float_type) for float_type in FLOAT_TYPES]
         with ThreadPoolExecutor(max(1, len(children))) as pool:
-            judged = pool.map(partial(_judge_child, references=references), children, groups)
+            judge_all = partial(judge_child, references=references, interpreters=interpreters)
+            judged = pool.map(judge_all, children, groups)
             verdicts = {verdict.run: verdict for group in judged for verdict in group}
     finally:
         for child in children:
@@ -96,8 +101,27 @@ def shorten(config: TrainConfig, train_size: int) -> TrainConfig:
     fewer batches where otherwise hardly any would be made.
     """
     size = (BATCHES_PER_EPOCH - 1) * config.batch_size + (config.batch_size + 1) // 2
-    limit = min(size, train_size)
-    batches = math.ceil(limit / config.batch_size)
+    # So few may have no image to hold out, or one too many for batch normalization.
+    for limit in (size, size + 1, 2 * size, 4 * size):
+        short = _shorten_to(limit, config, train_size)
+        if not (config.batch_norm or config.validation) or is_possible(short):
+            return short
+    return _shorten_to(train_size, config, train_size)
+
+
+def is_possible(config: TrainConfig) -> bool:
+    """Whether such a training is not refused."""
+    try:
+        load_configured(config)
+    except UsageError:
+        return False
+    return True
+
+
+def _shorten_to(size: int, config: TrainConfig, train_size: int) -> TrainConfig:
+    # What is held out or thinned out is not counted in the size of the whole training set.
+    limit = size if size < train_size else config.limit
+    batches = math.ceil(min(size, train_size) / config.batch_size)
     steps = min(STEPS, MOST_NUMBERS // config.parameters())
     epochs = max(1, math.ceil(steps / batches))
     # What is held out, or thinned out to no less than half, leaves fewer batches.
@@ -108,8 +132,6 @@ def shorten(config: TrainConfig, train_size: int) -> TrainConfig:
         limit=limit,
         epochs=epochs,
         accumulate=min(config.accumulate, max(1, int(surely / LEAST_UPDATES))),
-        # Apple's GPUs have no float64.
-        device="cpu" if config.device == "mps" else config.device,
         **WITHOUT_EQUAL,
         # Several processes at once, so one thread each.
         threads=1,
@@ -120,6 +142,7 @@ def _start_child(runs: Sequence[Run], interpreter: str, config: TrainConfig) -> 
     """Start a process that traces all these runs, which share package and environment."""
     variants = ",".join(run.variant for run in runs)
     command = [interpreter, "-m", "comparison.tracing", runs[0].package, variants]
+    command.append(",".join(FLOAT_TYPES))
     return subprocess.Popen(
         [*command, *config.as_flags()],
         cwd=ROOT,
@@ -131,33 +154,60 @@ def _start_child(runs: Sequence[Run], interpreter: str, config: TrainConfig) -> 
     )
 
 
-def _judge_child(
-    child: subprocess.Popen, runs: Sequence[Run], references: Sequence[Reference]
+def judge_child(
+    child: subprocess.Popen,
+    runs: Sequence[Run],
+    references: Sequence[Reference],
+    interpreters: Mapping[str, str],
 ) -> list[RunVerification]:
     """Read all traces of one child and judge each run by those in both float types."""
-    traces, complaints = child.stdout, child.stderr
+    traces = child.stdout
     assert traces is not None
-    assert complaints is not None
-    verdicts = {run.name: RunVerification(run.name) for run in runs}
+    interpreter = interpreters[runs[0].implementation]
+    verdicts = {run: RunVerification(run.name) for run in runs}
     try:
         for reference in references:
-            for verdict in verdicts.values():
-                judge(verdict, _moments(traces, verdict), reference)
+            for run, verdict in verdicts.items():
+                moments = _moments(traces, verdict, run, interpreter)
+                judge(verdict, moments, reference)
     except EOFError:
-        complaint = complaints.read().decode(errors="replace").strip().splitlines()
+        written = child.stderr.read() if child.stderr else b""
+        complaint = written.decode(errors="replace").strip().splitlines()
+        message = complaint[-1] if complaint else "it ended"
+        failure = VerificationFailure("not_traced", message=message)
+        if missing := _missing_modules(interpreter, runs[0]):
+            failure = _unavailable(missing[0], runs[0], interpreter)
         for verdict in verdicts.values():
             if len(verdict.figures) < len(references):
-                message = complaint[-1] if complaint else "it ended"
-                verdict.fail(VerificationFailure("not_traced", message=message))
+                verdict.fail(failure)
     return list(verdicts.values())
 
 
-def _moments(stream: IO[bytes], verdict: RunVerification) -> Iterator[Moment]:
+def _missing_modules(interpreter: str, run: Run) -> list[str]:
+    """What a run needs and the interpreter does not have; nothing if it can't say."""
+    search = "import sys; from importlib.util import find_spec as find; "
+    search += "print(*(name for name in sys.argv[1:] if not find(name)))"
+    command = [interpreter, "-c", search, *run.requires, *LIBRARIES]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.split() if done.returncode == 0 else []
+
+
+def _unavailable(module: str, run: Run, interpreter: str) -> VerificationFailure:
+    known = {"interpreter": interpreter, "implementation": run.implementation}
+    message = ENDS["missing_module"].format(module=module, **known)
+    return VerificationFailure("unavailable", message=message)
+
+
+def _moments(
+    stream: IO[bytes], verdict: RunVerification, run: Run, interpreter: str
+) -> Iterator[Moment]:
     """One trace, moment by moment, unless the run can't be had."""
     for frame in read_frames(stream):
         if frame.kind == "unavailable":
             verdict.fail(VerificationFailure("unavailable", message=frame.text))
+        elif frame.kind == "missing":
+            verdict.fail(_unavailable(frame.text, run, interpreter))
         elif frame.kind == "device":
-            verdict.device = frame.text
+            verdict.note_device(frame.text)
         elif frame.kind != "end":
             yield frame.kind, load(frame.arrays)
