@@ -10,7 +10,7 @@ import math
 import os
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -163,27 +163,26 @@ def judge_child(
     """Read all traces of one child and judge each run by those in both float types."""
     traces = child.stdout
     assert traces is not None
-    interpreter = interpreters[runs[0].implementation]
-    verdicts = {run: RunVerification(run.name) for run in runs}
+    missing = partial(_unavailable, runs[0], interpreters[runs[0].implementation])
+    verdicts = [RunVerification(run.name) for run in runs]
     try:
         for reference in references:
-            for run, verdict in verdicts.items():
-                moments = _moments(traces, verdict, run, interpreter)
-                judge(verdict, moments, reference)
+            for verdict in verdicts:
+                judge(verdict, _moments(traces, verdict, missing), reference)
     except EOFError:
         written = child.stderr.read() if child.stderr else b""
         complaint = written.decode(errors="replace").strip().splitlines()
         message = complaint[-1] if complaint else "it ended"
         failure = VerificationFailure("not_traced", message=message)
-        if missing := _missing_modules(interpreter, runs[0]):
-            failure = _unavailable(missing[0], runs[0], interpreter)
-        for verdict in verdicts.values():
+        if modules := _missing_modules(runs[0], interpreters[runs[0].implementation]):
+            failure = missing(modules[0])
+        for verdict in verdicts:
             if len(verdict.figures) < len(references):
                 verdict.fail(failure)
-    return list(verdicts.values())
+    return verdicts
 
 
-def _missing_modules(interpreter: str, run: Run) -> list[str]:
+def _missing_modules(run: Run, interpreter: str) -> list[str]:
     """What a run needs and the interpreter does not have; nothing if it can't say."""
     search = "import sys; from importlib.util import find_spec as find; "
     search += "print(*(name for name in sys.argv[1:] if not find(name)))"
@@ -192,21 +191,21 @@ def _missing_modules(interpreter: str, run: Run) -> list[str]:
     return done.stdout.split() if done.returncode == 0 else []
 
 
-def _unavailable(module: str, run: Run, interpreter: str) -> VerificationFailure:
+def _unavailable(run: Run, interpreter: str, module: str) -> VerificationFailure:
     known = {"interpreter": interpreter, "implementation": run.implementation}
     message = ENDS["missing_module"].format(module=module, **known)
     return VerificationFailure("unavailable", message=message)
 
 
 def _moments(
-    stream: IO[bytes], verdict: RunVerification, run: Run, interpreter: str
+    stream: IO[bytes], verdict: RunVerification, missing: Callable[[str], VerificationFailure]
 ) -> Iterator[Moment]:
-    """One trace, moment by moment, unless the run can't be had."""
+    """One trace, moment by moment, unless the run can't be had or a module is missing."""
     for frame in read_frames(stream):
         if frame.kind == "unavailable":
             verdict.fail(VerificationFailure("unavailable", message=frame.text))
         elif frame.kind == "missing":
-            verdict.fail(_unavailable(frame.text, run, interpreter))
+            verdict.fail(missing(frame.text))
         elif frame.kind == "device":
             verdict.note_device(frame.text)
         elif frame.kind != "end":

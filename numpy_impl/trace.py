@@ -62,15 +62,21 @@ def compute_gradients(
 
 
 def nearest_kink(model: Sequential) -> dict[str, np.ndarray]:
-    """The smallest absolute input of any ReLU in the last batch.
+    """The smallest absolute input of any ReLU in the last batch, but for zero.
 
     Leaky ones count. Where it is within rounding of zero, chance decides
-    whether a gradient passes; it is infinite where nothing has a kink.
+    whether a gradient passes; a sum of nothing but zeros is zero to everybody.
+    It is infinite where nothing has a kink.
     """
     inputs = [
-        layer.inputs for layer in model.layers if isinstance(layer, ReLU)
+        np.abs(layer.inputs)
+        for layer in model.layers
+        if isinstance(layer, ReLU)
     ]
-    smallest = min((np.abs(each).min() for each in inputs), default=np.inf)
+    smallest = min(
+        (each.min(where=each > 0, initial=np.inf) for each in inputs),
+        default=np.inf,
+    )
     return {"nearest kink": np.array(smallest)}
 
 
