@@ -76,7 +76,7 @@ class Reference:
     """The oracle's trace in one float type, and how far a run may stray from it at each moment."""
 
     def __init__(self, config: TrainConfig, float_type: FloatType) -> None:
-        self.config = replace(config, float_type=float_type)
+        self.config = replace(config, float_type=float_type, device="cpu")
         self.dataset = load_configured(self.config).with_test_images(TEST_IMAGES)
         self.float_type = float_type
         self.moments: list[Moment] = []

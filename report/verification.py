@@ -22,11 +22,10 @@ FAILURES = {
     "told": "{message}",
 }
 
-# What a failure says of all runs, the most serious one first.
+REFUTED = "the timings do not compare equal computations"
+
+# What a failure says of all runs where none is refuted, the most serious one first.
 UNPROVEN = {
-    "off": "the timings do not compare equal computations",
-    "other_moment": "the timings do not compare equal computations",
-    "told": "the timings do not compare equal computations",
     "not_traced": "it is not shown that all runs compute the same",
     "diverges": "the training diverges, so that its runs cannot be compared",
     "undecided": "rounding soon decides what is computed, so that the runs cannot be compared",
@@ -82,7 +81,7 @@ def describe_verification(verification: Verification, config: TrainConfig) -> li
     verdict = (
         f"passed: from the same weights and batches, under `exact`, {compared} compute the same"
         if verification.passed
-        else f"FAILED: {unproven}"
+        else f"FAILED: {REFUTED if verification.refuted else unproven}"
     )
     plain_layers = config.activation == TrainConfig.activation and not config.batch_norm
     plain = config.optimizer in ("adam", "adamw") and plain_layers

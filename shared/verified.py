@@ -111,3 +111,9 @@ class Verification:
         """Whether every run that can be had here, of one or more, computes as the oracle does."""
         available = [run for run in self.runs if run.available]
         return bool(available) and all(run.passed for run in available)
+
+    @property
+    def refuted(self) -> bool:
+        """Whether a run is known to compute something else than the oracle."""
+        kinds = {run.failure.kind for run in self.runs if run.failure}
+        return not kinds.isdisjoint(("off", "other_moment", "told"))
