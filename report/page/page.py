@@ -197,7 +197,10 @@ def _verification(result: ComparisonResult) -> tuple[str, list[str], bool]:
         return "Not verified", ["Whether the runs compute the same thing was not checked."], False
     first, *others = describe_verification(result.verification, result.config)
     if not result.verification.passed:
-        return "They do not all compute the same thing", [first, *others], False
+        heading = "They do not all compute the same thing"
+        if not result.verification.refuted:
+            heading = "That they compute the same thing is not shown"
+        return heading, [first, *others], False
     count = len(result.verification.runs)
     subject = {1: "It computes the same thing as the oracle", 2: "Both compute the same thing"}
     heading = subject.get(count, f"All {count} compute the same thing")
