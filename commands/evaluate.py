@@ -15,6 +15,7 @@ from safetensors.numpy import save
 
 from commands.requests import EvaluateRequest, MeasureRequest
 from commands.twin import import_twin
+from report.plotting import plot_confusion
 from report.terminal import make_console, say
 from shared import formats
 from shared.activations import describe_activation
@@ -24,7 +25,6 @@ from shared.datasets import Dataset, load_dataset, prepare_dataset
 from shared.download import MissingFiles, describe_stand_in
 from shared.metrics import ClassFigures, class_figures, confusion
 from shared.outputs import claim_output_dir, current_command
-from shared.plotting import plot_confusion
 from shared.registry import IMPLEMENTATIONS, LABELS
 from shared.results import write_atomically
 from shared.visible import spell_out, visible

@@ -13,13 +13,13 @@ from rich.text import Text
 from commands.pictures import prepare, read_picture
 from commands.requests import PredictRequest
 from commands.twin import import_twin
+from report.plotting import plot_pictures
 from report.terminal import make_console, say
 from shared import formats
 from shared.config import Pixels
 from shared.dataset_records import DATASETS, MEANT_BY_AUTO
 from shared.datasets import load_dataset, standardize
 from shared.errors import UsageError
-from shared.plotting import plot_pictures
 from shared.registry import LABELS
 from shared.visible import visible
 from shared.weights_file import check_outputs, float_type, load_network

@@ -22,9 +22,9 @@ from numpy_impl.data import make_batches
 from numpy_impl.model import Sequential, build_model, set_weights
 from numpy_impl.optimizer import Adam, Optimizer
 from numpy_impl.train import Tensors, train, train_epoch, train_step
-from report import sentences, terminal
+from report import plotting, sentences, terminal
 from report.intervals import detectable, paired_interval
-from shared import formats, plotting
+from shared import formats
 from shared.batches import batch_sizes, epoch_order
 from shared.clock import Clock
 from shared.config import ADAM_EPSILON, TrainConfig

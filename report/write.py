@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from report import series
+from report import plotting, series
 from report.markdown import markdown
 from report.read import with_whole_paths
 from report.table import dataset_title
-from shared import interrupts, plotting
+from shared import interrupts
 from shared.datasets import Dataset
 from shared.download import MissingFiles
 from shared.results import ComparisonResult, DatasetFacts, group_by_run, write_atomically

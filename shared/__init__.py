@@ -48,8 +48,6 @@ trace_events.py       what a profiler saw, as a file for Chrome's viewer
 onnx_graph.py         ONNX files, and predictions from them
 formats.py            how numbers are written
 series.py             the series of a chart, as numbers
-lettering.py          names in pictures, in fonts that have their letters
-plotting.py           the pictures that are drawn of them
 """
 
 import importlib.util

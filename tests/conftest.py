@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from shared import interrupts, plotting
+from report import plotting
+from shared import interrupts
 from shared.datasets import Dataset
 from tests.support import commands, durations
 from tests.support.browser import Visitor, chromium

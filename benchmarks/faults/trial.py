@@ -92,7 +92,7 @@ class Trial:
         except BlockingIOError:
             left = True
         os.close(self.alive)
-        texts = ((self.folder / name).read_text(errors="replace") for name in ("stdout", "stderr"))
+        texts = ((self.folder / name).read_text("utf-8", "replace") for name in ("stdout", "stderr"))
         return Ended(status, *texts, seconds, left)
 
 
@@ -177,7 +177,7 @@ def import_everything() -> None:
     for module in EVERYTHING:
         importlib.import_module(module)
     import comparison.jobs
-    from shared import plotting
+    from report import plotting
     from shared.datasets import load_dataset
 
     load_dataset("digits", Path())

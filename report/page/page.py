@@ -15,14 +15,14 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from report import sentences, table
+from report import plotting, sentences, table
 from report.merge import label_runs, machine_labels, merge_notices, merge_results
 from report.page import charts
 from report.page.charts import Table
 from report.page.predictions import first_layers, predictions_of
 from report.read import with_whole_paths
 from report.verification import describe_verification
-from shared import formats, plotting
+from shared import formats
 from shared.clock import PHASES
 from shared.datasets import Dataset
 from shared.results import (

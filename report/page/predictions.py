@@ -10,6 +10,7 @@ from markupsafe import Markup
 from PIL import Image
 from scipy.special import softmax
 
+from report import plotting
 from report.page import svg
 from report.page.charts import Figure, Table
 from report.series import (
@@ -21,7 +22,7 @@ from report.series import (
     first_kernels,
     like_repeats,
 )
-from shared import formats, plotting
+from shared import formats
 from shared.config import CLASSES
 from shared.datasets import Dataset
 from shared.metrics import class_figures

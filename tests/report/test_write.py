@@ -8,8 +8,7 @@ import pytest
 from matplotlib.image import imread
 from safetensors.numpy import save_file
 
-from report import terminal, write
-from shared import plotting
+from report import plotting, terminal, write
 from shared.datasets import Dataset
 from shared.results import RunResult
 from shared.results_file import load_results

@@ -12,10 +12,10 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 
+from report.lettering import drawable, letters
 from shared import formats
 from shared.clock import PHASES
 from shared.datasets import Dataset
-from shared.lettering import drawable, letters
 from shared.registry import COLORS
 from shared.results import MeanInterval, write_atomically
 from shared.series import Ledger, Line

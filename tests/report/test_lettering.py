@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared import lettering
-from shared.lettering import drawable
-from shared.plotting import plot_pictures
+from report import lettering
+from report.lettering import drawable
+from report.plotting import plot_pictures
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from report import series, write
-from shared import plotting
+from report import plotting, series, write
 from shared.clock import PHASES
 from shared.datasets import Dataset
 from tests.support.results import make_result, make_run, make_unfinished
