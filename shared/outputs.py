@@ -42,6 +42,7 @@ def claim_output_dir(
             missing.insert(0, folder)
         folder.mkdir(parents=True, exist_ok=True)
         if is_unfinished and _began(folder, command) and is_unfinished(folder):
+            _created.pop(folder, None)
             return folder
         if any(folder.iterdir()):
             raise UsageError(
@@ -93,8 +94,8 @@ def claimed_output_dir(
             if abandon_without(folder, result):
                 raise Interrupted(NOTHING_KEPT) from None
             raise Interrupted(
-                f"interrupted; {folder / result} holds what was finished, and "
-                f"'{shlex.join(['python', '-m', 'report', str(folder)])}' draws it."
+                f"interrupted; {folder / result} holds what was finished; draw it with: "
+                + shlex.join(["python", "-m", "report", str(folder)])
             ) from None
         except BaseException:
             abandon_without(folder, result)
