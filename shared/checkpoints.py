@@ -204,6 +204,9 @@ class Checkpoints:
                 self._load(folder)
             except Refused as refusal:
                 self.events.append(CheckpointEvent(refusal.kind, str(folder), **refusal.details))
+                # Saving would in time delete what was trained.
+                if refusal.kind == "beyond":
+                    break
                 continue
             self.good = [number]
             self.events.append(CheckpointEvent("resumed", str(folder), step=self.steps))
