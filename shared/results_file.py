@@ -9,10 +9,11 @@ import msgspec
 from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.inputs import LARGEST_JSON, decode_json, read_regular
+from shared.outputs import RESULTS
 from shared.results import FIGURES, ComparisonResult, RunResult, write_atomically
 from shared.upgrade import FIRST_SCHEMA, upgrade
 
-RESULTS, PAGE = "results.json", "report.html"
+PAGE = "report.html"
 
 # Settings that every file names; one that is not there otherwise has its default, as in files from
 # before there was such a setting.
