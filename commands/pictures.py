@@ -5,6 +5,7 @@ import mmap
 import struct
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -52,7 +53,7 @@ def read_picture(path: Path) -> Image.Image:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             # Of a file, Pillow would ask for as many bytes at once as its chunks say they have.
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            content: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             with content, Image.open(content, formats=("PNG", "JPEG")) as picture:
                 most = min(MOST_BYTES // _bytes_per_pixel(picture), most)
                 if math.prod(picture.size) > most:

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from pkgutil import iter_modules
 
@@ -82,9 +81,12 @@ def measure(request: Request) -> int:
     told = []
     for campaign in chosen:
         count = request.count or campaign.count
-        lost = list(losses(campaign, count))
+        lost = []
+        for number, words in losses(campaign, count):
+            lost.append(f"{campaign.name}, {number}: {words}")
+            print(lost[-1], file=sys.stderr, flush=True)
         table.add_row(campaign.name, *map(str, (count, count - len(lost), len(lost))))
-        told += [f"{campaign.name}, {number}: {words}" for number, words in islice(lost, TOLD)]
+        told += lost[:TOLD]
         print(f"{campaign.name}: {count - len(lost)} of {count} held", file=sys.stderr, flush=True)
     Console(width=100).print(table)
     print(*told, sep="\n")

@@ -40,6 +40,7 @@ class Ended:
     output: str
     errors: str
     seconds: float
+    processor_seconds: float
     left_processes: bool
 
 
@@ -85,7 +86,7 @@ class Trial:
                 os.kill(self.process, signal.SIGKILL)
             time.sleep(0.002)
         seconds = time.monotonic() - self.started
-        status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+        _, status, used = os.wait4(self.process, 0)
         os.set_blocking(self.alive, False)
         try:
             left = os.read(self.alive, 1) != b""
@@ -93,7 +94,8 @@ class Trial:
             left = True
         os.close(self.alive)
         texts = ((self.folder / name).read_text(errors="replace") for name in ("stdout", "stderr"))
-        return Ended(status, *texts, seconds, left)
+        worked = used.ru_utime + used.ru_stime
+        return Ended(os.waitstatus_to_exitcode(status), *texts, seconds, worked, left)
 
 
 def become(arguments: Sequence[str], prepare: Callable[[], None]) -> None:
