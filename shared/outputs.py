@@ -12,7 +12,7 @@ from pathlib import Path
 from shared import interrupts
 from shared.errors import UsageError
 from shared.program import Interrupted
-from shared.visible import visible
+from shared.visible import escape
 
 COMMAND, RESULTS = "command.txt", "results.json"
 NOTHING_KEPT = "interrupted before an epoch was finished; no results were kept."
@@ -164,7 +164,7 @@ def _unique_folder(parent: Path) -> Path:
 
 def current_command() -> str:
     """What the user typed, ready to be pasted into a shell."""
-    program, words = Path(sys.argv[0]), map(visible, sys.argv[1:])
+    program, words = Path(sys.argv[0]), map(escape, sys.argv[1:])
     if program.name == "__main__.py":
         return shlex.join(["python", "-m", program.parent.name, *words])
     if (program.parent / "__init__.py").exists():
