@@ -92,16 +92,16 @@ def train_and_save(
     def record(epoch: EpochResult) -> None:
         if not math.isfinite(epoch.train_loss + epoch.test_loss):
             raise Diverged(epoch.epoch)
+        if epoch.epoch == config.epochs:
+            interrupts.hold()
         result.epochs.append(epoch)
         reached = epoch.test_accuracy >= config.target_accuracy
         whole = result.resumed_from_step is None
         if reached and whole and result.time_to_target_seconds is None:
             result.time_to_target_seconds = clock.read()
         listen(Event(epoch=epoch, process_seconds=time.process_time()))
-        if epoch.epoch == config.epochs:
-            interrupts.hold()
         # What a framework calls may have swallowed it.
-        elif interrupts.is_noted():
+        if interrupts.is_noted() and epoch.epoch < config.epochs:
             raise KeyboardInterrupt
 
     def measure() -> None:

@@ -13,9 +13,9 @@ from shared.datasets import Dataset
 from shared.download import MissingFiles
 from shared.environment import Environment, describe_environment
 from shared.events import Event
-from shared.outputs import claimed_output_dir, current_command
+from shared.outputs import RESULTS, claimed_output_dir, current_command
 from shared.results import ComparisonResult, EpochResult, Plan, RunResult
-from shared.results_file import RESULTS, is_unfinished, whole_runs
+from shared.results_file import is_unfinished, whole_runs
 from shared.sampling import load, prepare
 
 

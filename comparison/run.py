@@ -28,9 +28,9 @@ from shared.datasets import Dataset
 from shared.download import MissingFiles
 from shared.environment import Environment, describe_environment
 from shared.errors import UsageError
-from shared.outputs import claimed_output_dir, current_command
+from shared.outputs import RESULTS, claimed_output_dir, current_command
 from shared.results import ComparisonResult, Floor, Plan, RunResult
-from shared.results_file import PAGE, RESULTS, is_unfinished, whole_runs
+from shared.results_file import PAGE, is_unfinished, whole_runs
 from shared.sampling import load, refuse_without_update
 from shared.sampling import prepare as prepare_dataset
 from shared.verified import Verification

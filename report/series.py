@@ -18,6 +18,7 @@ from shared.inputs import LARGEST_PREDICTIONS, LARGEST_WEIGHTS, read_tensors
 from shared.metrics import confusion
 from shared.results import ComparisonResult, EpochResult, Floor, RunResult, group_by_run
 from shared.series import Ledger, Line
+from shared.visible import visible
 
 Groups = Mapping[str, Sequence[RunResult]]
 
@@ -320,6 +321,6 @@ def read_tensor(
     try:
         return read_tensors(Path(path), {name: shape}, most, columns)[name]
     except OSError as error:
-        return f"{path} cannot be read ({error.strerror or error})"
+        return visible(f"{path} cannot be read ({error.strerror or error})")
     except ValueError as error:
-        return f"{path} can't be used: {error}"
+        return visible(f"{path} can't be used: {error}")

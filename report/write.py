@@ -12,8 +12,9 @@ from report.table import dataset_title
 from shared import interrupts
 from shared.datasets import Dataset
 from shared.download import MissingFiles
+from shared.outputs import RESULTS
 from shared.results import ComparisonResult, DatasetFacts, group_by_run, write_atomically
-from shared.results_file import RESULTS, save_results
+from shared.results_file import save_results
 from shared.visible import spell_out
 
 

@@ -1,6 +1,6 @@
 """Checkpoints of a training, from which it goes on as if it had never been interrupted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -28,7 +28,8 @@ from shared.checkpoint_files import (
 )
 from shared.config import TrainConfig
 from shared.datasets import Dataset
-from shared.errors import UsageError
+from shared.errors import CheckpointError, UsageError
+from shared.initial_weights import weight_shapes
 from shared.inputs import decode_json
 from shared.kinds import Setting
 from shared.results import EpochResult
@@ -145,7 +146,13 @@ class Checkpoints:
             set_weights(self.best)
             yield from list(self.epochs)
             set_weights(self.weights)
-            set_state(self.state)
+            try:
+                set_state(self.state)
+            except Exception as error:  # noqa: BLE001 - each framework raises errors of its own.
+                raise CheckpointError(
+                    f"--checkpoint-dir {self.folder.parent}: the optimizer's state in "
+                    f"{self.folder} does not fit ({error}); choose another folder to start anew."
+                ) from None
         yield from epochs
 
     def save_epochs(
@@ -205,6 +212,9 @@ class Checkpoints:
                 self._load(folder)
             except Refused as refusal:
                 self.events.append(CheckpointEvent(refusal.kind, str(folder), **refusal.details))
+                # Saving would in time delete what was trained.
+                if refusal.kind == "beyond":
+                    break
                 continue
             self.good = [number]
             self.events.append(CheckpointEvent("resumed", str(folder), step=self.steps))
@@ -227,9 +237,33 @@ class Checkpoints:
         wanted: Any = self.origin.config.get("epochs", reached)
         if reached > wanted:
             raise Refused("beyond", differences=[Difference("epochs", reached, wanted)])
+        if not self._fits(parts):
+            raise Refused("unknown")
         self.epochs = state.epochs
         self.weights, self.state = parts["weights"], parts["state"]
         self.batches, self.best = parts.get("batches", {}), parts.get("best", {})
+
+    def _fits(self, parts: Mapping[str, Arrays]) -> bool:
+        """Whether the arrays, but for the optimizer's own, are as this very training saves them."""
+        known: dict[str, Any] = self.origin.config
+        weights = weight_shapes(tuple(known["hidden"]), known["batch_norm"])
+        batches = parts.get("batches", {})
+        steps = [len(array) if array.ndim == 1 else -1 for array in batches.values()]
+        return (
+            all(
+                _shapes(parts[part]) == weights
+                and {array.dtype for array in parts[part].values()} == {known["float_type"]}
+                for part in ("weights", "best")
+                if part in parts
+            )
+            and (not batches or batches.keys() == {"losses", "correct"})
+            and len(set(steps)) <= 1
+            and all(0 < each <= self.steps_per_epoch for each in steps)
+        )
+
+
+def _shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}
 
 
 def open_checkpoints(

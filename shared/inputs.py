@@ -114,7 +114,8 @@ def _read_tensor(
     )
     if dtype not in FLOATS or not fits:
         raise ValueError(f"it holds {name} of {dtype} {found} instead of {expected}")
-    array = header[..., :columns]
+    # The library refuses a slice that ends beyond the array.
+    array = header[..., : min(columns or found[-1], found[-1])]
     if not np.isfinite(array).all():
         raise ValueError(f"it holds numbers in {name} that are not finite")
     return array

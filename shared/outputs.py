@@ -13,9 +13,9 @@ from pathlib import Path
 from shared import interrupts
 from shared.errors import UsageError
 from shared.program import Interrupted
-from shared.visible import visible
+from shared.visible import escape
 
-COMMAND = "command.txt"
+COMMAND, RESULTS = "command.txt", "results.json"
 NOTHING_KEPT = "interrupted before an epoch was finished; no results were kept."
 
 # Folders that were claimed here, each with those that were created for it, itself among them.
@@ -44,6 +44,7 @@ def claim_output_dir(
             missing.insert(0, folder)
         folder.mkdir(parents=True, exist_ok=True)
         if is_unfinished and _began(folder, command) and is_unfinished(folder):
+            _created.pop(folder, None)
             return folder
         if any(folder.iterdir()):
             raise UsageError(
@@ -95,12 +96,18 @@ def claimed_output_dir(
             if abandon_without(folder, result):
                 raise Interrupted(NOTHING_KEPT) from None
             raise Interrupted(
-                f"interrupted; {folder / result} holds what was finished, and "
-                f"'{join_words(['python', '-m', 'report', str(folder)])}' draws it."
+                f"interrupted; {folder / result} holds what was finished{hint(folder, result)}"
             ) from None
         except BaseException:
             abandon_without(folder, result)
             raise
+
+
+def hint(folder: Path, result: str) -> str:
+    """How to draw what was kept, where there is a command for it."""
+    if result != RESULTS:
+        return "."
+    return "; draw it with: " + join_words(["python", "-m", "report", str(folder)])
 
 
 def abandon_without(folder: Path, result: str) -> bool:
@@ -163,7 +170,7 @@ def join_words(words: Sequence[str]) -> str:
 
 def current_command() -> str:
     """What the user typed, ready to be pasted into a shell."""
-    program, words = Path(sys.argv[0]), map(visible, sys.argv[1:])
+    program, words = Path(sys.argv[0]), map(escape, sys.argv[1:])
     if program.name == "__main__.py":
         return join_words(["python", "-m", program.parent.name, *words])
     if (program.parent / "__init__.py").exists():

@@ -26,6 +26,12 @@ def run_program(program: str, main: Callable[[], int], *, prints_only: bool = Fa
     except UsageError as error:
         status = 2
         print(f"{program}: {error}", file=sys.stderr)
+    except OSError as error:
+        # Without a name it is no file that a person can do something about.
+        if error.filename is None:
+            raise
+        status = 1
+        print(f"{program}: {error.filename}: {error.strerror}.", file=sys.stderr)
     except KeyboardInterrupt as stop:
         status = 1
         print(f"{program}: {stop if str(stop) else 'interrupted.'}", file=sys.stderr)

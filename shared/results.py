@@ -289,7 +289,10 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     try:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
         insist(lambda: partial.replace(path))
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError):
+            # What is written to tells no name when there is no space.
+            error.filename = str(path)
         with contextlib.suppress(OSError):
             partial.unlink()
         raise

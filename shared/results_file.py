@@ -10,12 +10,13 @@ import msgspec
 from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.inputs import LARGEST_JSON, decode_json, read_regular
+from shared.outputs import RESULTS
 from shared.results import ComparisonResult, RunResult, write_atomically
 from shared.results_rules import require_rules
 from shared.upgrade import FIRST_SCHEMA, upgrade
 from shared.visible import spell_out, visible
 
-RESULTS, PAGE = "results.json", "report.html"
+PAGE = "report.html"
 
 # Settings that every file names; one that is not there otherwise has its default, as in files from
 # before there was such a setting.

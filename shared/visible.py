@@ -5,6 +5,7 @@ characters that rewrite a terminal or turn around the direction of reading, byte
 in any encoding, or a million letters. Whatever is shown or stored of it went through here.
 """
 
+import re
 from dataclasses import is_dataclass, replace
 from pathlib import Path
 from types import NoneType
@@ -12,21 +13,26 @@ from typing import Any, TypeVar
 
 Shown = TypeVar("Shown")
 
-# Letters that are shown of a text.
-LONGEST = 2000
+# Letters that are shown of a text, and of a word in it.
+LONGEST, LONGEST_WORD = 2000, 300
 
 
 def visible(text: object, most: int = LONGEST) -> str:
-    """The text with what can't be printed escaped, and its middle left out beyond `most` letters.
+    """The text with what can't be printed escaped, and the middle of what is too long left out."""
+    words = re.sub(
+        rf"\S{{{LONGEST_WORD + 1},}}", lambda word: _cut(word[0], LONGEST_WORD), str(text)
+    )
+    return escape(_cut(words, most))
 
-    A byte of a file's name that is no UTF-8 becomes `\\xe9`, a control character `\\x1b`.
-    """
-    whole = str(text)
-    if len(whole) > most:
-        # First, because the rest of a million letters need not be looked at.
-        half = (most - 3) // 2
-        whole = f"{whole[:half]}...{whole[-half:]}"
-    return whole if whole.isprintable() else "".join(map(_escape, whole))
+
+def escape(text: str) -> str:
+    """The text with a byte that is none as `\\xe9`, and a control character as `\\x1b`."""
+    return text if text.isprintable() else "".join(map(_escape, text))
+
+
+def _cut(text: str, most: int) -> str:
+    half = (most - 3) // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
 
 
 def _escape(letter: str) -> str:

@@ -40,6 +40,7 @@ class Ended:
     output: str
     errors: str
     seconds: float
+    processor_seconds: float
     left_processes: bool
 
 
@@ -85,15 +86,18 @@ class Trial:
                 os.kill(self.process, signal.SIGKILL)
             time.sleep(0.002)
         seconds = time.monotonic() - self.started
-        status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+        _, status, used = os.wait4(self.process, 0)
         os.set_blocking(self.alive, False)
         try:
             left = os.read(self.alive, 1) != b""
         except BlockingIOError:
             left = True
         os.close(self.alive)
-        texts = ((self.folder / name).read_text("utf-8", "replace") for name in ("stdout", "stderr"))
-        return Ended(status, *texts, seconds, left)
+        texts = (
+            (self.folder / name).read_text("utf-8", "replace") for name in ("stdout", "stderr")
+        )
+        worked = used.ru_utime + used.ru_stime
+        return Ended(os.waitstatus_to_exitcode(status), *texts, seconds, worked, left)
 
 
 def become(arguments: Sequence[str], prepare: Callable[[], None]) -> None:

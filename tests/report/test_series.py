@@ -86,6 +86,37 @@ def test_latencies_are_means_by_batch_size():
     assert measured[1] == [series.Latency(0, "a", 1.5, 3.0)]
 
 
+@pytest.mark.parametrize("units", [1, 8, 128, 200])
+def test_of_the_first_layer_so_many_units_are_read(units, tmp_path):
+    run = make_run("a")
+    run.weights = str(tmp_path / "weights")
+    kernel = np.random.default_rng(0).normal(size=(784, units))
+    save_file({"dense_1/kernel": kernel}, run.weights)
+    read = series.first_kernels({"a": [run]}, 128)
+    assert read.unread == {}
+    np.testing.assert_array_equal(read.runs[0][1], kernel[:, :128])
+
+
+ODD_KERNELS = {
+    "a column missing": np.zeros((784, 0), np.float32),
+    "a row missing": np.zeros((783, 8), np.float32),
+    "a vector": np.zeros(784, np.float32),
+    "of half precision": np.zeros((784, 8), np.float16),
+    "of truth": np.zeros((784, 8), bool),
+    "no number": np.full((784, 8), np.nan, np.float32),
+}
+
+
+@pytest.mark.parametrize("kernel", ODD_KERNELS.values(), ids=ODD_KERNELS)
+def test_weights_of_another_kind_are_not_drawn_and_told(kernel, tmp_path):
+    run = make_run("a")
+    run.weights = str(tmp_path / "weights")
+    save_file({"dense_1/kernel": kernel}, run.weights)
+    read = series.first_kernels({"a": [run]}, 128)
+    assert read.runs == {}
+    assert f"{run.weights} can't be used: it holds " in read.unread["a"]
+
+
 def test_floors_stand_beside_the_epochs():
     groups = {"a": [make_run("a", speed=2)], "b": [make_unfinished("b", "failed", "It broke.")]}
     measured = series.epoch_times(groups, [Floor("fast", 64, [0.5, 1.5])])
