@@ -166,7 +166,8 @@ def peak_bytes() -> int:
     """The most memory that this process had since it was last asked, where the system tells."""
     status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     with contextlib.suppress(OSError):
-        peak = next(line for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM"))
+        lines = status.read_text("ascii").splitlines()
+        peak = next(line for line in lines if line.startswith("VmHWM"))
         reset.write_text("5", "ascii")
         return 1024 * int(peak.split()[1])
     return 0
