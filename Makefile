@@ -1,12 +1,14 @@
 # Each target installs what it needs on first use; ARGS="..." is passed on to the command.
 VENV := .venv
-RUN := $(VENV)/bin/python
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+RUN := $(BIN)/python
+# Prints the version if it is one that every framework supports.
+ASK := import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) and print("%d.%d" % v)
 ifndef PYTHON
 PYTHON := $(shell for each in python3 python3.13 python3.12 python3.11; do \
-	$$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
-	2>/dev/null && echo $$each && break; done)
+	[ -n "$$($$each -c '$(ASK)' 2>/dev/null)" ] && echo $$each && break; done)
 endif
-VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+VERSION := $(if $(PYTHON),$(shell $(PYTHON) -c '$(ASK)' 2>/dev/null))
 # What installs; "uv pip install --python .venv --torch-backend cpu" leaves out CUDA's libraries.
 INSTALLER ?= $(RUN) -m pip install
 # Another interpreter, or another list of packages, makes them out of date.
@@ -21,7 +23,8 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 $(COMPARING): pyproject.toml requirements.lock
-	$(if $(VERSION),,$(error expected Python 3.11 to 3.13, found none: name one with PYTHON=...))
+	$(if $(VERSION),,$(error expected Python 3.11 to 3.13, found $(or \
+		$(shell $(or $(PYTHON),python3) -V 2>/dev/null),none): name one with PYTHON=...))
 	@# Starts anew where an installation broke off early or belongs to another interpreter.
 	[ "$$($(RUN) -V)" = "$$($(PYTHON) -V)" ] && $(RUN) -m pip --version >/dev/null || \
 		$(PYTHON) -m venv --clear $(VENV)
@@ -55,7 +58,7 @@ test: $(DEVELOPING)
 lint: $(DEVELOPING)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(VENV)/bin/lint-imports
+	$(BIN)/lint-imports
 	$(RUN) -m mypy
 
 ## ARGS="..." is passed on, as in: make compare ARGS="--dataset fashion-mnist"

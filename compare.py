@@ -3,29 +3,26 @@
 import sys
 
 from comparison.plan import Request
-from shared.errors import UsageError
-from shared.flags import interrupt_on_terminate, parse_flags
+from shared.flags import parse_flags
+from shared.program import run_program
+from shared.threads import pin_threads
 
 PROGRAM = "python compare.py"
 
 
 def main() -> int:
     """The command; returns the exit status."""
-    try:
-        request = parse_flags(Request, PROGRAM)
-        interrupt_on_terminate()
-        # Only now: what reads data and draws pictures takes longer to import than --help may take.
-        from comparison.run import compare
+    return run_program(PROGRAM, compare)
 
-        return compare(request)
-    except UsageError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            f"{PROGRAM}: interrupted before a run was finished; nothing was kept.", file=sys.stderr
-        )
-        return 1
+
+def compare() -> int:
+    """Do what the command line asks for; returns the exit status."""
+    request = parse_flags(Request, PROGRAM)
+    pin_threads(request.config.threads)
+    # Only now: what reads data and draws pictures takes longer to import than --help may take.
+    from comparison import run
+
+    return run.compare(request)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from benchmarks.command import run_benchmark
 from comparison import plan
+from comparison.children import TEXT, child_environment
 from comparison.floor import lowest, measure_floor
 from comparison.jobs import run_job
 from report import sentences, terminal
@@ -83,10 +84,11 @@ def run_tutorial(script: str, interpreter: str, folder: Path, config: TrainConfi
     """
     child = subprocess.run(
         [interpreter, str(SCRIPTS / script), str(folder), str(config.epochs)],
+        env=child_environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
         check=False,
+        **TEXT,
     )
     shared = (config.seed, config.threads, config.batch_size)
     result = RunResult(script, script, "tutorial", *shared)

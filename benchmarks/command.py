@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from comparison.children import TEXT, child_environment
 from shared.config import TrainConfig
 from shared.errors import UsageError
-from shared.flags import interrupt_on_terminate, parse_flags
+from shared.flags import parse_flags
+from shared.program import Interrupted, run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 # Names what a child process is to do.
@@ -25,18 +27,30 @@ def run_benchmark(name: str, request: type[Request], measure: Callable[[Request]
         name: of the module in this package.
     """
     program = f"python -m benchmarks.{name}"
-    try:
-        interrupt_on_terminate()
-        return measure(parse_flags(request, program))
-    except UsageError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 2
-    except ChildProcessError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted before everything was measured.", file=sys.stderr)
-        return 1
+
+    def perform() -> int:
+        try:
+            return measure(parse_flags(request, program))
+        except ChildProcessError as error:
+            print(f"{program}: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted before everything was measured.") from None
+
+    return run_program(program, perform, prints_only=True)
+
+
+def refuse_without_fork(name: str) -> None:
+    """Raise UsageError where a process can't be split in two, to be killed: on Windows.
+
+    Args:
+        name: of the module in this package.
+    """
+    if not hasattr(os, "fork"):
+        raise UsageError(
+            f"benchmarks.{name} splits its process to kill a part of it (fork and SIGKILL), which "
+            "this system cannot do; run it on Linux, on macOS or in WSL2."
+        )
 
 
 def run_child(module: str, name: str, config: TrainConfig) -> str:
@@ -51,10 +65,10 @@ def run_child(module: str, name: str, config: TrainConfig) -> str:
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{module}", *config.as_flags()],
         cwd=ROOT,
-        env=os.environ | {CHILD_VARIABLE: name},
+        env=child_environment(**{CHILD_VARIABLE: name}),
         capture_output=True,
-        text=True,
         check=False,
+        **TEXT,
     )
     if done.returncode:
         raise ChildProcessError(f"{name}: {done.stderr.strip().splitlines()[-1]}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shared import checkpoints
+from shared.checkpoint_files import numbers
 from shared.checkpoints import Checkpoints, Origin
 from shared.config import TrainConfig
 from shared.results import EpochResult
@@ -16,7 +16,8 @@ from shared.results import EpochResult
 def make_checkpoints(folder: Path, config: TrainConfig) -> Checkpoints:
     """Two checkpoints with made-up numbers, in a folder of their own, as of a training."""
     draw = np.random.default_rng(0)
-    kept = Checkpoints(folder, Origin("pytorch/eager", config.as_json(), {}), 2, 64, 5)
+    longer = replace(config, epochs=3).as_json()
+    kept = Checkpoints(folder, Origin("pytorch/eager", longer, {}), 2, 64, 5)
     for epoch in (1, 2):
         kept.add_epoch(EpochResult(epoch, *draw.random(6).tolist()))
         kept.add_batches(draw.random(2), draw.integers(64, size=2))
@@ -35,7 +36,7 @@ def damage_again_and_again(kept: Checkpoints, count: int, seed: int) -> Iterator
         seed: draws the places.
     """
     draw = random.Random(seed)
-    before, newest = sorted(checkpoints.numbers(kept.folder))[-2:]
+    before, newest = sorted(numbers(kept.folder))[-2:]
     files = sorted((kept.folder / f"{newest:06}").iterdir())
     for number in range(count):
         path = files[number // 2 % len(files)]

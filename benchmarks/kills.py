@@ -26,12 +26,12 @@ from pathlib import Path
 import msgspec
 from safetensors.numpy import save
 
-from benchmarks.command import run_benchmark
+from benchmarks.command import refuse_without_fork, run_benchmark
 from benchmarks.damages import damage_again_and_again, make_checkpoints
 from commands.single_run import drain
 from commands.twin import native_chatter_held_back
 from report.sentences import describe_machine
-from shared import checkpoints
+from shared import checkpoint_files
 from shared.batches import batch_sizes
 from shared.checkpoints import Checkpoints, open_checkpoints
 from shared.clock import Clock
@@ -45,14 +45,14 @@ from shared.threads import prepare_environment
 
 # What changes the folder, and where its name is looked up.
 OPERATIONS = (
-    (checkpoints, "write_durably"),
+    (checkpoint_files, "write_durably"),
     (Path, "mkdir"),
     (Path, "rename"),
-    (checkpoints, "sync_folder"),
+    (checkpoint_files, "sync_folder"),
     (shutil, "rmtree"),
 )
-# There are nine in each save but the first two, which have nothing to delete.
-OPERATIONS_PER_SAVE = 8
+# There are eight in each save but the first two, which have nothing to delete.
+OPERATIONS_PER_SAVE = 7
 STEPS_PER_CHECKPOINT = 2
 # As long as a step and a save may take here.
 SECONDS_PER_STEP = 0.05
@@ -285,7 +285,12 @@ def kill_again_and_again(run: str, kills: int, seed: int) -> list[Outcome]:
 
 
 def measure(request: Request) -> int:
-    """Kill, resume, damage and print; returns 1 if anything was not as it should be."""
+    """Kill, resume, damage and print; returns 1 if anything was not as it should be.
+
+    Raises:
+        UsageError: this system has nothing to kill with.
+    """
+    refuse_without_fork("kills")
     good = True
     # A process for each run, because none may import two frameworks.
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:

@@ -285,7 +285,7 @@ def draw(curves: dict[str, list[float]], path: Path) -> None:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from shared.plotting import COLORS, save
+    from report.plotting import COLORS, save
 
     mistakes = [name for name in curves if SOUND not in name]
     rows = -(-len(mistakes) // COLUMNS)

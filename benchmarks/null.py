@@ -136,7 +136,7 @@ def measure(request: Request) -> int:
     for number, jobs in enumerate(plans, start=1):
         with tempfile.TemporaryDirectory() as folder:
             silent = RunProgress(Console(quiet=True, force_terminal=False), config, dataset)
-            results, *_ = run_jobs(jobs, Path(folder), silent)
+            results = run_jobs(jobs, Path(folder), silent).results
         for run in results:
             if run.status != "completed":
                 print(

@@ -5,7 +5,6 @@ What an implementation can do is found from the files that its folder has.
 
 import importlib
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import fields, make_dataclass
 from typing import Any, Literal
@@ -19,14 +18,8 @@ from commands.requests import (
     TrainRequest,
 )
 from shared.clock import Clock
-from shared.errors import UsageError
-from shared.flags import (
-    CHILD_VARIABLE,
-    NoFlag,
-    interrupt_on_terminate,
-    named_command,
-    parse_command,
-)
+from shared.flags import CHILD_VARIABLE, NoFlag, named_command, parse_command
+from shared.program import run_program
 from shared.registry import IMPLEMENTATIONS, RUNS, has_file, implementation_of
 from shared.threads import physical_cores, prepare_environment
 
@@ -52,29 +45,32 @@ def main(package: str) -> int:
         package: the folder that was run, its `__package__`.
     """
     clock = Clock()
+    command = named_command(COMMANDS)
     program = f"python -m {package}"
-    try:
-        name = implementation_of(package)
-        requests = requests_of(name)
-        if command := named_command(requests):
-            program = f"{program} {command}"
-        asked = parse_command(requests, f"python -m {package}")
-        if isinstance(asked, TrainRequest | ProfileRequest):
-            run, threads = RUNS[f"{name}/{asked.variant}"], asked.config.threads
-        else:
-            run, threads = IMPLEMENTATIONS[name][0], physical_cores()
-        prepare_environment(threads, run.environment)
-        interrupt_on_terminate()
-        if isinstance(asked, TrainRequest):
-            return train(name, asked, clock)
-        module = importlib.import_module(f"commands.{command}")
-        return getattr(module, str(command))(name, asked) or 0
-    except UsageError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted.", file=sys.stderr)
-        return 1
+    return run_program(
+        f"{program} {command}" if command else program,
+        lambda: perform(package, command or next(iter(COMMANDS)), clock),
+        prints_only=command not in (None, "train"),
+    )
+
+
+def perform(package: str, command: str, clock: Clock) -> int:
+    """Do a command; returns the exit status.
+
+    Raises:
+        UsageError: the request can't be met.
+    """
+    name = implementation_of(package)
+    asked = parse_command(requests_of(name), f"python -m {package}")
+    if isinstance(asked, TrainRequest | ProfileRequest):
+        run, threads = RUNS[f"{name}/{asked.variant}"], asked.config.threads
+    else:
+        run, threads = IMPLEMENTATIONS[name][0], physical_cores()
+    prepare_environment(threads, run.environment)
+    if isinstance(asked, TrainRequest):
+        return train(name, asked, clock)
+    module = importlib.import_module(f"commands.{command}")
+    return getattr(module, command)(name, asked) or 0
 
 
 def train(name: str, request: TrainRequest, clock: Clock) -> int:

@@ -15,6 +15,7 @@ from safetensors.numpy import save
 
 from commands.requests import EvaluateRequest, MeasureRequest
 from commands.twin import import_twin
+from report.plotting import plot_confusion
 from report.terminal import make_console, say
 from shared import formats
 from shared.activations import describe_activation
@@ -24,9 +25,9 @@ from shared.datasets import Dataset, load_dataset, prepare_dataset
 from shared.download import MissingFiles, describe_stand_in
 from shared.metrics import ClassFigures, class_figures, confusion
 from shared.outputs import claim_output_dir, current_command
-from shared.plotting import plot_confusion
 from shared.registry import IMPLEMENTATIONS, LABELS
 from shared.results import write_atomically
+from shared.visible import spell_out, visible
 from shared.weights_file import (
     TrainedNetwork,
     check_outputs,
@@ -137,7 +138,8 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
         write_files(evaluation, measured.logits, folder)
     print_evaluation(evaluation, LABELS[name], make_console())
     if folder:
-        print(f"Written to {folder}: confusion.png, evaluation.json, {evaluation.predictions}")
+        names = f"confusion.png, evaluation.json, {evaluation.predictions}"
+        print(visible(f"Written to {folder}: {names}"))
 
 
 def print_evaluation(evaluation: Evaluation, framework: str, console: Console) -> None:
@@ -203,5 +205,5 @@ def write_files(evaluation: Evaluation, logits: np.ndarray, folder: Path) -> Non
     counts, path = np.array(evaluation.confusion), folder / "confusion.png"
     plot_confusion(counts, names, describe_images(evaluation), path)
     write_atomically(folder / evaluation.predictions, save({"logits": logits}))
-    content = msgspec.json.format(msgspec.json.encode(evaluation), indent=2)
+    content = msgspec.json.format(msgspec.json.encode(spell_out(evaluation)), indent=2)
     write_atomically(folder / "evaluation.json", content)

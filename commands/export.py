@@ -25,6 +25,7 @@ from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.results import InferenceResult, write_atomically
 from shared.trained import Exporter, Predict, measure_inference
+from shared.visible import visible
 from shared.weights_file import check_outputs, load_network
 
 # How far a file's logits may be from those of the network that it was made of, in parts of the
@@ -77,7 +78,9 @@ def export(name: str, request: ExportRequest) -> int:
     if missing:
         print(f"NOTICE: {describe_stand_in(missing)}")
     status = show(original, files, dataset)
-    print(f"Written to {folder}: {', '.join(measured.file for measured in files.values())}")
+    print(
+        f"Written to {visible(folder)}: {', '.join(measured.file for measured in files.values())}"
+    )
     return status
 
 

@@ -1,9 +1,11 @@
 """Pictures of one's own, made into what a network was trained on: 28x28 pixels, light on dark."""
 
 import math
+import mmap
 import struct
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -50,7 +52,9 @@ def read_picture(path: Path) -> Image.Image:
             # What Pillow warns of, most of it in what is beside the pixels, does not matter here.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file, formats=("PNG", "JPEG")) as picture:
+            # Of a file, Pillow would ask for as many bytes at once as its chunks say they have.
+            content: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            with content, Image.open(content, formats=("PNG", "JPEG")) as picture:
                 most = min(MOST_BYTES // _bytes_per_pixel(picture), most)
                 if math.prod(picture.size) > most:
                     raise Image.DecompressionBombError

@@ -13,15 +13,19 @@ from rich.text import Text
 from commands.pictures import prepare, read_picture
 from commands.requests import PredictRequest
 from commands.twin import import_twin
+from report.plotting import plot_pictures
 from report.terminal import make_console, say
 from shared import formats
 from shared.config import Pixels
 from shared.dataset_records import DATASETS, MEANT_BY_AUTO
 from shared.datasets import load_dataset, standardize
 from shared.errors import UsageError
-from shared.plotting import plot_pictures
 from shared.registry import LABELS
+from shared.visible import visible
 from shared.weights_file import check_outputs, float_type, load_network
+
+# Letters of a path in the table.
+LONGEST_NAME = 200
 
 
 def predict(name: str, request: PredictRequest) -> None:
@@ -60,7 +64,7 @@ def predict(name: str, request: PredictRequest) -> None:
     if request.draw:
         names = [path.name for path in request.images]
         draw(request.draw, names, pictures, prepared, predicted.probabilities, class_names)
-        print(f"Written to {request.draw}")
+        print(f"Written to {visible(request.draw)}")
 
 
 def standardization(dataset: str, pixels: Pixels) -> tuple[float, float]:
@@ -87,7 +91,7 @@ def print_predictions(
         table.add_column("runners-up")
     for path, row in zip(paths, probabilities, strict=True):
         best, *others = np.argsort(-row, kind="stable")[:top]
-        cells = [str(path), class_names[best], formats.probability(row[best])]
+        cells = [visible(path, LONGEST_NAME), class_names[best], formats.probability(row[best])]
         if others:
             cells.append(
                 ", ".join(

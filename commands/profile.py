@@ -21,6 +21,7 @@ from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.sampling import load, prepare, with_training_rows
 from shared.trace_events import TRACE
 from shared.trained import Operator
+from shared.visible import visible
 
 SHOWN, WIDEST = 15, 60
 
@@ -52,7 +53,9 @@ def profile(name: str, request: ProfileRequest) -> None:
     if missing:
         print(f"NOTICE: {describe_stand_in(missing)}")
     print_operators(operators, f"{name}/{request.variant}, {request.steps} steps")
-    print(f"Written to {folder}: {TRACE}, to be opened in ui.perfetto.dev or chrome://tracing")
+    print(
+        f"Written to {visible(folder)}: {TRACE}, to be opened in ui.perfetto.dev or chrome://tracing"
+    )
 
 
 def profile_more(

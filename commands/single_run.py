@@ -3,22 +3,28 @@
 import math
 import os
 import sys
+import time
+import traceback
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-import msgspec
 from safetensors.numpy import save
 
 from commands.twin import MissingFramework, import_twin
-from shared.checkpoints import open_checkpoints
+from shared import interrupts
+from shared.checkpoints import Checkpoints, open_checkpoints
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.environment import peak_memory_bytes
+from shared.errors import CheckpointError, UsageError
+from shared.events import Event, encode_event
 from shared.initial_weights import learned
 from shared.registry import RUNS
-from shared.results import EpochResult, Event, RunEnd, RunResult, write_atomically
+from shared.results import EpochResult, RunResult, write_atomically
+from shared.run_ends import RunEnd, Unwritten
 from shared.sampling import load
 from shared.trained import Trained
 from shared.weights_file import dump_weights
@@ -43,6 +49,13 @@ class Diverged(Exception):
         self.epoch = epoch
 
 
+def begin(name: str, variant: str, config: TrainConfig) -> RunResult:
+    """The result of a run of which nothing is known yet."""
+    entry = RUNS[f"{name}/{variant}"]
+    facts = entry.name, entry.framework, variant
+    return RunResult(*facts, config.seed, config.threads, config.batch_size)
+
+
 def train_and_save(
     name: str,
     variant: str,
@@ -51,30 +64,23 @@ def train_and_save(
     clock: Clock,
     folder: Path,
     slug: str,
-    listen: Callable[[EpochResult], None],
+    listen: Callable[[Event], None],
 ) -> RunResult:
     """Run `name/variant`; write `slug.safetensors` and `slug.predictions.safetensors`.
 
+    An interrupt ends the training, but no longer once its last epoch is over.
+
     Args:
-        listen: told of each epoch when it ends.
+        listen: told of each epoch when it ends, and of the result before its files are written.
 
     Returns:
-        The result, whether the run completed, diverged, was interrupted or could not start
+        The result, whether the run completed, failed, diverged, was interrupted or could not start
         because its framework is not installed.
 
     Raises:
         UsageError: the device asked for is not there, or checkpoints stand in the way.
     """
-    entry = RUNS[f"{name}/{variant}"]
-    result = RunResult(
-        entry.name,
-        entry.framework,
-        variant,
-        config.seed,
-        config.threads,
-        config.batch_size,
-    )
-
+    result = begin(name, variant, config)
     checkpoints, begun = open_checkpoints(config, result.run, slug, dataset), None
     if checkpoints:
         begun = len(checkpoints.epochs) + 1 if checkpoints.steps_in_epoch else None
@@ -86,17 +92,53 @@ def train_and_save(
     def record(epoch: EpochResult) -> None:
         if not math.isfinite(epoch.train_loss + epoch.test_loss):
             raise Diverged(epoch.epoch)
+        if epoch.epoch == config.epochs:
+            interrupts.hold()
         result.epochs.append(epoch)
         reached = epoch.test_accuracy >= config.target_accuracy
         whole = result.resumed_from_step is None
         if reached and whole and result.time_to_target_seconds is None:
             result.time_to_target_seconds = clock.read()
-        listen(epoch)
+        listen(Event(epoch=epoch, process_seconds=time.process_time()))
+        # What a framework calls may have swallowed it.
+        if interrupts.is_noted() and epoch.epoch < config.epochs:
+            raise KeyboardInterrupt
 
+    def measure() -> None:
+        first = clock.seconds["first_step"], clock.first_steps
+        result.set_speed(len(dataset.train_labels), first, begun)
+        result.peak_memory_bytes = peak_memory_bytes()
+        clock.switch("other")
+        result.phases, result.wall_seconds = dict(clock.seconds), clock.wall_seconds()
+        result.time_to_first_step_seconds = clock.time_to_first_step
+
+    with interrupts.held():
+        trained = attempt(name, result, config, dataset, clock, checkpoints, record)
+        measure()
+        if trained:
+            describe(result, trained, config)
+            listen(Event(run=result))
+            with clock.phase("save"):
+                write_arrays(result, trained, name, config, folder / slug)
+            measure()
+    return result
+
+
+def attempt(
+    name: str,
+    result: RunResult,
+    config: TrainConfig,
+    dataset: Dataset,
+    clock: Clock,
+    checkpoints: Checkpoints | None,
+    record: Callable[[EpochResult], None],
+) -> Trained | None:
+    """Train; where that comes to no end, the result says why."""
     try:
-        with clock.phase("import"):
-            twin = import_twin(name, "run")
-        trained = drain(twin.run(config, variant, dataset, clock, checkpoints), record)
+        with interrupts.allowed():
+            with clock.phase("import"):
+                twin = import_twin(name, "run")
+            trained = drain(twin.run(config, result.variant, dataset, clock, checkpoints), record)
     except MissingFramework as error:
         result.status = "unavailable"
         result.end = RunEnd("missing_module", module=error.module, interpreter=sys.executable)
@@ -105,43 +147,82 @@ def train_and_save(
     except KeyboardInterrupt:
         result.status = "interrupted"
         result.end = RunEnd("interrupted", epoch=len(result.epochs))
+    except CheckpointError as error:
+        result.error = str(error)
+    except MemoryError:
+        result.end = RunEnd("memory")
+    except UsageError:
+        raise
+    # Whatever a framework raises, the epochs before it are kept.
+    except Exception as error:  # noqa: BLE001
+        traceback.print_exc()
+        result.error = f"{type(error).__name__}: {error}"
     else:
-        result.status = "completed"
-        result.framework_version, result.device = trained.framework_version, trained.device
-        result.parameters = sum(trained.weights[name].size for name in learned(trained.weights))
-        kept = kept_epoch(result.epochs, config)
-        result.test_loss, result.test_accuracy = kept.test_loss, kept.test_accuracy
-        result.inference = trained.inference
-        result.peak_device_memory_bytes = trained.peak_device_memory_bytes
-        result.weights = f"{slug}.safetensors"
-        result.predictions = f"{slug}.predictions.safetensors"
-        with clock.phase("save"):
-            write_atomically(folder / result.weights, dump_weights(trained.weights, name, config))
-            write_atomically(folder / result.predictions, save({"logits": trained.test_logits}))
-    first = clock.seconds["first_step"], clock.first_steps
-    result.set_speed(len(dataset.train_labels), first, begun)
-    result.peak_memory_bytes = peak_memory_bytes()
-    clock.switch("other")
-    result.phases, result.wall_seconds = dict(clock.seconds), clock.wall_seconds()
-    result.time_to_first_step_seconds = clock.time_to_first_step
-    return result
+        return trained
+    return None
+
+
+def describe(result: RunResult, trained: Trained, config: TrainConfig) -> None:
+    """What is known of a training that came to its end, before anything of it is written."""
+    result.status = "completed"
+    result.framework_version, result.device = trained.framework_version, trained.device
+    result.parameters = sum(trained.weights[name].size for name in learned(trained.weights))
+    kept = kept_epoch(result.epochs, config)
+    result.test_loss, result.test_accuracy = kept.test_loss, kept.test_accuracy
+    result.inference = trained.inference
+    result.peak_device_memory_bytes = trained.peak_device_memory_bytes
+
+
+def write_arrays(
+    result: RunResult, trained: Trained, name: str, config: TrainConfig, start: Path
+) -> None:
+    """Write weights and predictions, each on its own; the result says which there are.
+
+    Args:
+        start: path of the files, without the end of their names.
+    """
+    contents = {
+        "weights": (".safetensors", partial(dump_weights, trained.weights, name, config)),
+        "predictions": (
+            ".predictions.safetensors",
+            partial(save, {"logits": trained.test_logits}),
+        ),
+    }
+    for kind, (suffix, dump) in contents.items():
+        path = start.with_name(start.name + suffix)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, dump())
+        except OSError as error:
+            result.unwritten.append(Unwritten(path.name, error.strerror or str(error)))
+        else:
+            setattr(result, kind, path.name)
 
 
 def run_as_child(
     name: str, variant: str, config: TrainConfig, folder: Path, slug: str, clock: Clock
 ) -> NoReturn:
     """Run for a comparison, one Event in JSON a line on standard output; then end the process."""
+    events = os.fdopen(os.dup(1), "wb")
     # What frameworks print belongs in the log, not between the events.
-    events, sys.stdout = sys.stdout, sys.stderr
+    os.dup2(2, 1)
 
     def send(event: Event) -> None:
-        print(msgspec.json.encode(event).decode(), file=events, flush=True)
+        try:
+            events.write(encode_event(event))
+            events.flush()
+        except OSError:
+            # Whoever asked for the run is gone.
+            os._exit(1)
 
-    dataset = load(config, clock)
-    result = train_and_save(
-        name, variant, config, dataset, clock, folder, slug, lambda epoch: send(Event(epoch=epoch))
-    )
+    try:
+        dataset = load(config, clock)
+        result = train_and_save(name, variant, config, dataset, clock, folder, slug, send)
+    except UsageError as error:
+        result = begin(name, variant, config)
+        result.status, result.error = "unavailable", str(error)
     send(Event(run=result))
+    sys.stdout.flush()
     sys.stderr.flush()
     # All is said and saved; the frameworks would take up to a second to clean up behind them.
     os._exit(0 if result.status == "completed" else 1)

@@ -11,6 +11,8 @@ from shared import formats
 from shared.activations import ACTIVATIONS
 from shared.config import IMAGE_SIZE
 from shared.outputs import claim_output_dir, current_command
+from shared.sampling import refuse_beyond_memory
+from shared.visible import visible
 
 # What frameworks call their layers, in small letters, and the names that all get here.
 KINDS = {
@@ -31,6 +33,7 @@ def summary(name: str, request: SummaryRequest) -> None:
         UsageError: the graph is asked for but can't be written.
     """
     config = request.config()
+    refuse_beyond_memory(config)
     if request.output_dir:
         require_tensorboard()
         claim_output_dir(request.output_dir, current_command())
@@ -61,4 +64,6 @@ def summary(name: str, request: SummaryRequest) -> None:
     make_console().print(table)
     if folder := request.output_dir:
         write_graph(import_twin(name, "summary").serialize_graph(model), folder)
-        print(f"Written to {folder}; to look at it: tensorboard --logdir {folder}")
+        print(
+            f"Written to {visible(folder)}; to look at it: tensorboard --logdir {visible(folder)}"
+        )

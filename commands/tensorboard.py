@@ -18,11 +18,16 @@ import tyro
 
 from report.read import read_folder
 from report.sentences import describe_end, describe_machine
+from report.thinning import thin
+from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.flags import parse_flags
-from shared.inputs import LARGEST_WEIGHTS, read_arrays
+from shared.initial_weights import weight_shapes
+from shared.inputs import LARGEST_WEIGHTS, read_tensors
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.program import run_program
 from shared.results import ComparisonResult, EpochResult, RunResult, write_atomically
+from shared.visible import visible
 
 PROGRAM = "python -m commands.tensorboard"
 
@@ -88,9 +93,18 @@ def write_logs(request: Request) -> tuple[Path, list[str]]:
     left_out = []
     try:
         for run, name in zip(result.runs, log_names(result.runs), strict=True):
-            weights = load_weights(request.folder / run.weights) if run.weights else {}
-            if run.weights and not weights:
-                left_out.append(f"{name} has no histograms: {run.weights} can't be read.")
+            weights = {}
+            try:
+                if run.weights:
+                    weights = load_weights(request.folder / run.weights, result.config_of(run))
+            except (OSError, ValueError) as error:
+                why = getattr(error, "strerror", None) or error
+                left_out.append(f"{name} has no histograms: {run.weights} can't be read ({why}).")
+            if len(chosen := chosen_epochs(run)) < len(run.epochs):
+                left_out.append(
+                    f"{name} has scalars of {len(chosen)} of {len(run.epochs)} epochs, the peaks "
+                    "among them, because more take minutes to write."
+                )
             summaries = summarize(run, name, result, weights)
             log = folder / name / LOG
             log.parent.mkdir()
@@ -120,12 +134,15 @@ def started(result: ComparisonResult) -> float:
     return datetime.fromisoformat(result.created).timestamp()
 
 
-def load_weights(path: Path) -> dict[str, np.ndarray]:
-    """A run's weights by name; none if the file is not there or damaged."""
-    try:
-        return read_arrays(path, LARGEST_WEIGHTS)
-    except (OSError, ValueError):
-        return {}
+def load_weights(path: Path, config: TrainConfig) -> dict[str, np.ndarray]:
+    """A run's weights by name.
+
+    Raises:
+        OSError: the file can't be read.
+        ValueError: it does not hold those that a network of this configuration has.
+    """
+    shapes = weight_shapes(config.hidden, config.batch_norm)
+    return read_tensors(path, {**shapes}, LARGEST_WEIGHTS)
 
 
 def summarize(
@@ -141,13 +158,23 @@ def summarize(
     time = started(result)
     yield Summary(hparams_pb(hyperparameters(run, result), name, time), 0, time)
     yield Summary(text_pb("run", describe(run, result)), 0, time)
+    chosen = chosen_epochs(run)
     for epoch in run.epochs:
         time += epoch.train_seconds + epoch.evaluate_seconds
-        for tag, value in scalars(epoch).items():
+        for tag, value in scalars(epoch).items() if epoch.epoch in chosen else ():
             yield Summary(scalar_pb(tag, value), epoch.epoch, time)
     last = run.epochs[-1].epoch if run.epochs else 0
     for tag, array in weights.items():
         yield Summary(histogram_pb(tag, array), last, time)
+
+
+def chosen_epochs(run: RunResult) -> set[int]:
+    """The epochs whose scalars are written: all, or of very many as many as charts show."""
+    if not run.epochs:
+        return set()
+    known = ([*scalars(epoch).values()] for epoch in run.epochs)
+    columns = list(zip(*known, strict=False))
+    return set(thin([(run.epochs[0].epoch, np.array(columns))]).tolist())
 
 
 def scalars(epoch: EpochResult) -> dict[str, float]:
@@ -206,14 +233,15 @@ def write_graph(graph: bytes, folder: Path) -> None:
 
 def main() -> int:
     """The command; returns the exit status."""
-    try:
-        folder, left_out = write_logs(parse_flags(Request, PROGRAM))
-    except UsageError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return 2
+    return run_program(PROGRAM, convert)
+
+
+def convert() -> int:
+    """Do what the command line asks for; returns 0."""
+    folder, left_out = write_logs(parse_flags(Request, PROGRAM))
     for line in left_out:
-        print(f"{PROGRAM}: {line}", file=sys.stderr)
-    print(f"Written to {folder}; to look at it: tensorboard --logdir {folder}")
+        print(f"{PROGRAM}: {visible(line)}", file=sys.stderr)
+    print(f"Written to {visible(folder)}; to look at it: tensorboard --logdir {visible(folder)}")
     return 0
 
 

@@ -1,14 +1,21 @@
 """Training one implementation for a person."""
 
+from functools import partial
+
 from commands.requests import TrainRequest
 from commands.single_run import train_and_save
 from report import sentences, terminal, write
 from report.intervals import compare_runs
+from shared import interrupts
 from shared.clock import Clock
-from shared.environment import describe_environment
-from shared.errors import UsageError
-from shared.outputs import abandon_output_dir, claim_output_dir, current_command
-from shared.results import ComparisonResult, EpochResult, Plan
+from shared.config import TrainConfig
+from shared.datasets import Dataset
+from shared.download import MissingFiles
+from shared.environment import Environment, describe_environment
+from shared.events import Event
+from shared.outputs import RESULTS, claimed_output_dir, current_command
+from shared.results import ComparisonResult, EpochResult, Plan, RunResult
+from shared.results_file import is_unfinished, whole_runs
 from shared.sampling import load, prepare
 
 
@@ -20,41 +27,65 @@ def train_alone(name: str, request: TrainRequest, clock: Clock) -> int:
 
     Raises:
         UsageError: dataset, device or folder can't be used.
+        KeyboardInterrupt: there is no whole epoch yet, or it ended what follows the training.
     """
-    variant = request.variant
     with clock.phase("data"):
         config, missing = prepare(request.config)
     dataset = load(config, clock)
+    goes_on = is_unfinished if config.resume else None
     command = current_command()
-    folder = claim_output_dir(request.output_dir, command)
-    environment = describe_environment()
-    print(sentences.describe_job(config, dataset, missing))
-    shown: list[EpochResult] = []
+    with claimed_output_dir(request.output_dir, command, RESULTS, goes_on) as folder:
+        assemble_result = partial(assemble, config, dataset, missing, describe_environment())
+        print(sentences.describe_job(config, dataset, missing))
+        slug = f"{name}-{request.variant}"
+        shown: list[EpochResult] = []
 
-    def show(epoch: EpochResult) -> None:
-        shown.append(epoch)
-        print(terminal.epoch_line(f"{name}/{variant}", shown, config, dataset), flush=True)
+        def listen(event: Event) -> None:
+            if event.epoch:
+                shown.append(event.epoch)
+                run = f"{name}/{request.variant}"
+                print(terminal.epoch_line(run, shown, config, dataset), flush=True)
+            if event.run:
+                write.write_figures(assemble_result(event.run), folder)
 
-    slug = f"{name}-{variant}"
-    try:
-        result = train_and_save(name, variant, config, dataset, clock, folder, slug, show)
-    except UsageError:
-        abandon_output_dir(folder)
-        raise
-    comparison = ComparisonResult(
-        command=command,
+        known = whole_runs(folder, config)
+        result = (
+            known[0]
+            if known
+            else train_and_save(name, request.variant, config, dataset, clock, folder, slug, listen)
+        )
+        if result.status == "interrupted" and not result.epochs:
+            raise KeyboardInterrupt
+        comparison = assemble_result(result)
+        with interrupts.held(write.say_that_it_goes_on):
+            failures = write.write_report(comparison, dataset, folder)
+            terminal.print_report(comparison, terminal.make_console())
+        completed = result.status == "completed"
+        if request.profile and completed:
+            with interrupts.allowed():
+                # Only now, because it is rarely asked for.
+                from commands.profile import profile_more
+
+                profile_more(name, request.variant, config, dataset, folder)
+        print(terminal.describe_files(folder))
+        terminal.complain(failures)
+    return 0 if completed and not failures else 1
+
+
+def assemble(
+    config: TrainConfig,
+    dataset: Dataset,
+    missing: MissingFiles | None,
+    environment: Environment,
+    run: RunResult,
+) -> ComparisonResult:
+    """What goes into `results.json`: a comparison of a single run."""
+    return ComparisonResult(
+        command=current_command(),
         config=config,
-        plan=Plan([{}], [result.run], 1),
+        plan=Plan([{}], [run.run], 1),
         dataset=write.describe_dataset(dataset, missing),
         environment=environment,
-        runs=[result],
-        comparison=compare_runs([result]),
+        runs=[run],
+        comparison=compare_runs([run]),
     )
-    write.write_report(comparison, dataset, folder)
-    terminal.print_report(comparison, terminal.make_console())
-    if request.profile and result.status == "completed":
-        from commands.profile import profile_more
-
-        profile_more(name, variant, config, dataset, folder)
-    print(terminal.describe_files(folder))
-    return 0 if result.status == "completed" else 1

@@ -4,6 +4,7 @@ In the order of reading:
 
 plan.py          the request: which runs with which settings, in which order
 run.py           a comparison from beginning to end: prepare, prove, measure, report
+children.py      how child processes are started and ended on every system
 jobs.py          the child processes that train, and what became of each
 probes.py        what the machine did meanwhile: other processes, energy, changes of speed
 verification.py  the proof that all runs compute the same: its children and its verdicts

@@ -22,9 +22,10 @@ from numpy_impl.data import make_batches
 from numpy_impl.model import Sequential, build_model, set_weights
 from numpy_impl.optimizer import Adam, Optimizer
 from numpy_impl.train import Tensors, train, train_epoch, train_step
-from report import sentences, terminal
+from report import plotting, sentences, terminal
 from report.intervals import detectable, paired_interval
-from shared import formats, plotting
+from report.write import told
+from shared import formats, interrupts
 from shared.batches import batch_sizes, epoch_order
 from shared.clock import Clock
 from shared.config import ADAM_EPSILON, TrainConfig
@@ -33,7 +34,7 @@ from shared.datasets import Dataset
 from shared.download import MissingFiles
 from shared.environment import Environment, describe_environment
 from shared.initial_weights import initial_weights
-from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.outputs import claimed_output_dir, current_command
 from shared.results import EpochResult, MeanInterval, write_atomically
 from shared.results_file import encode_json
 from shared.sampling import load
@@ -216,6 +217,8 @@ def _with_limits(interval: MeanInterval, show: Callable[[float], str]) -> str:
     return f"{text} ({low} to {high})" + (" *" if star else "")
 
 
+RESULT = "attribution.json"
+
 HEADER = ("switched", "test accuracy, points", "test loss", "training loss, last epoch")
 
 EXPLANATION = (
@@ -227,28 +230,24 @@ EXPLANATION = (
 def attribute(
     config: TrainConfig, missing: MissingFiles | None, repeats: int, output_dir: Path | None
 ) -> int:
-    """Measure the ladder, print it and write `attribution.json`, `.md` and `.png`; returns 0."""
+    """Measure the ladder, print it, write attribution.json, .md and .png; returns the status."""
     console = terminal.make_console()
     command = current_command()
     dataset = load(config, Clock())
-    folder = claim_output_dir(output_dir, command)
-    environment = describe_environment()
-    terminal.say(console, sentences.describe_job(config, dataset, missing))
-    try:
-        results = measure(config, repeats, console)
-    except KeyboardInterrupt:
-        abandon_output_dir(folder)
-        raise
-    final = [epochs[-1] for epochs in results[BASE.name]]
-    base = {
-        figure: statistics.fmean(getattr(epoch, figure) for epoch in final)
-        for figure in ("test_accuracy", "test_loss", "train_loss")
-    }
-    effects = compare_rungs(results)
-    attribution = Attribution(command, config, environment, config.dataset, repeats, base, effects)
-    write_atomically(folder / "attribution.json", encode_json(attribution))
-    draw(attribution, folder / "attribution.png")
-    write_atomically(folder / "attribution.md", markdown(attribution))
+    with claimed_output_dir(output_dir, command, RESULT) as folder:
+        environment = describe_environment()
+        terminal.say(console, sentences.describe_job(config, dataset, missing))
+        with interrupts.allowed():
+            results = measure(config, repeats, console)
+        final = [epochs[-1] for epochs in results[BASE.name]]
+        base = {
+            figure: statistics.fmean(getattr(epoch, figure) for epoch in final)
+            for figure in ("test_accuracy", "test_loss", "train_loss")
+        }
+        effects = compare_rungs(results)
+        facts = command, config, environment, config.dataset, repeats, base, effects
+        attribution = Attribution(*facts)
+        failures = write_files(attribution, folder)
 
     table = Table(box=box.SIMPLE_HEAD)
     for column in HEADER:
@@ -257,7 +256,21 @@ def attribute(
         table.add_row(*describe_effect(effect))
     console.print(table)
     terminal.say(console, describe_base(attribution), EXPLANATION, terminal.describe_files(folder))
-    return 0
+    terminal.complain(failures)
+    return 1 if failures else 0
+
+
+def write_files(attribution: Attribution, folder: Path) -> list[str]:
+    """Write all files, each on its own; returns a sentence for each that could not be written."""
+    failures: list[str] = []
+    with told(folder / RESULT, failures):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / RESULT, encode_json(attribution))
+    with told(folder / "attribution.png", failures):
+        draw(attribution, folder / "attribution.png")
+    with told(folder / "attribution.md", failures):
+        write_atomically(folder / "attribution.md", markdown(attribution))
+    return failures
 
 
 def describe_base(attribution: Attribution) -> str:

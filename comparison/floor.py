@@ -8,7 +8,6 @@ its memory allow.
 """
 
 import importlib
-import os
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from comparison.children import TEXT, child_environment
 from shared.config import CLASSES, IMAGE_SIZE, DeviceName, TrainConfig
 from shared.errors import UsageError
 from shared.flags import parse_flags
@@ -119,11 +119,11 @@ def measure_floor(
                 *(str(train_size), str(repeats), *config.as_flags()),
             ],
             cwd=ROOT,
-            env=os.environ | IMPLEMENTATIONS[name][0].environment,
+            env=child_environment(**IMPLEMENTATIONS[name][0].environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
             check=False,
+            **TEXT,
         )
         if child.returncode:
             *_, last = child.stderr.strip().splitlines() or [f"exit status {child.returncode}"]

@@ -1,23 +1,39 @@
 """The child processes of a comparison: starting them, listening, and what became of them."""
 
+import contextlib
 import os
+import secrets
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
-import msgspec
-
+from comparison.children import apart, ask_to_end, child_environment
 from comparison.probes import CpuReading, energy_joules, probe_seconds
 from report.progress import RunProgress
+from shared import interrupts
 from shared.config import TrainConfig
+from shared.events import TOKEN_VARIABLE, Event, read_event
 from shared.flags import CHILD_VARIABLE
+from shared.inputs import LARGEST_JSON, path_within
 from shared.registry import RUNS, Run
-from shared.results import EpochResult, Event, Floor, Probe, RunEnd, RunResult
+from shared.results import EpochResult, Floor, Probe, RunResult
+from shared.results_rules import require_run_rules
+from shared.run_ends import RunEnd, Unwritten
+from shared.visible import visible
+
+# The end of a child's log that is kept with its result.
+LOG_LINES, LOG_BYTES = 10, 2**16
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# What a child has to tell what is finished, once it is asked to end.
+GRACE_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -51,100 +67,180 @@ class Job:
             *("--output-dir", str(folder.absolute())),
         ]
 
+    def facts(self) -> dict[str, Any]:
+        """What is known of its result before it has one."""
+        return {
+            "run": self.run,
+            "framework": self.entry.framework,
+            "variant": self.entry.variant,
+            "seed": self.config.seed,
+            "threads": self.config.threads,
+            "batch_size": self.config.batch_size,
+            "setting": self.setting,
+            "repeat": self.repeat,
+        }
+
     def result(self, **known: Any) -> RunResult:
         """The result of a run that did not report one itself."""
-        return RunResult(
-            self.run,
-            self.entry.framework,
-            self.entry.variant,
-            self.config.seed,
-            self.config.threads,
-            self.config.batch_size,
-            self.setting,
-            self.repeat,
-            **known,
-        )
+        return RunResult(**self.facts(), **known)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What jobs came to: results, a probe before each job that was started, and floors."""
+
+    results: list[RunResult] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
+    floors: list[Floor] = field(default_factory=list)
 
 
 def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProgress) -> RunResult:
     """Run one child process to its end and return what it reports, or what became of it.
 
     This process only waits meanwhile; from the end of the child's first epoch to that of its last
-    one it watches what other processes do.
+    one it watches what other processes do. An interrupt is passed on to the child, which knows best
+    what is finished.
 
     Args:
         epochs: filled while the child trains, so that they are known even if it never ends well.
     """
-    result = None
+    result = unfit = None
+    token = secrets.token_hex(16)
     readings: list[CpuReading] = []
     energy = energy_joules()
     log_path = folder / f"{job.slug}.log"
-    with log_path.open("wb") as log:
-        # A session of its own, so that Ctrl-C reaches this process only, which then ends the child.
-        child = subprocess.Popen(
-            job.command(folder),
-            cwd=ROOT,
-            env=os.environ | job.entry.environment | {CHILD_VARIABLE: job.slug},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
-    assert child.stdout is not None
+    log = open_log(log_path)
+    child = subprocess.Popen(
+        job.command(folder),
+        cwd=ROOT,
+        env=child_environment(
+            **job.entry.environment, **{CHILD_VARIABLE: job.slug, TOKEN_VARIABLE: token}
+        ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        **apart(),
+    )
     try:
-        # A pipe, as was asked for.
-        assert child.stdout
-        for line in child.stdout:
-            try:
-                event = msgspec.json.decode(line, type=Event)
-            except msgspec.DecodeError:
-                # Something else that was printed, which belongs with the complaints.
-                with log_path.open("ab") as log:
-                    log.write(line)
-                continue
-            if event.epoch:
-                epochs.append(event.epoch)
-                if reading := CpuReading.take(child.pid):
-                    readings.append(reading)
-                progress.epoch(epochs)
-            result = event.run or result
-        child.wait()
+        with interrupts.held(partial(end_soon, child)):
+            if interrupts.is_noted():
+                end_soon(child)
+            for event in events_of(child, log, token):
+                if event.epoch:
+                    epochs.append(event.epoch)
+                    readings.append(CpuReading.take(event.process_seconds))
+                    progress.epoch(epochs)
+                result = event.run or result
+            child.wait()
+    except ValueError as error:
+        unfit = str(error)
     finally:
         _end(child)
-        output = log_path.read_text(errors="replace").strip().splitlines()
-        if not output:
-            log_path.unlink()
-    if result:
-        result.run, result.setting, result.repeat = job.run, job.setting, job.repeat
-        if len(readings) > 1:
-            result.foreign_cpus = readings[0].foreign_cpus(readings[-1])
-        used = energy_joules()
-        if energy is not None and used is not None:
-            result.energy_joules = max(0.0, used - energy)
-        return result
-    if child.returncode == 2 and output:
-        return job.result(status="unavailable", error=output[-1].partition(": ")[2])
-    end = _find_end(child.returncode)
-    return job.result(status="failed", end=end, error_output=output[-10:], epochs=epochs)
+        output = close_log(log, log_path)
+    unfit = unfit or (result and find_unfit(result, folder))
+    if result is None or unfit:
+        ending = what_became_of(child, epochs, unfit)
+        return job.result(**ending, error_output=output, epochs=epochs)
+    result = replace(result, **job.facts())
+    if result.status == "failed":
+        result.error_output = output
+    if result.status == "completed" and not (result.weights or result.unwritten):
+        # It told of the run's end, and was ended while it wrote.
+        result.unwritten.append(Unwritten(f"{job.slug}.safetensors", "the process was ended"))
+    if len(readings) > 1:
+        result.foreign_cpus = readings[0].foreign_cpus(readings[-1])
+    used = energy_joules()
+    if energy is not None and used is not None:
+        result.energy_joules = max(0.0, used - energy)
+    return result
+
+
+def events_of(child: subprocess.Popen, log: IO[bytes], token: str) -> Iterator[Event]:
+    """What a child tells; what else it prints belongs with its complaints.
+
+    Raises:
+        ValueError: it tells what can't be.
+    """
+    # A pipe, as was asked for.
+    assert child.stdout
+    last = None
+    for line in iter(partial(child.stdout.readline, LARGEST_JSON), b""):
+        event = read_event(line, token)
+        if event is None:
+            with contextlib.suppress(OSError):
+                os.write(log.fileno(), line)
+            continue
+        if event.epoch:
+            if last and event.epoch.epoch != last + 1:
+                raise ValueError(f"epoch {event.epoch.epoch} after epoch {last}")
+            last = event.epoch.epoch
+        yield event
+
+
+def find_unfit(result: RunResult, folder: Path) -> str | None:
+    """What is wrong with what a child reports, if anything."""
+    try:
+        require_run_rules(result)
+        for name in filter(None, (result.weights, result.predictions)):
+            if not path_within(folder, name).is_file():
+                return f"there is no {name}"
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def open_log(path: Path) -> IO[bytes]:
+    """Where a child's complaints go: the file, or where it can't be had a temporary one."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        return path.open("a+b")
+    except OSError:
+        return TemporaryFile()
+
+
+def close_log(log: IO[bytes], path: Path) -> list[str]:
+    """Remove an empty log; returns its last lines, as they can be shown."""
+    with log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_BYTES))
+        output = log.read().decode(errors="replace").strip().splitlines()
+    if not output:
+        # Windows lets nobody remove what a scanner has just opened.
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+    return [visible(line.rstrip()) for line in output[-LOG_LINES:]]
+
+
+def end_soon(child: subprocess.Popen) -> None:
+    """Ask a child to end; kill it if it does not."""
+    ask_to_end(child)
+    killer = threading.Timer(GRACE_SECONDS, child.kill)
+    killer.daemon = True
+    killer.start()
 
 
 def _end(child: subprocess.Popen) -> None:
-    """End the child if it still runs, politely at first."""
+    """End the child if it still runs."""
     if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        child.kill()
+        child.wait()
     if child.stdout is not None:
         child.stdout.close()
 
 
-def _find_end(returncode: int) -> RunEnd:
-    if returncode >= 0:
-        return RunEnd("exit_status", exit_status=returncode)
-    return RunEnd("signal", signal=signal.Signals(-returncode).name)
+def what_became_of(
+    child: subprocess.Popen, epochs: Sequence[EpochResult], unfit: str | None
+) -> dict[str, Any]:
+    """Status and end of a run whose child ended without telling them, or told what can't be."""
+    if unfit:
+        return {"status": "failed", "end": RunEnd("unfit", unfit=visible(unfit, 300))}
+    if interrupts.is_noted():
+        return {"status": "interrupted", "end": RunEnd("interrupted", epoch=len(epochs))}
+    if child.returncode >= 0:
+        end = RunEnd("exit_status", exit_status=child.returncode)
+    else:
+        end = RunEnd("signal", signal=signal.Signals(-child.returncode).name)
+    return {"status": "failed", "end": end}
 
 
 def run_jobs(
@@ -152,42 +248,47 @@ def run_jobs(
     folder: Path,
     progress: RunProgress,
     measure_floor: Callable[[TrainConfig], list[Floor]] = lambda _: [],
-) -> tuple[list[RunResult], list[Probe], list[Floor]]:
-    """Run all jobs, one after the other; after Ctrl-C the rest is reported as interrupted.
+    keep: Callable[[Measured], None] = lambda _: None,
+    known: Sequence[RunResult] = (),
+) -> Measured:
+    """Run all jobs, one after the other; after an interrupt the rest is reported as interrupted.
 
     Args:
         measure_floor: called before the jobs of each repeat and batch size, so that a drift of the
             machine falls on the floor as it falls on the runs.
-
-    Returns:
-        The results, a probe before each job that was started, and what `measure_floor` returned.
+        keep: told after each job what is known, the jobs to come as not started.
+        known: results of jobs that are not to be run again.
     """
-    results: list[RunResult] = []
-    probes: list[Probe] = []
-    floors: list[Floor] = []
-    epochs: list[EpochResult] = []
+    measured = Measured()
+    finished = {(run.run, run.setting, run.repeat): run for run in known}
     config = None
+
+    def with_rest() -> Measured:
+        rest = [
+            job.result(status="interrupted", end=RunEnd("not_started"))
+            for job in jobs[len(measured.results) :]
+        ]
+        return replace(measured, results=measured.results + rest)
+
     try:
         for job in jobs:
-            epochs = []
-            if job.config != config:
-                config = job.config
-                floors += [
-                    replace(floor, setting=job.setting, repeat=job.repeat)
-                    for floor in measure_floor(config)
-                ]
-            progress.start(job.title)
-            seconds = probe_seconds(job.config.threads)
-            probes.append(Probe(job.run, job.setting, job.repeat, seconds))
-            results.append(run_job(job, folder, epochs, progress))
-            progress.end(results[-1])
+            if result := finished.get((job.run, job.setting, job.repeat)):
+                measured.results.append(result)
+                continue
+            with interrupts.allowed():
+                if job.config != config:
+                    config = job.config
+                    measured.floors.extend(
+                        replace(floor, setting=job.setting, repeat=job.repeat)
+                        for floor in measure_floor(config)
+                    )
+                progress.start(job.title)
+                seconds = probe_seconds(config.threads)
+            measured.probes.append(Probe(job.run, job.setting, job.repeat, seconds))
+            measured.results.append(run_job(job, folder, [], progress))
+            progress.end(measured.results[-1])
+            keep(with_rest())
     except KeyboardInterrupt:
-        # The report of what is finished takes a moment, which a second Ctrl-C must not cut short.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if len(probes) > len(results):
-            current = jobs[len(results)]
-            end = RunEnd("interrupted", epoch=len(epochs))
-            results.append(current.result(status="interrupted", end=end, epochs=epochs))
-        rest = jobs[len(results) :]
-        results += [job.result(status="interrupted", end=RunEnd("not_started")) for job in rest]
-    return results, probes, floors
+        # Those that follow are reported.
+        pass
+    return with_rest()

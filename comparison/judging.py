@@ -1,11 +1,17 @@
 """Judging a run's trace by the oracle's: which moment is off first, and what that points to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from comparison.reference import Moment, Reference
-from shared.verified import Diagnosis, MomentKind, RunVerification, VerificationFailure
+from comparison.reference import END, Arrays, Moment, Reference
+from shared.verified import (
+    Diagnosis,
+    FailureKind,
+    MomentKind,
+    RunVerification,
+    VerificationFailure,
+)
 
 # Under which name the largest error of each array is reported; all else is gradients or weights.
 GROUPS = {
@@ -30,6 +36,9 @@ COMPUTED: dict[str, Diagnosis] = {
     "loss": "loss",
 }
 
+# A run that could not be followed for so many steps has not been shown to compute the same.
+LEAST_STEPS = 20
+
 # Logits that are nearer than this to the oracle's were computed from the same weights.
 IMPRECISE = 1e-4
 
@@ -37,38 +46,73 @@ IMPRECISE = 1e-4
 def judge(verdict: RunVerification, trace: Iterable[Moment], reference: Reference) -> None:
     """Compare one trace with the oracle's, moment by moment; note the figures and any failure.
 
-    After the first failure the rest of the trace is only read.
+    After the first failure, and where rounding decides, the rest of the trace is only read. In
+    float32, whose rounding is the larger, that is at the latest where it is in float64.
     """
     largest: dict[str, float | None] = {}
-    expectations = iter(zip(reference.moments, reference.tolerances, strict=True))
-    step = 0
-    failed = False
-    end: Moment = ("end", {})
-    for kind, arrays in chain(trace, [end]):
-        if failed:
+    most, followed = min(verdict.steps.values(), default=reference.steps), 0
+    told = False
+    for place, step, (kind, arrays) in align(chain(trace, [END]), reference.moments):
+        told |= step > most or not verdict.available
+        found = None if told else examine(place, step, kind, arrays, reference)
+        if found is None:
+            told = True
             continue
-        # One moment of the trace may stand for many steps; then only the last one is compared.
+        errors, failure = found
+        followed = step
+        for name, error in errors.items():
+            group = GROUPS.get(name, "gradients" if kind == "start" else "weights")
+            largest[group] = max(error, largest.get(group) or 0)
+        if failure:
+            verdict.fail(replace(failure, float_type=reference.float_type, step=step))
+            told = True
+    verdict.steps[reference.float_type], verdict.oracle_steps = followed, reference.steps
+    if followed < min(LEAST_STEPS, most):
+        reason: FailureKind = "diverges" if reference.diverges else "undecided"
+        verdict.fail(VerificationFailure(reason, reference.float_type, followed))
+    # Only now, because a trace that breaks off has none.
+    verdict.figures[reference.float_type] = largest
+
+
+def align(trace: Iterable[Moment], expected: Sequence[Moment]) -> Iterator[tuple[int, int, Moment]]:
+    """Each moment of a trace, the place of the expected one, and the steps expected until then.
+
+    One moment of the trace may stand for many steps; then only the last one is compared.
+    """
+    places = iter(enumerate(kind for kind, _ in expected))
+    place = step = 0
+    for kind, arrays in trace:
         for _ in range(int(arrays.get("steps", 1))):
-            (expected_kind, expected), tolerances = next(expectations, (end, {}))
+            place, expected_kind = next(places, (place, "end"))
             step += expected_kind == "step"
             if kind != expected_kind:
                 break
-        verdict.steps[reference.float_type] = step
-        if kind != expected_kind:
-            failure: VerificationFailure | None = VerificationFailure(
-                "other_moment", moment=kind, expected_moment=expected_kind
-            )
-        else:
-            errors = reference.errors(kind, arrays, expected)
-            for name, error in errors.items():
-                group = GROUPS.get(name, "gradients" if kind == "start" else "weights")
-                largest[group] = max(error, largest.get(group) or 0)
-            failure = find_failure(kind, step, errors, tolerances)
-        if failure:
-            verdict.fail(replace(failure, float_type=reference.float_type, step=step))
-            failed = True
-    # Only now, because a trace that breaks off has none.
-    verdict.figures[reference.float_type] = largest
+        yield place, step, (kind, arrays)
+
+
+def examine(
+    place: int, step: int, kind: MomentKind, arrays: Arrays, reference: Reference
+) -> tuple[dict[str, float], VerificationFailure | None] | None:
+    """How far each array is off at one moment, and the failure if any is too far.
+
+    Returns:
+        None where rounding decides, so that nothing can be told.
+    """
+    expected_kind, expected = reference.moments[place]
+    if kind == expected_kind:
+        errors = reference.errors(kind, arrays, expected)
+        failure = find_failure(kind, step, errors, reference.tolerances(place))
+    else:
+        errors = {}
+        failure = VerificationFailure("other_moment", moment=kind, expected_moment=expected_kind)
+    # Only now the controls are asked, because they take as long as all else.
+    if failure and reference.decided(place):
+        return None
+    if failure and failure.kind == "off":
+        failure = find_failure(kind, step, errors, reference.limits(place))
+    if failure and reference.behind_a_kink(place):
+        return None
+    return errors, failure
 
 
 def find_failure(

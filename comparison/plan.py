@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.flags import Flag, Repeatable, RunNames, SharedConfig
+from shared.kinds import Setting
 from shared.registry import IMPLEMENTATIONS, RUNS
 from shared.rules import SEEDS
 
@@ -47,7 +48,7 @@ class Request:
     open: Flag = False
     """Open report.html in the browser at the end."""
 
-    def settings(self) -> list[dict[str, int]]:
+    def settings(self) -> list[dict[str, Setting]]:
         """What each setting changes of the first configuration; nothing if there is one setting."""
         sizes = self.batch_size
         return [{"batch_size": size} for size in sizes] if len(sizes) > 1 else [{}]

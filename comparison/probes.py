@@ -24,21 +24,14 @@ class CpuReading:
     ours: float
 
     @classmethod
-    def take(cls, child: int) -> Self | None:
-        """Read the counters; None if the child process is no more."""
+    def take(cls, child: float) -> Self:
+        """Read the counters; the child's own reads `child` seconds."""
         system = psutil.cpu_times()
         idle = system.idle + getattr(system, "iowait", 0)
         # Linux counts the time of guests twice.
         guests = getattr(system, "guest", 0) + getattr(system, "guest_nice", 0)
-        try:
-            ours = [psutil.Process(child).cpu_times(), psutil.Process().cpu_times()]
-        except psutil.NoSuchProcess:
-            return None
-        return cls(
-            time.perf_counter(),
-            sum(system) - idle - guests,
-            sum(times.user + times.system for times in ours),
-        )
+        ours = child + time.process_time()
+        return cls(time.perf_counter(), sum(system) - idle - guests, ours)
 
     def foreign_cpus(self, later: Self) -> float:
         """How many cores, on average, others kept busy between this reading and a later one."""
@@ -52,7 +45,9 @@ def energy_joules(powercap: Path = POWERCAP) -> float | None:
     Linux's powercap interface to the running average power limit: one zone a processor package.
     """
     try:
-        zones = [int((zone / "energy_uj").read_text()) for zone in powercap.glob("intel-rapl:?")]
+        zones = [
+            int((zone / "energy_uj").read_text("ascii")) for zone in powercap.glob("intel-rapl:?")
+        ]
     except OSError:
         return None
     return sum(zones) / 1e6 if zones else None

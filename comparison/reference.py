@@ -1,14 +1,18 @@
 """What each run is held against: the oracle's trace, and how far a run may stray from it.
 
-In float64 a run must agree with it almost to the last digit. In float32 runs agree to rounding
-until rounding decides, for the first time, on which side of zero a ReLU's input lies; from then on
-any two runs part by orders of magnitude. How far is natural is shown by a control: the oracle once
-more, its weights nudged and the rows of each batch permuted.
+In float64 a run must agree with it almost to the last digit, in float32 to rounding, until a
+ReLU's input lies so near to zero that rounding decides on which side; from then on any two runs
+part by orders of magnitude. Large steps make rounding grow as well. How far is natural is shown by
+controls: the oracle itself, its weights changed by roundings and the rows of each batch permuted.
+They are asked only where a run strays further than a plain training does.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
+from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +26,9 @@ Arrays = Mapping[str, np.ndarray]
 
 Moment = tuple[MomentKind, Arrays]
 
+# Of every trace, behind its last moment.
+END: Moment = ("end", {})
+
 # What rounding alone explains: relative for the first batch and the epochs' figures, absolute for
 # the weights, which are of the order of 0.1.
 TOLERANCES = {
@@ -29,72 +36,184 @@ TOLERANCES = {
     "float32": {"start": 1e-5, "step": 1e-6, "epoch": 1e-4},
 }
 
-# A ReLU's input that is nearer to zero than this may change its sign by rounding. From then on
-# chance drives two runs apart: a gradient may miss a whole row, the weights may differ by a step of
-# Adam and the epochs' figures by some per cent; or by the factor times as much as the control's,
-# which is only one sample of what chance does.
+# A run may stray so many times as far as the controls have, which are only samples of what chance
+# does.
+CONTROL_FACTOR = 10
+
+# Draw the controls.
+CONTROL_SEEDS = (1, 2, 3)
+
+# In float64 rounding decides from where it drives a control further than this.
+DECIDED = 1e-6
+
+# A ReLU's input that is nearer to zero than this may change its sign by rounding. From then on a
+# gradient may miss a whole row; in float32 the weights may differ by a step of Adam and the epochs'
+# figures by some per cent, and in float64 nothing can be told.
 KINK = {"float64": 1e-14, "float32": 1e-5}
 
 BEHIND_A_KINK = {"start": 1.0, "epoch": 0.05}
 
-CONTROL_FACTOR = 10
-
-# Steps larger than the default's make errors grow, those of rounding and the control's nudge alike:
-# how far rounding may stray as a share of how far the nudge did, which at last grows no more.
-ROUNDING_TO_NUDGE = {"float64": 1e-7, "float32": 1e-1}
+# In float32 another control is nudged by far more than rounding, so that it parts early. Where
+# steps are larger than the default's: how far rounding may stray as a share of how far it did.
+ROUNDING_TO_NUDGE = 1e-1
 
 # Normalizing leaves gradients that are zero but for rounding. Adam, which divides a gradient by its
 # own size and epsilon, makes up to so much of that in each step, as a multiple of the rate; a
 # layer's mean sums it over all inputs.
 OF_NOTHING = {"float64": 1e-15 / ADAM_EPSILON, "float32": 30.0}
 
+# What comes before the backward pass does not depend on the sign at a kink.
+FORWARD = ("images", "labels", "logits", "loss")
+
 # Of time, and what only the oracle tells.
 IGNORED = ("train_seconds", "evaluate_seconds", "nearest kink")
+
+# A loss that is so many times the one at the start has diverged.
+DIVERGED = 10
 
 
 class Reference:
     """The oracle's trace in one float type, and how far a run may stray from it at each moment."""
 
     def __init__(self, config: TrainConfig, float_type: FloatType) -> None:
-        config = replace(config, float_type=float_type)
-        dataset = load_configured(config).with_test_images(TEST_IMAGES)
+        self.config = replace(config, float_type=float_type, device="cpu")
+        self.dataset = load_configured(self.config).with_test_images(TEST_IMAGES)
         self.float_type = float_type
         self.moments: list[Moment] = []
-        numpy_impl.trace.trace(
-            config, "reference", dataset, lambda *moment: self.moments.append(moment)
-        )
-        self.tolerances: list[dict[str, float]] = []
-        large_steps = not config.plain_updates or config.learning_rate > TrainConfig.learning_rate
-        behind = BEHIND_A_KINK | {"step": config.learning_rate}
-        strayed: dict[str, float] = {}
-        nearest, step = math.inf, 0
+        self.kinks: list[bool] = []
+        """For each moment, whether a ReLU's input has been within rounding of zero so far."""
+        self.lock, self._controls = Lock(), dict[int | None, list[dict[str, float]]]()
+        nearest = math.inf
 
-        def calibrate(kind: str, arrays: Arrays) -> None:
-            nonlocal nearest, step
-            step += kind == "step"
-            expected = self.moments[len(self.tolerances)][1]
-            nearest = min(nearest, float(expected.get("nearest kink", math.inf)))
-            behind_a_kink = nearest < KINK[float_type]
-            limits = {}
-            for name, error in self.errors(kind, arrays, expected).items():
-                strayed[name] = max(error, strayed.get(name, 0))
-                limit, apart = TOLERANCES[float_type][kind], CONTROL_FACTOR * strayed[name]
-                if large_steps and kind != "start":
-                    limit = max(limit, ROUNDING_TO_NUDGE[float_type] * strayed[name])
-                # What comes before the backward pass does not depend on the sign at a kink.
-                if behind_a_kink and name not in ("images", "labels", "logits", "loss"):
-                    limit = max(behind[kind], apart)
-                if config.batch_norm and kind != "start":
-                    limit = max(limit, OF_NOTHING[float_type] * config.learning_rate * step)
-                limits[name] = limit
-            self.tolerances.append(limits)
+        def keep(kind: Any, arrays: Arrays) -> None:
+            nonlocal nearest
+            nearest = min(nearest, float(arrays.get("nearest kink", math.inf)))
+            self.moments.append((kind, arrays))
+            self.kinks.append(nearest < KINK[float_type])
 
-        numpy_impl.trace.trace_control(config, dataset, calibrate)
+        numpy_impl.trace.trace(self.config, "reference", self.dataset, keep)
+        keep(*END)
 
     @property
     def steps(self) -> int:
         """Number of training steps in the trace."""
         return sum(kind == "step" for kind, _ in self.moments)
+
+    @cached_property
+    def diverges(self) -> bool:
+        """Whether the oracle's own training comes to nothing."""
+        start = float(self.moments[0][1]["loss"])
+        losses = [float(arrays.get("train_loss", start)) for _, arrays in self.moments]
+        weights = self.moments[-3][1].values()
+        finite = all(np.isfinite(array).all() for array in weights)
+        return not (finite and max(losses) < DIVERGED * start)
+
+    def tolerances(self, place: int) -> dict[str, float]:
+        """How far each array may stray at the moment of this number, by rounding in one step."""
+        kind, expected = self.moments[place]
+        step = sum(kind == "step" for kind, _ in self.moments[: place + 1])
+        behind = BEHIND_A_KINK | {"step": self.config.learning_rate}
+        limits = {}
+        for name in expected:
+            limits[name] = TOLERANCES[self.float_type][kind]
+            if self.config.batch_norm and kind != "start":
+                nothing = OF_NOTHING[self.float_type] * self.config.learning_rate * step
+                limits[name] = max(limits[name], nothing)
+            if self.kinks[place] and self.float_type == "float32" and name not in FORWARD:
+                limits[name] = max(limits[name], behind[kind])
+        return limits
+
+    def decided(self, place: int) -> bool:
+        """Whether by the moment of this number rounding decides what is computed, as controls show.
+
+        Then nothing can be told from there on.
+        """
+        strayed = self._strayed(place)
+        if strayed is None or self.float_type == "float32":
+            return strayed is None
+        losses_and_weights = (name for name in strayed if not name.endswith("accuracy"))
+        return any(strayed[name] > DECIDED for name in losses_and_weights)
+
+    def behind_a_kink(self, place: int) -> bool:
+        """Whether in float64, by then, rounding may have decided on a side of a kink."""
+        return self.float_type == "float64" and any(self.kinks[: place + 1])
+
+    def limits(self, place: int) -> dict[str, float]:
+        """How far each array may stray by the moment of this number, as the controls show."""
+        kind, _ = self.moments[place]
+        strayed, nudged = self._strayed(place) or {}, self._nudged(place)
+        large = not self.config.plain_updates
+        large |= self.config.learning_rate > TrainConfig.learning_rate
+        share = ROUNDING_TO_NUDGE if large and kind != "start" else 0.0
+        limits = {}
+        for name, tolerance in self.tolerances(place).items():
+            part = CONTROL_FACTOR if self.kinks[place] and name not in FORWARD else share
+            explained = CONTROL_FACTOR * strayed.get(name, 0), part * nudged.get(name, 0)
+            limits[name] = max(tolerance, *explained)
+        return limits
+
+    def _strayed(self, place: int) -> dict[str, float] | None:
+        """How far each array of any control has strayed; None where one has gone another way."""
+        controls = [control for seed, control in self.controls.items() if seed is not None]
+        if any(place >= len(control) for control in controls):
+            return None
+        return self._most(*(control[place] for control in controls))
+
+    def _nudged(self, place: int) -> dict[str, float]:
+        """How far each array of the nudged control has strayed; nothing in float64."""
+        nudged = self.controls.get(None, [{}])
+        return self._most(nudged[min(place, len(nudged) - 1)])
+
+    @property
+    def controls(self) -> dict[int | None, list[dict[str, float]]]:
+        """By seed, how far each array of a control has strayed by each moment; None's is nudged.
+
+        A control's list ends early where it goes on otherwise than the oracle or is no longer
+        finite; else it has nothing at the end of the trace. They are trained when first asked for.
+        """
+        with self.lock:
+            if not self._controls:
+                seeds = (*CONTROL_SEEDS, *((None,) if self.float_type == "float32" else ()))
+                self._controls = {seed: self._control(seed) for seed in seeds}
+            return self._controls
+
+    def _control(self, seed: int | None) -> list[dict[str, float]]:
+        strayed: list[dict[str, float]] = []
+        furthest: dict[str, float] = {}
+        moments = iter(self.moments)
+
+        def compare(kind: str, arrays: Arrays) -> None:
+            nonlocal moments
+            expected_kind, expected = next(moments, (None, {}))
+            errors = (
+                self.errors(kind, arrays, expected) if kind == expected_kind else {"": math.inf}
+            )
+            if not all(map(math.isfinite, errors.values())):
+                moments = iter(())
+                return
+            for name, error in errors.items():
+                furthest[name] = max(error, furthest.get(name, 0))
+            strayed.append({name: furthest[name] for name in errors})
+
+        numpy_impl.trace.trace_control(self.config, self.dataset, compare, seed)
+        compare(*END)
+        return strayed
+
+    def _most(self, *strayed: Mapping[str, float]) -> dict[str, float]:
+        """The largest of each array; in float32 of all arrays of a kind together."""
+        kinds: dict[str, float] = {}
+        for each in strayed:
+            for name, error in each.items():
+                kind = self._kind(name)
+                kinds[kind] = max(error, kinds.get(kind, 0))
+        return {name: kinds[self._kind(name)] for name in strayed[0]}
+
+    def _kind(self, name: str) -> str:
+        """Of an array; in float64 each is one by itself."""
+        if self.float_type == "float64":
+            return name
+        kinds = ("_loss", "losses"), ("gradient of ", "gradients"), ("/moving_", "means")
+        return next((kind for part, kind in (*kinds, ("/", "weights")) if part in name), name)
 
     def errors(self, kind: str, arrays: Arrays, expected: Arrays) -> dict[str, float]:
         """How far each array is from the oracle's; infinite where the shapes or types differ.

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from comparison.attribution import attribute
 from comparison.floor import measure_floor
-from comparison.jobs import Job, run_jobs
+from comparison.jobs import Job, Measured, run_jobs
 from comparison.plan import (
     Request,
     plan_jobs,
@@ -20,6 +20,7 @@ from report import sentences, terminal, write
 from report.intervals import compare_runs
 from report.progress import RunProgress
 from report.verification import describe_verification
+from shared import interrupts
 from shared.checkpoints import refuse_existing
 from shared.clock import Clock
 from shared.config import TrainConfig
@@ -27,8 +28,9 @@ from shared.datasets import Dataset
 from shared.download import MissingFiles
 from shared.environment import Environment, describe_environment
 from shared.errors import UsageError
-from shared.outputs import abandon_output_dir, claim_output_dir, current_command
-from shared.results import ComparisonResult, Floor, Plan, Probe, RunResult
+from shared.outputs import RESULTS, claimed_output_dir, current_command
+from shared.results import ComparisonResult, Floor, Plan, RunResult
+from shared.results_file import PAGE, is_unfinished, whole_runs
 from shared.sampling import load, refuse_without_update
 from shared.sampling import prepare as prepare_dataset
 from shared.verified import Verification
@@ -50,15 +52,6 @@ class Prepared:
     environment: Environment
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What the jobs came to; `probes` and `floors` as `run_jobs` returns them."""
-
-    results: list[RunResult]
-    probes: list[Probe]
-    floors: list[Floor]
-
-
 def compare(request: Request) -> int:
     """Do what was asked for; returns the exit status.
 
@@ -68,24 +61,33 @@ def compare(request: Request) -> int:
     if request.attribute:
         return compare_defaults(request)
     prepared = prepare(request)
-    folder = None
-    if not request.verify_only:
-        folder = claim_output_dir(request.output_dir, current_command())
     console = terminal.make_console()
     job = sentences.describe_job(prepared.config, prepared.dataset, prepared.missing)
-    terminal.say(console, job)
-    verification = prove(request, prepared, folder, console)
-    verified = verification is None or verification.passed
-    if folder is None:
-        return 0 if verified else 1
-    measured = measure(request, prepared, folder, console)
-    report(prepared, verification, measured, folder, console)
+    if request.verify_only:
+        terminal.say(console, job)
+        verification = prove(request, prepared, console)
+        return 0 if verification is None or verification.passed else 1
+    command = current_command()
+    goes_on = is_unfinished if prepared.config.resume else None
+    with claimed_output_dir(request.output_dir, command, RESULTS, goes_on) as folder:
+        terminal.say(console, job)
+        known = whole_runs(folder, prepared.config)
+        with interrupts.allowed():
+            verification = prove(request, prepared, console)
+        measured = measure(request, prepared, verification, folder, known, console)
+        comparison = assemble(prepared, verification, measured)
+        with interrupts.held(write.say_that_it_goes_on):
+            failures = write.write_report(comparison, prepared.dataset, folder)
+            terminal.print_report(comparison, console)
+        terminal.say(console, terminal.describe_files(folder))
+        terminal.complain(failures)
     if request.open:
-        from report.page.page import PAGE, open_in_browser
+        from report.page.page import open_in_browser
 
         open_in_browser(folder / PAGE)
+    verified = verification is None or verification.passed
     completed = all(result.status == "completed" for result in measured.results)
-    return 0 if verified and completed else 1
+    return 0 if verified and completed and not failures else 1
 
 
 def compare_defaults(request: Request) -> int:
@@ -133,47 +135,46 @@ def prepare_configs(request: Request) -> tuple[list[TrainConfig], MissingFiles |
     return [replace(config, dataset=first.dataset, offline=True) for config in configs], missing
 
 
-def prove(
-    request: Request, prepared: Prepared, folder: Path | None, console: Console
-) -> Verification | None:
-    """Show that all runs compute the same, unless that is not wanted.
-
-    Args:
-        folder: given up if this is interrupted.
-    """
+def prove(request: Request, prepared: Prepared, console: Console) -> Verification | None:
+    """Show that all runs compute the same, unless that is not wanted."""
     if not (request.verify or request.verify_only):
         return None
     different = [run for run in prepared.plan.runs if "#" not in run]
     config, train_size = prepared.config, len(prepared.dataset.train_labels)
-    try:
-        verification = verify(different, prepared.interpreters, config, train_size)
-    except KeyboardInterrupt:
-        if folder:
-            abandon_output_dir(folder)
-        raise
+    verification = verify(different, prepared.interpreters, config, train_size)
     terminal.say(console, *describe_verification(verification, config))
     return verification
 
 
-def measure(request: Request, prepared: Prepared, folder: Path, console: Console) -> Measured:
-    """Run all jobs, and time the floor beside them if asked to.
+def measure(
+    request: Request,
+    prepared: Prepared,
+    verification: Verification | None,
+    folder: Path,
+    known: list[RunResult],
+    console: Console,
+) -> Measured:
+    """Run all jobs, and time the floor beside them if asked to; keep what is known after each.
 
     Raises:
-        KeyboardInterrupt: nothing was measured before it, and the folder is given up.
-        UsageError: no run is available here, and the folder is given up.
+        KeyboardInterrupt: before an epoch was over.
+        UsageError: no run is available here.
     """
 
     def floors_of(config: TrainConfig) -> list[Floor]:
         return time_floor(config, prepared, console) if request.floor else []
 
+    def keep(measured: Measured) -> None:
+        if any(result.status != "unavailable" and result.epochs for result in measured.results):
+            terminal.complain(
+                write.write_figures(assemble(prepared, verification, measured), folder)
+            )
+
     with RunProgress(console, prepared.config, prepared.dataset) as progress:
-        measured = Measured(*run_jobs(prepared.jobs, folder, progress, floors_of))
-    # Interrupted while the first floor was timed.
-    if not measured.probes:
-        abandon_output_dir(folder)
+        measured = run_jobs(prepared.jobs, folder, progress, floors_of, keep, known)
+    if interrupts.is_noted() and not any(result.epochs for result in measured.results):
         raise KeyboardInterrupt
     if all(result.status == "unavailable" for result in measured.results):
-        abandon_output_dir(folder)
         ends = (sentences.describe_end(run, prepared.config) for run in measured.results)
         raise UsageError(" ".join(dict.fromkeys(ends)))
     return measured
@@ -189,15 +190,11 @@ def time_floor(config: TrainConfig, prepared: Prepared, console: Console) -> lis
         return []
 
 
-def report(
-    prepared: Prepared,
-    verification: Verification | None,
-    measured: Measured,
-    folder: Path,
-    console: Console,
-) -> None:
-    """Write and print all that is known."""
-    comparison = ComparisonResult(
+def assemble(
+    prepared: Prepared, verification: Verification | None, measured: Measured
+) -> ComparisonResult:
+    """All that is known."""
+    return ComparisonResult(
         command=current_command(),
         config=prepared.config,
         plan=prepared.plan,
@@ -209,6 +206,3 @@ def report(
         floors=measured.floors,
         probes=measured.probes,
     )
-    write.write_report(comparison, prepared.dataset, folder)
-    terminal.print_report(comparison, console)
-    terminal.say(console, terminal.describe_files(folder))

@@ -7,10 +7,9 @@ process; how far they may stray is in `reference.py`, how they are judged in `ju
 """
 
 import math
-import os
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -20,11 +19,16 @@ from typing import IO
 from safetensors.numpy import load
 from threadpoolctl import threadpool_limits
 
+from comparison.children import TEXT, apart, child_environment
 from comparison.judging import judge
 from comparison.reference import CONTROL_FACTOR, Moment, Reference
 from comparison.tracing import FLOAT_TYPES, read_frames
+from report.sentences import ENDS
+from shared import LIBRARIES, interrupts
 from shared.config import WITHOUT_EQUAL, TrainConfig
+from shared.errors import UsageError
 from shared.registry import REFERENCE, RUNS, Run
+from shared.sampling import load_configured
 from shared.verified import RunVerification, Verification, VerificationFailure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,20 +59,25 @@ def verify(
     started = time.perf_counter()
     config = shorten(config, train_size)
     groups = group_by_process(runs)
-    children = [
-        _start_child(group, interpreters[group[0].implementation], config) for group in groups
-    ]
-    try:
-        # Meanwhile the children import their frameworks.
-        with threadpool_limits(1):
-            references = [Reference(config, float_type) for float_type in FLOAT_TYPES]
-        with ThreadPoolExecutor(max(1, len(children))) as pool:
-            judged = pool.map(partial(_judge_child, references=references), children, groups)
+    children: list[subprocess.Popen] = []
+    with ThreadPoolExecutor(max(1, len(groups))) as pool:
+        try:
+            with interrupts.held():
+                for group in groups:
+                    interpreter = interpreters[group[0].implementation]
+                    children.append(_start_child(group, interpreter, config))
+            # Meanwhile the children import their frameworks.
+            with threadpool_limits(1):
+                references = [Reference(config, float_type) for float_type in FLOAT_TYPES]
+            judge_all = partial(judge_child, references=references, interpreters=interpreters)
+            judged = pool.map(judge_all, children, groups)
             verdicts = {verdict.run: verdict for group in judged for verdict in group}
-    finally:
-        for child in children:
-            child.kill()
-            child.communicate()
+        finally:
+            # Before the pool waits for those who read what they write.
+            for child in children:
+                child.kill()
+    for child in children:
+        child.communicate()
     verdicts[REFERENCE.name] = RunVerification(REFERENCE.name, device="cpu")
     return Verification(
         REFERENCE.name,
@@ -96,8 +105,27 @@ def shorten(config: TrainConfig, train_size: int) -> TrainConfig:
     fewer batches where otherwise hardly any would be made.
     """
     size = (BATCHES_PER_EPOCH - 1) * config.batch_size + (config.batch_size + 1) // 2
-    limit = min(size, train_size)
-    batches = math.ceil(limit / config.batch_size)
+    # So few may have no image to hold out, or one too many for batch normalization.
+    for limit in (size, size + 1, 2 * size, 4 * size):
+        short = _shorten_to(limit, config, train_size)
+        if not (config.batch_norm or config.validation) or is_possible(short):
+            return short
+    return _shorten_to(train_size, config, train_size)
+
+
+def is_possible(config: TrainConfig) -> bool:
+    """Whether such a training is not refused."""
+    try:
+        load_configured(config)
+    except UsageError:
+        return False
+    return True
+
+
+def _shorten_to(size: int, config: TrainConfig, train_size: int) -> TrainConfig:
+    # What is held out or thinned out is not counted in the size of the whole training set.
+    limit = size if size < train_size else config.limit
+    batches = math.ceil(min(size, train_size) / config.batch_size)
     steps = min(STEPS, MOST_NUMBERS // config.parameters())
     epochs = max(1, math.ceil(steps / batches))
     # What is held out, or thinned out to no less than half, leaves fewer batches.
@@ -108,8 +136,6 @@ def shorten(config: TrainConfig, train_size: int) -> TrainConfig:
         limit=limit,
         epochs=epochs,
         accumulate=min(config.accumulate, max(1, int(surely / LEAST_UPDATES))),
-        # Apple's GPUs have no float64.
-        device="cpu" if config.device == "mps" else config.device,
         **WITHOUT_EQUAL,
         # Several processes at once, so one thread each.
         threads=1,
@@ -120,44 +146,73 @@ def _start_child(runs: Sequence[Run], interpreter: str, config: TrainConfig) -> 
     """Start a process that traces all these runs, which share package and environment."""
     variants = ",".join(run.variant for run in runs)
     command = [interpreter, "-m", "comparison.tracing", runs[0].package, variants]
+    command.append(",".join(FLOAT_TYPES))
     return subprocess.Popen(
         [*command, *config.as_flags()],
         cwd=ROOT,
-        env=os.environ | runs[0].environment,
+        env=child_environment(**runs[0].environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,
+        **apart(),
     )
 
 
-def _judge_child(
-    child: subprocess.Popen, runs: Sequence[Run], references: Sequence[Reference]
+def judge_child(
+    child: subprocess.Popen,
+    runs: Sequence[Run],
+    references: Sequence[Reference],
+    interpreters: Mapping[str, str],
 ) -> list[RunVerification]:
     """Read all traces of one child and judge each run by those in both float types."""
-    traces, complaints = child.stdout, child.stderr
+    traces = child.stdout
     assert traces is not None
-    assert complaints is not None
-    verdicts = {run.name: RunVerification(run.name) for run in runs}
+    missing = partial(_unavailable, runs[0], interpreters[runs[0].implementation])
+    verdicts = [RunVerification(run.name) for run in runs]
     try:
         for reference in references:
-            for verdict in verdicts.values():
-                judge(verdict, _moments(traces, verdict), reference)
+            for verdict in verdicts:
+                judge(verdict, _moments(traces, verdict, missing), reference)
     except EOFError:
-        complaint = complaints.read().decode(errors="replace").strip().splitlines()
-        for verdict in verdicts.values():
+        written = child.stderr.read() if child.stderr else b""
+        complaint = written.decode(errors="replace").strip().splitlines()
+        message = complaint[-1] if complaint else "it ended"
+        failure = VerificationFailure("not_traced", message=message)
+        if modules := _missing_modules(runs[0], interpreters[runs[0].implementation]):
+            failure = missing(modules[0])
+        for verdict in verdicts:
             if len(verdict.figures) < len(references):
-                message = complaint[-1] if complaint else "it ended"
-                verdict.fail(VerificationFailure("not_traced", message=message))
-    return list(verdicts.values())
+                verdict.fail(failure)
+    return verdicts
 
 
-def _moments(stream: IO[bytes], verdict: RunVerification) -> Iterator[Moment]:
-    """One trace, moment by moment, unless the run can't be had."""
+def _missing_modules(run: Run, interpreter: str) -> list[str]:
+    """What a run needs and the interpreter does not have; nothing if it can't say."""
+    search = "import sys; from importlib.util import find_spec as find; "
+    search += "print(*(name for name in sys.argv[1:] if not find(name)))"
+    command = [interpreter, "-c", search, *run.requires, *LIBRARIES]
+    done = subprocess.run(command, capture_output=True, check=False, **TEXT)
+    return done.stdout.split() if done.returncode == 0 else []
+
+
+def _unavailable(run: Run, interpreter: str, module: str) -> VerificationFailure:
+    known = {"interpreter": interpreter, "implementation": run.implementation}
+    message = ENDS["missing_module"].format(module=module, **known)
+    return VerificationFailure("unavailable", message=message)
+
+
+def _moments(
+    stream: IO[bytes], verdict: RunVerification, missing: Callable[[str], VerificationFailure]
+) -> Iterator[Moment]:
+    """One trace, moment by moment, unless the run can't be had or a module is missing."""
     for frame in read_frames(stream):
         if frame.kind == "unavailable":
             verdict.fail(VerificationFailure("unavailable", message=frame.text))
+        elif frame.kind == "missing":
+            verdict.fail(missing(frame.text))
+        elif frame.kind == "broken":
+            verdict.fail(VerificationFailure("not_traced", message=frame.text))
         elif frame.kind == "device":
-            verdict.device = frame.text
+            verdict.note_device(frame.text)
         elif frame.kind != "end":
             yield frame.kind, load(frame.arrays)

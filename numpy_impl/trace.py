@@ -27,6 +27,10 @@ from .train import Tensors
 # About a thousand times the rounding of float32.
 NUDGE = 1e-4
 
+# By how many roundings each weight is changed, half a unit in its last place
+# each: about as many as a sum in another order makes.
+ROUNDINGS = 8
+
 Emit = Callable[[str, dict[str, np.ndarray]], None]
 
 
@@ -58,15 +62,21 @@ def compute_gradients(
 
 
 def nearest_kink(model: Sequential) -> dict[str, np.ndarray]:
-    """The smallest absolute input of any ReLU in the last batch.
+    """The smallest absolute input of any ReLU in the last batch, but for zero.
 
     Leaky ones count. Where it is within rounding of zero, chance decides
-    whether a gradient passes; it is infinite where nothing has a kink.
+    whether a gradient passes; a sum of nothing but zeros is zero to everybody.
+    It is infinite where nothing has a kink.
     """
     inputs = [
-        layer.inputs for layer in model.layers if isinstance(layer, ReLU)
+        np.abs(layer.inputs)
+        for layer in model.layers
+        if isinstance(layer, ReLU)
     ]
-    smallest = min((np.abs(each).min() for each in inputs), default=np.inf)
+    smallest = min(
+        (each.min(where=each > 0, initial=np.inf) for each in inputs),
+        default=np.inf,
+    )
     return {"nearest kink": np.array(smallest)}
 
 
@@ -99,18 +109,31 @@ def trace(
         emit("epoch", epoch_arrays(epoch))
 
 
-def trace_control(config: TrainConfig, dataset: Dataset, emit: Emit) -> None:
+def trace_control(
+    config: TrainConfig, dataset: Dataset, emit: Emit, seed: int | None
+) -> None:
     """Trace it with weights nudged and the rows of each batch permuted.
 
-    Where rounding decides on which side of zero a ReLU's input lies,
-    trajectories part by orders of magnitude. The nudge, larger than rounding,
-    makes this control part from the oracle early.
+    How far two correct trainings part, such controls show: by rounding, which
+    grows, and at once where it decides on which side of zero a ReLU's input
+    lies.
+
+    Args:
+        config: of the training.
+        dataset: what is learned.
+        emit: as in `trace`.
+        seed: draws for each weight whether it is rounded up or down; with None
+            all are nudged up, by more than rounding does, so that this control
+            parts early.
     """
+    random = np.random.default_rng(seed)
     built = build(config, dataset)
     device, model, _, train_set, _ = built
     loss = choose_loss(config, dataset, device)
+    rounding = ROUNDINGS * np.finfo(config.float_type).eps / 2
     for weight in model.parameters():
-        weight *= 1 + NUDGE
+        signs = random.choice((-1, 1), weight.shape)
+        weight *= 1 + (NUDGE if seed is None else rounding * signs)
     order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
     batches = make_batches(*train_set, order, config.batch_size)
     images, labels = next(iter(batches))
@@ -120,16 +143,19 @@ def trace_control(config: TrainConfig, dataset: Dataset, emit: Emit) -> None:
     learn = make_learner(config, "reference", dataset, built, clock)
 
     def learn_permuted(train_set: Tensors, rows: np.ndarray) -> Tensors:
-        return learn(train_set, permute_batches(rows, config.batch_size))
+        return learn(
+            train_set, permute_batches(rows, config.batch_size, random)
+        )
 
     epochs = train_rows(config, dataset, built, learn_permuted, clock)
     for epoch in look_at_epochs(config, dataset, built, epochs, clock):
         emit("epoch", epoch_arrays(epoch))
 
 
-def permute_batches(order: np.ndarray, batch_size: int) -> np.ndarray:
+def permute_batches(
+    order: np.ndarray, batch_size: int, random: np.random.Generator
+) -> np.ndarray:
     """The same rows [n] in the same batches, in another order within each."""
-    random = np.random.default_rng(len(order))
     starts = range(0, len(order), batch_size)
     return np.concatenate(
         [random.permutation(order[k : k + batch_size]) for k in starts]

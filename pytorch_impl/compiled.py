@@ -7,11 +7,13 @@ import numpy as np
 import torch
 import torch._dynamo
 from torch import nn
+from torch._dynamo.exc import BackendCompilerFailed
 from torch._inductor.cpp_builder import get_cpp_compiler
 from torch.func import functional_call, grad_and_value
 
 from shared.batches import split_rows
 from shared.clock import Clock
+from shared.compilers import unusable
 from shared.config import TrainConfig
 from shared.errors import UsageError
 
@@ -209,10 +211,7 @@ def compile_steps(
         # go on.
         on_gpu = partial(repeat_step, compiled(step, mode="reduce-overhead"))
     except RuntimeError as error:
-        reason = str(error).partition("\n")[0]
-        raise UsageError(
-            f"torch.compile cannot be used here: {reason}"
-        ) from error
+        raise unusable("torch.compile", error) from error
 
     def steps(
         model: nn.Sequential,
@@ -220,9 +219,12 @@ def compile_steps(
         images: torch.Tensor,
         *rest: torch.Tensor,
     ) -> Tensors:
-        return (on_cpu if images.is_cpu else on_gpu)(
-            model, optimizer, images, *rest
-        )
+        try:
+            return (on_cpu if images.is_cpu else on_gpu)(
+                model, optimizer, images, *rest
+            )
+        except BackendCompilerFailed as error:
+            raise unusable("torch.compile", error) from error
 
     return steps, partial(repeat_step, step)  # DIFF-12
 

@@ -4,7 +4,10 @@ In the order of reading, from the results to what is written about them:
 
 read.py          the results in a folder, checked before they are drawn
 intervals.py     differences between runs, with the uncertainty that their repeats support
+thinning.py      which points of long curves are drawn
 series.py        what every chart shows, as numbers
+lettering.py     names in pictures, in fonts that have their letters
+plotting.py      the pictures that are drawn
 table.py         the figures side by side: ROWS lists them
 verification.py  what verification found, in words
 sentences.py     what the figures mean, in words

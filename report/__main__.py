@@ -6,14 +6,17 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from report.page.page import PAGE, open_in_browser, render
+from report.page.page import open_in_browser, render
 from report.read import read_folder
 from shared.config import TrainConfig
 from shared.datasets import load_dataset
 from shared.download import DataError
 from shared.errors import UsageError
 from shared.flags import Flag, parse_flags
+from shared.program import run_program
 from shared.results import write_atomically
+from shared.results_file import PAGE
+from shared.visible import visible
 
 PROGRAM = "python -m report"
 
@@ -67,13 +70,14 @@ def redraw(request: Request) -> Path:
 
 def main() -> int:
     """The command; returns the exit status."""
-    try:
-        request = parse_flags(Request, PROGRAM)
-        path = redraw(request)
-    except UsageError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return 2
-    print(f"Written: {path}")
+    return run_program(PROGRAM, draw)
+
+
+def draw() -> int:
+    """Do what the command line asks for; returns 0."""
+    request = parse_flags(Request, PROGRAM)
+    path = redraw(request)
+    print(f"Written: {visible(path)}")
     if request.open:
         open_in_browser(path)
     return 0

@@ -3,18 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 
-from shared.dataset_records import DATASETS
 from shared.errors import UsageError
 from shared.inputs import path_within
 from shared.results import ComparisonResult, RunResult
 from shared.results_file import load_results
+from shared.visible import spell_out
 
 
 def read_folder(folder: Path) -> ComparisonResult:
     """The results in a folder.
 
     Raises:
-        UsageError: there are none, or they lack what is needed to show them.
+        UsageError: there are none, or something in them is not as it must be to be shown.
     """
     path = folder / "results.json"
     try:
@@ -28,14 +28,7 @@ def read_folder(folder: Path) -> ComparisonResult:
         ) from None
     except ValueError as error:
         raise UsageError(f"{error}.") from None
-    lacking = []
-    if result.dataset.name not in DATASETS:
-        lacking.append("a known dataset")
-    if not result.main_runs():
-        lacking.append("runs in the first setting")
-    if lacking:
-        raise UsageError(f"{path} lacks {', '.join(lacking)}: expected what a comparison wrote.")
-    return result
+    return spell_out(result)
 
 
 def _require_within(folder: Path, run: RunResult, place: int) -> None:

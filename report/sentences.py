@@ -49,11 +49,26 @@ ENDS = {
     "try a smaller --learning-rate than {learning_rate:g}",
     "missing_module": "{module} is not installed for {interpreter}; "
     "install it there, or name another interpreter with --python {implementation}=PATH",
+    "memory": "it needs more memory than there is; try a smaller --hidden or --batch-size",
     "exit_status": "ended with exit status {exit_status}",
+    "unfit": "told a result that cannot be: {unfit}",
     "signal": "was ended by {signal}",
 }
 
 SIGNAL_HINTS = {"SIGKILL": " (which systems also do to a process when memory runs out)"}
+
+# What Windows means by exit statuses that no program chooses.
+WINDOWS_ENDS = {
+    0xC0000005: "access violation",
+    0xC0000017: "no memory",
+    0xC000001D: "illegal instruction",
+    0xC00000FD: "stack overflow",
+    0xC0000135: "a DLL was not found",
+    0xC0000139: "a DLL lacks a function",
+    0xC000013A: "Ctrl-C",
+    0xC0000142: "a DLL did not start",
+    0xC0000409: "stack overrun or abort",
+}
 
 
 def describe_job(config: TrainConfig, dataset: Dataset, missing: MissingFiles | None) -> str:
@@ -92,8 +107,15 @@ def describe_end(run: RunResult, config: TrainConfig) -> str:
         "learning_rate": config.learning_rate,
         "implementation": run.run.rpartition(": ")[2].partition("/")[0],
     }
-    hint = SIGNAL_HINTS.get(run.end.signal or "", "")
+    hint = SIGNAL_HINTS.get(run.end.signal or "", "") or explain_status(run.end.exit_status or 0)
     return ENDS[run.end.kind].format(**known) + hint
+
+
+def explain_status(status: int) -> str:
+    """What Windows says by an exit status; nothing if that is a program's own."""
+    if status < 0x80000000:
+        return ""
+    return f" (0x{status:08X}, {WINDOWS_ENDS.get(status, 'an error of Windows')})"
 
 
 def verdicts(result: ComparisonResult) -> list[str]:
@@ -130,6 +152,7 @@ def in_words(result: ComparisonResult) -> list[str]:
         for run in result.runs
         if run.status != "completed"
     ]
+    sentences += unwritten(result)
     sentences += untimed(result)
     sentences += verdicts(result)
     if floor := lowest_floor(result):
@@ -149,7 +172,7 @@ def doubts(result: ComparisonResult) -> list[str]:
     """Why the timings may not be fair or repeatable, as far as it was noticed."""
     environment = result.environment
     cores = environment.physical_cores
-    load = environment.load_average[0]
+    load, *_ = environment.load_average or (0.0,)
     devices = {run.run: run.device for run in result.runs if run.device}
     busy = [run for run in result.runs if (run.foreign_cpus or 0) > MOST_FOREIGN_CPUS]
     found = []
@@ -188,6 +211,16 @@ def doubts(result: ComparisonResult) -> list[str]:
     if environment.on_battery:
         found.append("the machine runs on its battery, which lowers most processors' speed.")
     return [f"WARNING: {doubt}" for doubt in found]
+
+
+def unwritten(result: ComparisonResult) -> list[str]:
+    """Which files of completed runs could not be written, and what the system said of it."""
+    return [
+        f"NOTICE: {each.file} of {run.run} (seed {run.seed}) could not be written ({each.error}); "
+        "the run's figures are whole."
+        for run in completed(result.runs)
+        for each in run.unwritten
+    ]
 
 
 def untimed(result: ComparisonResult) -> list[str]:
@@ -254,9 +287,10 @@ def start_up_seconds(run: CompletedRun) -> float:
 def describe_machine(environment: Environment) -> str:
     """Processor, cores, memory, system, versions and load, in one line."""
     versions = ", ".join(f"{name} {v}" for name, v in environment.versions.items() if v)
+    load = environment.load_average
+    started = f"; load average at the start {formats.decimal(load[0], 2)}" if load else ""
     return (
         f"{environment.processor}, {environment.physical_cores} cores, "
         f"{formats.gibibytes(environment.memory_bytes)}; {environment.platform}; "
-        f"Python {environment.python}, {versions}; "
-        f"load average at the start {formats.decimal(environment.load_average[0], 2)}"
+        f"Python {environment.python}, {versions}{started}"
     )

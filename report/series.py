@@ -11,14 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
+from report.thinning import thin
 from shared.clock import PHASES
-from shared.config import CLASSES
-from shared.inputs import LARGEST_PREDICTIONS, LARGEST_WEIGHTS, read_arrays
+from shared.config import CLASSES, IMAGE_SIZE
+from shared.inputs import LARGEST_PREDICTIONS, LARGEST_WEIGHTS, read_tensors
 from shared.metrics import confusion
 from shared.results import ComparisonResult, EpochResult, Floor, RunResult, group_by_run
 from shared.series import Ledger, Line
+from shared.visible import visible
 
 Groups = Mapping[str, Sequence[RunResult]]
+
+Shape = tuple[int | None, ...]
 
 
 def curves(groups: Groups) -> dict[str, list[Line]]:
@@ -31,35 +35,38 @@ def curves(groups: Groups) -> dict[str, list[Line]]:
             histories[place, run] = [e.epochs for e in repeats if len(e.epochs) == longest]
     if not histories:
         return {}
-    return {
-        figure: [
-            _curve(place, run, epochs, (part, figure), depth=1 - order / max(1, len(histories) - 1))
-            for order, ((place, run), epochs) in enumerate(histories.items())
-            for part in ("train", "test")
-        ]
-        for figure in ("loss", "accuracy")
+    return {figure: _figure_curves(histories, figure) for figure in ("loss", "accuracy")}
+
+
+def _figure_curves(
+    histories: Mapping[tuple[int, str], Sequence[Sequence[EpochResult]]], figure: str
+) -> list[Line]:
+    """All curves of one chart; of a long training, only at the epochs that a screen can show."""
+    values = {
+        (place, run, part): np.array(
+            [[getattr(e, f"{part}_{figure}") for e in epochs] for epochs in repeats]
+        )
+        for (place, run), repeats in histories.items()
+        for part in ("train", "test")
     }
-
-
-def _curve(
-    place: int,
-    run: str,
-    epochs: Sequence[Sequence[EpochResult]],
-    what: tuple[str, str],
-    depth: float,
-) -> Line:
-    part, figure = what
-    values = np.array([[getattr(e, f"{part}_{figure}") for e in each] for each in epochs])
-    xs = [epoch.epoch for epoch in epochs[0]]
-    band = list(zip(values.min(axis=0).tolist(), values.max(axis=0).tolist(), strict=True))
-    return Line(
-        place,
-        f"{run}, {'training' if part == 'train' else part}",
-        list(zip(xs, values.mean(axis=0).tolist(), strict=True)),
-        band if len(values) > 1 else (),
-        dashed=part == "train",
-        depth=depth,
-    )
+    firsts = {place: repeats[0][0].epoch for (place, _), repeats in histories.items()}
+    kept = thin([(firsts[place], each) for (place, *_), each in values.items()])
+    lines = []
+    for order, ((place, run, part), numbers) in enumerate(values.items()):
+        rows = kept[(kept >= firsts[place]) & (kept < firsts[place] + numbers.shape[1])]
+        chosen = numbers[:, rows - firsts[place]]
+        limits = zip(chosen.min(axis=0).tolist(), chosen.max(axis=0).tolist(), strict=True)
+        lines.append(
+            Line(
+                place,
+                f"{run}, {'training' if part == 'train' else part}",
+                list(zip(rows.tolist(), chosen.mean(axis=0).tolist(), strict=True)),
+                list(limits) if len(numbers) > 1 else (),
+                dashed=part == "train",
+                depth=1 - order // 2 / max(1, len(histories) - 1),
+            )
+        )
+    return lines
 
 
 def phase_times(groups: Groups) -> list[Ledger]:
@@ -162,7 +169,7 @@ def latency(groups: Groups) -> dict[int, list[Latency]]:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the runs answered on the test images, by their places; `unread` are runs without.
+    """What the runs answered on the test images, by their places; `unread` says of others why not.
 
     `seed` is the one that all answers are of, None if there is none. `disputed` and `wrong` are
     rows of the test set: see `notable`.
@@ -173,7 +180,7 @@ class Answers:
     seed: int | None
     disputed: np.ndarray
     wrong: np.ndarray
-    unread: list[str]
+    unread: dict[str, str]
 
 
 def answers(groups: Groups, labels: np.ndarray) -> Answers:
@@ -184,15 +191,12 @@ def answers(groups: Groups, labels: np.ndarray) -> Answers:
         labels: of the test images, [n].
     """
     chosen = like_repeats(groups)
+    shape = (len(labels), CLASSES)
     read = {
-        place: read_tensor(run.predictions, "logits", LARGEST_PREDICTIONS)
+        place: read_tensor(run.predictions, "logits", shape, LARGEST_PREDICTIONS)
         for place, run in chosen.items()
     }
-    logits = {
-        place: values
-        for place, values in read.items()
-        if values is not None and values.shape == (len(labels), CLASSES)
-    }
+    logits = {place: values for place, values in read.items() if isinstance(values, np.ndarray)}
     seeds = {chosen[place].seed for place in logits}
     disputed, wrong = notable(logits, labels)
     return Answers(
@@ -201,7 +205,7 @@ def answers(groups: Groups, labels: np.ndarray) -> Answers:
         seeds.pop() if len(seeds) == 1 else None,
         disputed,
         wrong,
-        [run.run for place, run in chosen.items() if place not in logits],
+        {chosen[place].run: why for place, why in read.items() if isinstance(why, str)},
     )
 
 
@@ -216,7 +220,9 @@ def notable(logits: Mapping[int, np.ndarray], labels: np.ndarray) -> tuple[np.nd
     # Here, because it takes as long to import as a small network to train.
     from scipy.special import softmax
 
-    chances = np.array([softmax(values, axis=1) for values in logits.values()], np.float64)
+    # In float64, where no difference of float32's numbers is too large; of its own, one becomes 0.
+    with np.errstate(over="ignore"):
+        chances = np.array([softmax(v.astype(np.float64), axis=1) for v in logits.values()])
     votes = np.array([values.argmax(axis=1) for values in logits.values()])
     disagree = (votes != votes[0]).any(axis=0)
     wrong = (votes != labels).all(axis=0) & ~disagree
@@ -258,18 +264,26 @@ def confusions(answers: Answers, labels: np.ndarray) -> list[Confusion]:
     ]
 
 
-def first_kernels(groups: Groups) -> dict[int, tuple[str, np.ndarray]]:
-    """By place, the run and its weights from square images to the first layer, [pixels, units]."""
-    kernels = {}
+@dataclass(frozen=True)
+class Kernels:
+    """By place, the run and its weights from square images to the first layer, [pixels, units];
+    `unread` says of other runs why not."""
+
+    runs: dict[int, tuple[str, np.ndarray]]
+    unread: dict[str, str]
+
+
+def first_kernels(groups: Groups, units: int) -> Kernels:
+    """Read the weights of each run that completed to the first `units` of its first layer."""
+    kernels, unread = {}, {}
     for place, run in like_repeats(groups).items():
-        kernel = read_tensor(run.weights, "dense_1/kernel", LARGEST_WEIGHTS)
-        if (
-            kernel is not None
-            and kernel.ndim == 2
-            and round(len(kernel) ** 0.5) ** 2 == len(kernel)
-        ):
+        name, shape = "dense_1/kernel", (IMAGE_SIZE, None)
+        kernel = read_tensor(run.weights, name, shape, LARGEST_WEIGHTS, units)
+        if isinstance(kernel, str):
+            unread[run.run] = kernel
+        else:
             kernels[place] = run.run, kernel
-    return kernels
+    return Kernels(kernels, unread)
 
 
 def like_repeats(groups: Groups) -> dict[int, RunResult]:
@@ -294,9 +308,19 @@ def like_repeats(groups: Groups) -> dict[int, RunResult]:
     }
 
 
-def read_tensor(path: str | None, name: str, most: int) -> np.ndarray | None:
-    """One tensor of a safetensors file of at most `most` bytes, or None if it isn't there."""
+def read_tensor(
+    path: str | None, name: str, shape: Shape, most: int, columns: int | None = None
+) -> np.ndarray | str:
+    """One array of a safetensors file, or why it can't be had: a clause.
+
+    Args:
+        shape, most, columns: as in `read_tensors`.
+    """
+    if path is None:
+        return "no file of them is known"
     try:
-        return read_arrays(Path(path or ""), most).get(name)
-    except (OSError, ValueError):
-        return None
+        return read_tensors(Path(path), {name: shape}, most, columns)[name]
+    except OSError as error:
+        return visible(f"{path} cannot be read ({error.strerror or error})")
+    except ValueError as error:
+        return visible(f"{path} can't be used: {error}")

@@ -1,5 +1,6 @@
 """What the commands print: lines while training, the tables, the list of files."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from shared import formats
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.results import ComparisonResult, EpochResult
+from shared.visible import visible
 
 
 def make_console() -> Console:
@@ -22,8 +24,8 @@ def make_console() -> Console:
 
 def say(console: Console, *lines: str) -> None:
     """Print lines as they are."""
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for line in "\n".join(lines).split("\n"):
+        console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def epoch_line(
@@ -78,13 +80,22 @@ def print_report(result: ComparisonResult, console: Console) -> None:
         say(console, *(f"  {each.run}: {line}" for line in each.error_output))
 
 
+def complain(failures: Sequence[str]) -> None:
+    """Say on standard error which files could not be written."""
+    for sentence in failures:
+        print(sentence, file=sys.stderr)
+
+
 def describe_files(folder: Path) -> str:
     """The last line of a command: what it wrote where."""
-    paths = sorted(path for path in folder.iterdir() if path.name != "command.txt")
+    found = folder.iterdir() if folder.is_dir() else ()
+    paths = sorted(path for path in found if path.name != "command.txt")
+    if not paths:
+        return f"Nothing could be written to {folder}."
     names = [path.name for path in paths if path.suffix not in (".safetensors", ".log")]
     others = len(paths) - len(names)
     runs = f", and {others} files of weights, predictions and logs" if others else ""
-    return f"Written to {folder}: {', '.join(names)}{runs}"
+    return f"Written to {visible(folder)}: {', '.join(names)}{runs}"
 
 
 def _figures(loss: float, accuracy: float) -> str:

@@ -15,8 +15,23 @@ FAILURES = {
     "but this run with {moment}; a batch is missing or added",
     "not_traced": "could not be traced: {message}",
     "unavailable": "is unavailable: {message}",
+    "diverges": "cannot be compared, because the training diverges: after {step} steps rounding "
+    "alone decides what comes next; try a smaller --learning-rate",
+    "undecided": "cannot be compared: after {step} steps rounding alone decides what comes next; "
+    "try a smaller --learning-rate or a larger --batch-size",
     "told": "{message}",
 }
+
+REFUTED = "the timings do not compare equal computations"
+
+# What a failure says of all runs where none is refuted, the most serious one first.
+UNPROVEN = {
+    "not_traced": "it is not shown that all runs compute the same",
+    "diverges": "the training diverges, so that its runs cannot be compared",
+    "undecided": "rounding soon decides what is computed, so that the runs cannot be compared",
+}
+
+NONE_AVAILABLE = "no run is available here"
 
 # How a moment of a trace is called.
 MOMENTS = {
@@ -61,10 +76,12 @@ def describe_verification(verification: Verification, config: TrainConfig) -> li
     ]
     left_out = f" Not verified is {', '.join(missing)}: it has no equal." if missing else ""
     compared = "all runs" if all(run.available for run in verification.runs) else "all other runs"
+    kinds = {run.failure.kind for run in verification.runs if run.failure and run.available}
+    unproven = next((words for kind, words in UNPROVEN.items() if kind in kinds), NONE_AVAILABLE)
     verdict = (
         f"passed: from the same weights and batches, under `exact`, {compared} compute the same"
         if verification.passed
-        else "FAILED: the timings do not compare equal computations"
+        else f"FAILED: {REFUTED if verification.refuted else unproven}"
     )
     plain_layers = config.activation == TrainConfig.activation and not config.batch_norm
     plain = config.optimizer in ("adam", "adamw") and plain_layers
@@ -85,12 +102,19 @@ def describe_verified(run: RunVerification, verification: Verification) -> str:
     if run.failure:
         return describe_failure(run.failure)
     exact, rounded = (run.figures.get(name, {}) for name in ("float64", "float32"))
-    return (
-        f"computes the same as the oracle: in float64 logits within {_error(exact, 'logits')}, "
-        f"gradients {_error(exact, 'gradients')}, weights after {run.steps.get('float64')} steps "
-        f"{_error(exact, 'weights')}; in float32 logits {_error(rounded, 'logits')}, gradients "
-        f"{_error(rounded, 'gradients')}"
+    steps, devices = run.steps.get("float64"), (run.float64_device, run.device)
+    exactly, roughly = (
+        f" on {device}" if device and set(devices) > {device} else "" for device in devices
     )
+    sentence = (
+        f"computes the same as the oracle: in float64{exactly} logits within "
+        f"{_error(exact, 'logits')}, gradients {_error(exact, 'gradients')}, weights after {steps} "
+        f"steps {_error(exact, 'weights')}; in float32{roughly} logits "
+        f"{_error(rounded, 'logits')}, gradients {_error(rounded, 'gradients')}"
+    )
+    if run.decided:
+        sentence += f"; followed for {steps} of {run.oracle_steps} steps; beyond, rounding decides"
+    return sentence
 
 
 def describe_failure(failure: VerificationFailure) -> str:

@@ -1,16 +1,21 @@
 """Writing all that a comparison leaves behind."""
 
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from report import series
+from report import plotting, series
 from report.markdown import markdown
 from report.read import with_whole_paths
 from report.table import dataset_title
-from shared import plotting
+from shared import interrupts
 from shared.datasets import Dataset
 from shared.download import MissingFiles
+from shared.outputs import RESULTS
 from shared.results import ComparisonResult, DatasetFacts, group_by_run, write_atomically
 from shared.results_file import save_results
+from shared.visible import spell_out
 
 
 def describe_dataset(dataset: Dataset, missing: MissingFiles | None) -> DatasetFacts:
@@ -29,43 +34,131 @@ def describe_dataset(dataset: Dataset, missing: MissingFiles | None) -> DatasetF
     )
 
 
-def write_report(result: ComparisonResult, dataset: Dataset, folder: Path) -> None:
-    """Write `results.json`, the pictures, `summary.md` and `report.html`.
+# Each picture with a text for it, and what draws it if there is something to see.
+Drawn = tuple[str, str, Callable[["Sight", Path], bool]]
 
-    The figures are written first, so that no failing picture can cost them.
+
+@dataclass(frozen=True)
+class Sight:
+    """What the pictures are drawn of."""
+
+    result: ComparisonResult
+    dataset: Dataset
+    folder: Path
+
+    @property
+    def title(self) -> str:
+        """Of the dataset."""
+        return dataset_title(self.result)
+
+    @property
+    def groups(self) -> series.Groups:
+        """The runs in the first setting, with whole paths."""
+        return group_by_run(with_whole_paths(self.result, self.folder).main_runs())
+
+
+def say_that_it_goes_on() -> None:
+    """Answer whoever interrupts the report."""
+    interrupts.say("Interrupted: what is finished is still written; interrupt again to leave it.")
+
+
+def write_report(result: ComparisonResult, dataset: Dataset, folder: Path) -> list[str]:
+    """Write `results.json`, the pictures, `summary.md` and `report.html`, each on its own.
+
+    The figures are written first, and no file costs another.
+
+    Returns:
+        A sentence for each file that could not be written.
     """
-    save_results(result, folder / "results.json")
-    pictures = draw_pictures(result, dataset, folder)
-    write_atomically(folder / "summary.md", markdown(result, pictures))
-    # Only now: what draws the page takes longer to import than a small network to train.
-    from report.page.page import write_page
+    result = spell_out(result)
+    failures = write_figures(result, folder)
+    pictures = draw_pictures(result, dataset, folder, failures)
+    with told(folder / "summary.md", failures):
+        write_atomically(folder / "summary.md", markdown(result, pictures))
+    with told(folder / "report.html", failures):
+        # Only now: what draws it takes longer to import than a small network to train.
+        from report.page.page import write_page
 
-    write_page(result, dataset, folder)
+        write_page(result, dataset, folder)
+    return failures
 
 
-def draw_pictures(result: ComparisonResult, dataset: Dataset, folder: Path) -> dict[str, str]:
+def write_figures(result: ComparisonResult, folder: Path) -> list[str]:
+    """Write `results.json`, also where the folder has gone; returns what `write_report` does."""
+    failures: list[str] = []
+    path = folder / RESULTS
+    with told(path, failures):
+        folder.mkdir(parents=True, exist_ok=True)
+        save_results(result, path)
+    return failures
+
+
+@contextlib.contextmanager
+def told(path: Path, failures: list[str]) -> Iterator[None]:
+    """Go on after a block in which a file can't be written, with a sentence about it."""
+    try:
+        yield
+    except OSError as error:
+        failures.append(f"{path} cannot be written ({error.strerror or error}).")
+    # Whatever it is, it must not cost the other files.
+    except Exception as error:  # noqa: BLE001
+        failures.append(f"{path} cannot be drawn ({type(error).__name__}: {error}).")
+
+
+def draw_pictures(
+    result: ComparisonResult, dataset: Dataset, folder: Path, failures: list[str]
+) -> dict[str, str]:
     """Draw what there is to be seen; returns the files' names, each with a text for it."""
-    groups = group_by_run(with_whole_paths(result, folder).main_runs())
-    title, pictures = dataset_title(result), {}
-    if len(result.batch_sizes()) > 1 and (lines := series.throughput(result)):
-        pictures["throughput.png"] = "Training images per second against batch size"
-        plotting.plot_throughput(f"Training speed on {title}", lines, folder / "throughput.png")
-    if ledgers := series.phase_times(groups):
-        pictures["time.png"] = "Where the time went"
-        plotting.plot_time(f"Where the time went on {title}", ledgers, folder / "time.png")
-    if curves := series.curves(groups):
-        pictures["curves.png"] = "Learning curves"
-        plotting.plot_curves(f"Learning curves on {title}", curves, folder / "curves.png")
-    given = series.answers(groups, dataset.test_labels)
+    pictures = {}
+    for name, text, draw in PICTURES:
+        with told(folder / name, failures):
+            if draw(Sight(result, dataset, folder), folder / name):
+                pictures[name] = text
+    return pictures
+
+
+def draw_throughput(sight: Sight, path: Path) -> bool:
+    """Speed against batch size, where there are several."""
+    lines = series.throughput(sight.result) if len(sight.result.batch_sizes()) > 1 else None
+    if lines:
+        plotting.plot_throughput(f"Training speed on {sight.title}", lines, path)
+    return bool(lines)
+
+
+def draw_time(sight: Sight, path: Path) -> bool:
+    """The phases of each run."""
+    if ledgers := series.phase_times(sight.groups):
+        plotting.plot_time(f"Where the time went on {sight.title}", ledgers, path)
+    return bool(ledgers)
+
+
+def draw_curves(sight: Sight, path: Path) -> bool:
+    """Loss and accuracy of each run over its epochs."""
+    if curves := series.curves(sight.groups):
+        plotting.plot_curves(f"Learning curves on {sight.title}", curves, path)
+    return bool(curves)
+
+
+def draw_predictions(sight: Sight, path: Path) -> bool:
+    """Test images with the runs' answers."""
+    dataset = sight.dataset
+    given = series.answers(sight.groups, dataset.test_labels)
     if given.logits:
-        pictures["predictions.png"] = "Predictions on test images"
         cells = plotting.GRID_COLUMNS * plotting.GRID_ROWS
         plotting.plot_predictions(
-            f"Predictions on {title}",
+            f"Predictions on {sight.title}",
             dataset,
             {given.runs[place]: logits.argmax(axis=1) for place, logits in given.logits.items()},
             given.disputed,
             series.grid_rows(given.disputed, len(dataset.test_labels), cells),
-            folder / "predictions.png",
+            path,
         )
-    return pictures
+    return bool(given.logits)
+
+
+PICTURES: tuple[Drawn, ...] = (
+    ("throughput.png", "Training images per second against batch size", draw_throughput),
+    ("time.png", "Where the time went", draw_time),
+    ("curves.png", "Learning curves", draw_curves),
+    ("predictions.png", "Predictions on test images", draw_predictions),
+)

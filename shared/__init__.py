@@ -2,6 +2,7 @@
 
 Nothing here imports a framework. In the order of reading, from a request to its results:
 
+visible.py            text of unknown origin, as it can be shown
 errors.py             what goes wrong because of the request
 registry.py           every run that there is, and what its process needs
 activations.py        every activation function, one record each
@@ -10,10 +11,15 @@ config.py             every setting that all sides share
 rules.py              what each setting may be
 presets.py            settings by the name of a tutorial
 threads.py            threads and variables, set before a framework is imported
+compilers.py          what is missing where a C++ compiler fails
+interrupts.py         what ends a command early, and when it may
+streams.py            outputs that may go away
+program.py            what all commands have around their work
 complaints.py         what is wrong with a command line, in one sentence
 flags.py              settings as flags of the command line
 datasets.py           MNIST, Fashion-MNIST and digits as arrays
 download.py           their files, from the mirrors
+disk.py               what systems differ in when files are written
 inputs.py             files from outside, read only as far as they may reach
 sampling.py           which training images a run sees, and how much each class counts
 batches.py            which of them are in which batch
@@ -23,13 +29,18 @@ initial_weights.py    seeded starting weights
 weights_file.py       trained weights as a file, checked when read
 epochs.py             what works between epochs: validation, early stopping, checkpoints
 checkpoints.py        where a training is, so that it can be resumed
+checkpoint_files.py   their files, complete or not there
 checkpoint_events.py  what became of checkpoints
 clock.py              where the time of a run goes, by phase
 metrics.py            figures of an epoch and of each class
 trained.py            what an implementation hands back
 verified.py           what verification found
+run_ends.py           how a run ended
 results.py            what a run and a comparison leave behind
+kinds.py              what the names and numbers in them may be
+results_rules.py      what must hold between them
 results_file.py       results.json, read and written
+events.py             what a child process tells its parent
 upgrade.py            results.json of the first schema
 outputs.py            the folder that a command writes to
 environment.py        the machine and the software
@@ -37,7 +48,6 @@ trace_events.py       what a profiler saw, as a file for Chrome's viewer
 onnx_graph.py         ONNX files, and predictions from them
 formats.py            how numbers are written
 series.py             the series of a chart, as numbers
-plotting.py           the pictures that are drawn of them
 """
 
 import importlib.util

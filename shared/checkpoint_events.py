@@ -1,8 +1,9 @@
 """What became of the checkpoints that a training was to go on from."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from shared.kinds import Count, Setting
 from shared.rules import flag
 
 
@@ -12,12 +13,20 @@ class Difference:
     told."""
 
     name: str
-    found: Any = None
-    expected: Any = None
+    found: Setting = None
+    expected: Setting = None
 
 
 EventKind = Literal[
-    "none", "damaged", "unreadable", "incomplete", "unknown", "foreign", "resumed", "told"
+    "none",
+    "damaged",
+    "unreadable",
+    "incomplete",
+    "unknown",
+    "foreign",
+    "beyond",
+    "resumed",
+    "told",
 ]
 
 
@@ -27,14 +36,14 @@ class CheckpointEvent:
 
     kind: EventKind
     folder: str = ""
-    step: int | None = None
+    step: Count | None = None
     """Counted from the training's beginning; of `resumed`."""
     file: str | None = None
     """The one that is damaged or can't be read."""
     error: str | None = None
     """What the system says about it."""
     differences: list[Difference] = field(default_factory=list)
-    """Of `foreign`: in what its training differs."""
+    """Of `foreign` and `beyond`: in what its training differs."""
     told: str | None = None
     """What a result of the first schema says instead of all this."""
 
@@ -46,6 +55,7 @@ REFUSALS = {
     "incomplete": "a part of it is missing",
     "unknown": "it is not what this program writes",
     "foreign": "it is of another training ({differences})",
+    "beyond": "its training has gone further ({differences})",
 }
 
 
@@ -65,6 +75,8 @@ def describe_event(event: CheckpointEvent, run: str, seed: object) -> str:
             "epochs', its times count from there."
         )
     differences = ", ".join(map(_describe_difference, event.differences))
+    if event.kind == "foreign" and any(each.name == "epochs" for each in event.differences):
+        differences += "; the cosine schedule depends on their number"
     reason = REFUSALS[event.kind].format(**vars(event) | {"differences": differences})
     return f"The checkpoint {event.folder} is not used: {reason}."
 

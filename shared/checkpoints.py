@@ -1,37 +1,43 @@
 """Checkpoints of a training, from which it goes on as if it had never been interrupted."""
 
-import contextlib
-import hashlib
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
+from filelock import BaseFileLock
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from shared.batches import batch_sizes
-from shared.checkpoint_events import CheckpointEvent, Difference, EventKind, describe_event
+from shared.checkpoint_events import CheckpointEvent, Difference, describe_event
+from shared.checkpoint_files import (
+    MANIFEST,
+    PARTS,
+    STATE,
+    Refused,
+    checksum,
+    lock,
+    numbers,
+    read_contents,
+    remove,
+    unwritable,
+    write_checkpoint,
+)
 from shared.config import TrainConfig
 from shared.datasets import Dataset
-from shared.errors import UsageError
-from shared.inputs import LARGEST_JSON, LARGEST_WEIGHTS, decode_json, open_regular, read_regular
+from shared.errors import CheckpointError, UsageError
+from shared.initial_weights import weight_shapes
+from shared.inputs import decode_json
+from shared.kinds import Setting
 from shared.results import EpochResult
 
 Arrays = dict[str, np.ndarray]
 
 # The newest may turn out to be damaged.
 KEPT = 2
-MANIFEST = "manifest.json"
-STATE = "state.json"
-PARTS = ("weights", "state", "batches", "best")
-FILES = {STATE, *(f"{part}.safetensors" for part in PARTS)}
-# Bytes: the optimizer's state is twice the weights.
-LARGEST_FILE = 2 * LARGEST_WEIGHTS
 # What a training may differ in from the one that a checkpoint is of.
 WITHOUT_INFLUENCE = (
     *("preset", "data_dir", "offline", "target_accuracy"),
@@ -39,24 +45,20 @@ WITHOUT_INFLUENCE = (
 )
 
 
-class Refused(Exception):
-    """A checkpoint can't be used: the kind of event, and what belongs to it."""
-
-    def __init__(self, kind: EventKind, **details: Any) -> None:
-        super().__init__(kind)
-        self.kind, self.details = kind, details
-
-
 @dataclass(frozen=True)
 class Origin:
     """Of which training a checkpoint is: the run, its configuration, its data's checksums."""
 
     run: str
-    config: dict[str, object]
+    config: dict[str, Setting]
     data: dict[str, str]
 
     def differences(self, other: "Origin") -> list[Difference]:
-        """In what the other training differs from this one."""
+        """In what the other training differs from this one.
+
+        It may be longer, or shorter, where no step depends on that.
+        """
+        free = () if other.config.get("schedule") == "cosine" else ("epochs",)
         run = [Difference("run", self.run, other.run)] if self.run != other.run else []
         settings = [
             Difference(name, found, other.config.get(name))
@@ -64,6 +66,7 @@ class Origin:
             # A checkpoint from before there was such a setting is of a training with its default.
             if (found := self.config.get(name, getattr(TrainConfig, name, None)))
             != other.config.get(name)
+            and name not in free
         ]
         return [*run, *settings, *([Difference("data")] if self.data != other.data else [])]
 
@@ -98,6 +101,7 @@ class Checkpoints:
     state: Arrays | None = None
     events: list[CheckpointEvent] = field(default_factory=list)
     good: list[int] = field(default_factory=list)
+    lock: BaseFileLock | None = None
 
     @property
     def steps_in_epoch(self) -> int:
@@ -142,7 +146,13 @@ class Checkpoints:
             set_weights(self.best)
             yield from list(self.epochs)
             set_weights(self.weights)
-            set_state(self.state)
+            try:
+                set_state(self.state)
+            except Exception as error:  # noqa: BLE001 - each framework raises errors of its own.
+                raise CheckpointError(
+                    f"--checkpoint-dir {self.folder.parent}: the optimizer's state in "
+                    f"{self.folder} does not fit ({error}); choose another folder to start anew."
+                ) from None
         yield from epochs
 
     def save_epochs(
@@ -177,24 +187,14 @@ class Checkpoints:
         contents[MANIFEST] = msgspec.json.encode(
             {name: checksum(content) for name, content in contents.items()}
         )
-        number = max(numbers(self.folder), default=0) + 1
-        partial = self.folder / f"{number:06}.partial"
         try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            for name, content in contents.items():
-                write_durably(partial / name, content)
-            partial.rename(self.folder / f"{number:06}")
-            sync_folder(self.folder)
-            self.good = [*self.good, number][-KEPT:]
-            for old in numbers(self.folder):
-                if old < self.good[0]:
-                    shutil.rmtree(self.folder / f"{old:06}")
+            number = write_checkpoint(self.folder, contents)
         except OSError as error:
-            raise UsageError(
-                f"--checkpoint-dir {self.folder.parent}: cannot be written ({error.strerror}); "
-                "choose another folder."
-            ) from None
+            raise unwritable(self.folder.parent, error) from None
+        self.good = [*self.good, number][-KEPT:]
+        for old in numbers(self.folder):
+            if old < self.good[0]:
+                remove(self.folder / f"{old:06}")
 
     def load_newest(self) -> None:
         """Be where the newest checkpoint is that can be used; say why the newer ones can't.
@@ -212,6 +212,9 @@ class Checkpoints:
                 self._load(folder)
             except Refused as refusal:
                 self.events.append(CheckpointEvent(refusal.kind, str(folder), **refusal.details))
+                # Saving would in time delete what was trained.
+                if refusal.kind == "beyond":
+                    break
                 continue
             self.good = [number]
             self.events.append(CheckpointEvent("resumed", str(folder), step=self.steps))
@@ -230,9 +233,37 @@ class Checkpoints:
         state, parts = read(folder)
         if different := state.origin.differences(self.origin):
             raise Refused("foreign", differences=different)
+        reached = len(state.epochs) + ("batches" in parts)
+        wanted: Any = self.origin.config.get("epochs", reached)
+        if reached > wanted:
+            raise Refused("beyond", differences=[Difference("epochs", reached, wanted)])
+        if not self._fits(parts):
+            raise Refused("unknown")
         self.epochs = state.epochs
         self.weights, self.state = parts["weights"], parts["state"]
         self.batches, self.best = parts.get("batches", {}), parts.get("best", {})
+
+    def _fits(self, parts: Mapping[str, Arrays]) -> bool:
+        """Whether the arrays, but for the optimizer's own, are as this very training saves them."""
+        known: dict[str, Any] = self.origin.config
+        weights = weight_shapes(tuple(known["hidden"]), known["batch_norm"])
+        batches = parts.get("batches", {})
+        steps = [len(array) if array.ndim == 1 else -1 for array in batches.values()]
+        return (
+            all(
+                _shapes(parts[part]) == weights
+                and {array.dtype for array in parts[part].values()} == {known["float_type"]}
+                for part in ("weights", "best")
+                if part in parts
+            )
+            and (not batches or batches.keys() == {"losses", "correct"})
+            and len(set(steps)) <= 1
+            and all(0 < each <= self.steps_per_epoch for each in steps)
+        )
+
+
+def _shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}
 
 
 def open_checkpoints(
@@ -247,11 +278,12 @@ def open_checkpoints(
         dataset: what is learned.
 
     Raises:
-        UsageError: the folder holds some without --resume, or none that can be used with it.
+        UsageError: the folder holds some without --resume, or none that can be used with it, or
+            another training is at work there.
     """
     if config.checkpoint_dir is None:
         return None
-    refuse_existing(config, slug)
+    held = refuse_existing(config, slug)
     chosen = {k: v for k, v in config.as_json().items() if k not in WITHOUT_INFLUENCE}
     checkpoints = Checkpoints(
         config.checkpoint_dir / slug,
@@ -259,16 +291,22 @@ def open_checkpoints(
         config.checkpoint_steps,
         config.batch_size,
         len(batch_sizes(len(dataset.train_labels), config.batch_size)),
+        lock=held,
     )
     if config.resume:
         checkpoints.load_newest()
     return checkpoints
 
 
-def refuse_existing(config: TrainConfig, slug: str) -> None:
-    """Raise UsageError if there are checkpoints already but nobody asked to go on from them."""
+def refuse_existing(config: TrainConfig, slug: str) -> BaseFileLock | None:
+    """The lock of the folder that is to be saved to, if any.
+
+    Raises:
+        UsageError: it holds checkpoints already but nobody asked to go on from them, or another
+            training is at work there, or it can't be written.
+    """
     if config.checkpoint_dir is None:
-        return
+        return None
     folder = config.checkpoint_dir / slug
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -277,16 +315,13 @@ def refuse_existing(config: TrainConfig, slug: str) -> None:
             f"--checkpoint-dir {config.checkpoint_dir}: expected a folder that can be written "
             f"({error.strerror}); choose another."
         ) from None
+    held = lock(folder)
     if numbers(folder) and not config.resume:
         raise UsageError(
             f"--checkpoint-dir {config.checkpoint_dir}: {folder} holds checkpoints; add --resume "
             "to go on from the newest, or choose another folder, so that none is overwritten."
         )
-
-
-def numbers(folder: Path) -> list[int]:
-    """The numbers of the checkpoints in a folder."""
-    return [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
+    return held
 
 
 def read(folder: Path) -> tuple[State, dict[str, Arrays]]:
@@ -296,10 +331,7 @@ def read(folder: Path) -> tuple[State, dict[str, Arrays]]:
         Refused: anything in it is not what was written.
     """
     try:
-        manifest = decode_json(read_regular(folder / MANIFEST, LARGEST_JSON), dict[str, str])
-        if not manifest.keys() <= FILES:
-            raise Refused("unknown")
-        contents = {name: _read_intact(folder / name, manifest[name]) for name in manifest}
+        contents = read_contents(folder)
         state = decode_json(contents.pop(STATE), State)
         # Copies, because those who take them over write to them.
         parts = {
@@ -313,35 +345,3 @@ def read(folder: Path) -> tuple[State, dict[str, Arrays]]:
     except (ValueError, KeyError, msgspec.MsgspecError, SafetensorError):
         raise Refused("unknown") from None
     return state, parts
-
-
-def _read_intact(path: Path, sha256: str) -> bytes:
-    """The content, not in memory before its checksum is known to be right; else Refused."""
-    with open_regular(path, LARGEST_FILE) as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-            raise Refused("damaged", file=path.name)
-        file.seek(0)
-        return file.read()
-
-
-def checksum(content: bytes) -> str:
-    """SHA-256, as the manifest has it."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a new file so that it survives even a power failure."""
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Let the names in a folder survive a power failure, where the system can do that."""
-    with contextlib.suppress(PermissionError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

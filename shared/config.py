@@ -11,6 +11,7 @@ import tyro
 
 from shared.activations import ACTIVATIONS
 from shared.dataset_records import DATASETS
+from shared.kinds import Setting
 from shared.rules import check, flag
 from shared.threads import physical_cores
 
@@ -202,7 +203,7 @@ class TrainConfig:
         changed = {name for name in TECHNIQUES if getattr(self, name) != plain[name]}
         return " ".join(self.as_flags(changed))
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Setting]:
         """The fields as JSON can hold them."""
         folder = self.checkpoint_dir and str(self.checkpoint_dir)
         paths = {"data_dir": str(self.data_dir), "checkpoint_dir": folder}

@@ -237,7 +237,7 @@ def _read_table(table: EmbeddedTable, side: int) -> tuple[list[np.ndarray], dict
     path = Path(package.origin).parent / table.file
     try:
         # Not by its path, to which NumPy would need a working directory.
-        with gzip.open(path, "rt") as lines:
+        with gzip.open(path, "rt", encoding="ascii") as lines:
             rows = np.loadtxt(lines, delimiter=",", dtype=np.int64)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(

@@ -11,8 +11,14 @@ from pathlib import Path
 
 import psutil
 
+from shared.kinds import Count, NotNegative
 from shared.registry import required_modules
+from shared.threads import sysctl
 
+# Where Windows keeps the processor's name.
+PROCESSOR_KEY = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
+# Seconds.
+MOMENT = 0.2
 # Whose versions are recorded.
 PACKAGES = (*required_modules(), "scipy", "matplotlib")
 
@@ -24,11 +30,11 @@ class Environment:
     python: str
     platform: str
     processor: str
-    physical_cores: int | None
-    logical_cores: int | None
-    memory_bytes: int
-    load_average: tuple[float, float, float]
-    """Over the last 1, 5 and 15 minutes."""
+    physical_cores: Count | None
+    logical_cores: Count | None
+    memory_bytes: Count
+    load_average: tuple[NotNegative, NotNegative, NotNegative] | None
+    """Over the last 1, 5 and 15 minutes; on Windows three times the busy cores of one moment."""
     versions: dict[str, str | None]
     """Of each package that matters; None where it is not installed."""
     accelerators: list[str] = field(default_factory=list)
@@ -44,7 +50,7 @@ def describe_environment() -> Environment:
         physical_cores=psutil.cpu_count(logical=False),
         logical_cores=psutil.cpu_count(),
         memory_bytes=psutil.virtual_memory().total,
-        load_average=psutil.getloadavg(),
+        load_average=load_average(),
         versions={package: _version(package) for package in PACKAGES},
         accelerators=accelerators(),
         on_battery=on_battery(),
@@ -53,12 +59,39 @@ def describe_environment() -> Environment:
 
 def processor_name() -> str:
     """The processor's model, or its architecture where the system does not tell."""
+    if told := sysctl("machdep.cpu.brand_string") or _name_in_registry():
+        return told
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
+        for line in cpuinfo.read_text("utf-8", "replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _name_in_registry() -> str:
+    if sys.platform != "win32":
+        return ""
+    import winreg
+
+    try:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, PROCESSOR_KEY) as key:
+            return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
+    except OSError:
+        return ""
+
+
+def load_average() -> tuple[float, float, float] | None:
+    """What the system says of its load, if it does."""
+    try:
+        if hasattr(os, "getloadavg"):
+            return os.getloadavg()
+        # Of a load that psutil makes up nothing is known in its first five seconds.
+        busy = psutil.cpu_percent(MOMENT) / 100 * (psutil.cpu_count() or 1)
+    # Performance counters can be broken or forbidden, which Windows says in many ways.
+    except (OSError, RuntimeError, psutil.Error):
+        return None
+    return busy, busy, busy
 
 
 def accelerators() -> list[str]:
@@ -70,7 +103,8 @@ def accelerators() -> list[str]:
     listed = subprocess.run(
         ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     return listed.stdout.splitlines() if listed.returncode == 0 else []

@@ -1,6 +1,5 @@
 """Flags from dataclasses, and what is wrong with them in one sentence."""
 
-import signal
 import sys
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -150,12 +149,3 @@ def with_preset(arguments: Sequence[str]) -> list[str]:
     # The last flag takes one value, so that no name of a run is taken for another value of it.
     preset = [*preset_flags(chosen[-1]), "--preset", chosen[-1]] if chosen else []
     return [*preset, *arguments]
-
-
-def interrupt_on_terminate() -> None:
-    """Treat a polite request to end (SIGTERM) like Ctrl-C, so that what is finished is kept."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)

@@ -7,21 +7,25 @@ import errno
 import io
 import os
 import stat
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 if TYPE_CHECKING:
     import numpy as np
 
-# Bytes that JSON and what a network's weights or its answers may have: those of 130 million
-# weights, of a million images, and of a header of ten thousand layers.
-LARGEST_JSON = 2**27
+# Bytes that JSON and what a network's weights or its answers may have: those of a million epochs,
+# 130 million weights, a million images, and a header of ten thousand layers.
+LARGEST_JSON = 2**28
 LARGEST_WEIGHTS = 2**30
 LARGEST_PREDICTIONS = 2**27
 LARGEST_HEADER = 2**22
+
+# What safetensors calls the types of numbers that are computed with.
+FLOATS = ("F32", "F64")
 
 
 class UnfitFile(OSError):
@@ -67,22 +71,54 @@ def read_regular(path: Path, most: int) -> bytes:
     return content
 
 
-def read_arrays(path: Path, most: int) -> dict[str, "np.ndarray"]:
-    """The arrays in a safetensors file of at most `most` bytes.
+def read_tensors(
+    path: Path,
+    shapes: Mapping[str, tuple[int | None, ...]],
+    most: int,
+    columns: int | None = None,
+) -> dict[str, "np.ndarray"]:
+    """Arrays of float32 or float64 in a safetensors file of at most `most` bytes.
+
+    Args:
+        shapes: of each array that is read; None stands for any length but 0.
+        columns: of the last axis at most so many are read.
 
     Raises:
         OSError: it can't be read, UnfitFile among them.
-        ValueError: it is no such file, or holds numbers that NumPy does not know.
+        ValueError: it is no such file, or one of the arrays is not there or another than expected;
+            says what is there.
     """
-    # Only now, because NumPy reads the number of threads when it is imported.
-    from safetensors.numpy import load
-
-    content = read_regular(path, most)
-    check_header(content)
+    with open_regular(path, most) as file:
+        check_header(file.read(8))
     try:
-        return load(content)
-    except (SafetensorError, KeyError, TypeError) as error:
+        with safe_open(path, framework="numpy") as arrays:
+            return {
+                name: _read_tensor(arrays, name, shape, columns) for name, shape in shapes.items()
+            }
+    except SafetensorError as error:
         raise ValueError(f"it is not a safetensors file ({error})") from None
+
+
+def _read_tensor(
+    arrays: Any, name: str, shape: tuple[int | None, ...], columns: int | None
+) -> "np.ndarray":
+    import numpy as np
+
+    expected = f"{name} of F32 or F64 {['any' if n is None else n for n in shape]}"
+    if name not in arrays.keys():  # noqa: SIM118 - it is no dictionary.
+        raise ValueError(f"it holds no {expected}")
+    header = arrays.get_slice(name)
+    dtype, found = header.get_dtype(), header.get_shape()
+    fits = len(found) == len(shape) and all(
+        n == wanted or (wanted is None and n > 0) for n, wanted in zip(found, shape, strict=True)
+    )
+    if dtype not in FLOATS or not fits:
+        raise ValueError(f"it holds {name} of {dtype} {found} instead of {expected}")
+    # The library refuses a slice that ends beyond the array.
+    array = header[..., : min(columns or found[-1], found[-1])]
+    if not np.isfinite(array).all():
+        raise ValueError(f"it holds numbers in {name} that are not finite")
+    return array
 
 
 def check_header(content: bytes) -> None:
@@ -107,14 +143,21 @@ def path_within(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def decode_json(content: bytes | str, kind: Any = Any) -> Any:
+def decode_json(
+    content: bytes | str,
+    kind: Any = Any,
+    hook: Callable[[type, Any], Any] | None = None,
+) -> Any:
     """Decode JSON as msgspec does, into a value of type `kind`.
+
+    Args:
+        hook: makes what JSON has no form for, as msgspec's `dec_hook`.
 
     Raises:
         ValueError: it is no JSON, not of that type, or nested too deeply to be decoded.
     """
     try:
-        return msgspec.json.decode(content, type=kind)
+        return msgspec.json.decode(content, type=kind, dec_hook=hook)
     except RecursionError:
         raise msgspec.DecodeError("JSON is nested too deeply") from None
 

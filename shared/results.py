@@ -3,17 +3,34 @@
 Their form in `results.json` is told in docs/RESULTS.md.
 """
 
+import contextlib
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard, TypeVar
+
+from msgspec import Meta
 
 from shared.checkpoint_events import CheckpointEvent
-from shared.config import TrainConfig
+from shared.config import CLASSES, TrainConfig
+from shared.disk import insist
 from shared.download import MissingFiles
 from shared.environment import Environment
+from shared.kinds import (
+    Count,
+    Finite,
+    Name,
+    NotNegative,
+    Positive,
+    Seconds,
+    Seed,
+    Setting,
+    Share,
+    Size,
+)
+from shared.run_ends import RunEnd, Unwritten
 from shared.verified import Verification
 
 SCHEMA: Literal["framework-comparison/2"] = "framework-comparison/2"
@@ -30,43 +47,25 @@ class EpochResult:
     figures and the learning rate are those at the epoch's end, where there is something to tell.
     """
 
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    test_loss: float
-    test_accuracy: float
-    train_seconds: float
-    evaluate_seconds: float
-    validation_loss: float | None = None
-    validation_accuracy: float | None = None
-    learning_rate: float | None = None
+    epoch: Size
+    train_loss: Finite
+    train_accuracy: Share
+    test_loss: Finite
+    test_accuracy: Share
+    train_seconds: Positive
+    evaluate_seconds: Seconds
+    validation_loss: Finite | None = None
+    validation_accuracy: Share | None = None
+    learning_rate: NotNegative | None = None
 
 
 @dataclass(frozen=True)
 class InferenceResult:
     """Latency of one prediction call, from NumPy images to NumPy logits."""
 
-    batch_size: int
-    median_seconds: float
-    p99_seconds: float
-
-
-@dataclass(frozen=True)
-class RunEnd:
-    """Why a run did not complete, where it was not its framework that said so."""
-
-    kind: Literal[
-        "not_started", "interrupted", "not_finite", "missing_module", "exit_status", "signal"
-    ]
-    epoch: int | None = None
-    """The last one that ended; of `not_finite` the one in which the loss was no number."""
-    module: str | None = None
-    """The one that is not installed."""
-    interpreter: str | None = None
-    """Path of the Python that it is not installed for."""
-    exit_status: int | None = None
-    signal: str | None = None
-    """As SIGKILL."""
+    batch_size: Size
+    median_seconds: Seconds
+    p99_seconds: Seconds
 
 
 @dataclass
@@ -82,39 +81,40 @@ class RunResult:
     count from where it went on.
     """
 
-    run: str
-    framework: str
-    variant: str
-    seed: int
-    threads: int
-    batch_size: int
-    setting: int = 0
-    repeat: int = 0
-    workers: int = 1
+    run: Name
+    framework: Name
+    variant: Name
+    seed: Seed
+    threads: Size
+    batch_size: Size
+    setting: Count = 0
+    repeat: Count = 0
+    workers: Size = 1
     status: Status = "failed"
     end: RunEnd | None = None
     error: str | None = None
     error_output: list[str] = field(default_factory=list)
     framework_version: str | None = None
     device: str | None = None
-    parameters: int | None = None
+    parameters: Count | None = None
     epochs: list[EpochResult] = field(default_factory=list)
-    test_loss: float | None = None
-    test_accuracy: float | None = None
-    phases: dict[str, float] = field(default_factory=dict)
-    wall_seconds: float | None = None
-    time_to_first_step_seconds: float | None = None
-    time_to_target_seconds: float | None = None
-    epoch_seconds: float | None = None
-    samples_per_second: float | None = None
-    peak_memory_bytes: int | None = None
-    peak_device_memory_bytes: int | None = None
-    energy_joules: float | None = None
-    foreign_cpus: float | None = None
+    test_loss: Finite | None = None
+    test_accuracy: Share | None = None
+    phases: dict[str, Seconds] = field(default_factory=dict)
+    wall_seconds: Seconds | None = None
+    time_to_first_step_seconds: Seconds | None = None
+    time_to_target_seconds: Seconds | None = None
+    epoch_seconds: Positive | None = None
+    samples_per_second: Positive | None = None
+    peak_memory_bytes: Count | None = None
+    peak_device_memory_bytes: Count | None = None
+    energy_joules: NotNegative | None = None
+    foreign_cpus: NotNegative | None = None
     inference: list[InferenceResult] = field(default_factory=list)
     weights: str | None = None
     predictions: str | None = None
-    resumed_from_step: int | None = None
+    unwritten: list[Unwritten] = field(default_factory=list)
+    resumed_from_step: Count | None = None
     checkpoints: list[CheckpointEvent] = field(default_factory=list)
 
     def set_speed(
@@ -141,7 +141,7 @@ class RunResult:
             self.samples_per_second = train_size / self.epoch_seconds
 
 
-FIGURES = ("test_loss", "test_accuracy", "wall_seconds", "predictions")
+FIGURES = ("test_loss", "test_accuracy", "wall_seconds")
 
 
 class CompletedRun(RunResult):
@@ -151,17 +151,16 @@ class CompletedRun(RunResult):
         test_loss: float
         test_accuracy: float
         wall_seconds: float
-        predictions: str
 
 
 @dataclass(frozen=True)
 class DatasetFacts:
     """Which data the figures are about; `missing` says why they are not those that were meant."""
 
-    name: str
-    train_size: int
-    test_size: int
-    classes: list[str]
+    name: Name
+    train_size: Size
+    test_size: Size
+    classes: Annotated[list[Name], Meta(min_length=CLASSES, max_length=CLASSES)]
     sha256: dict[str, str]
     missing: MissingFiles | None = None
 
@@ -170,29 +169,29 @@ class DatasetFacts:
 class MeanInterval:
     """A mean with its 95 % confidence limits; they are None where nothing supports them."""
 
-    mean: float
-    low: float | None = None
-    high: float | None = None
+    mean: Finite
+    low: Finite | None = None
+    high: Finite | None = None
 
 
 @dataclass(frozen=True)
 class RatioInterval:
     """The median of a ratio with its 95 % confidence limits, None where nothing supports them."""
 
-    median: float
-    low: float | None = None
-    high: float | None = None
+    median: Positive
+    low: NotNegative | None = None
+    high: NotNegative | None = None
 
 
 @dataclass(frozen=True)
 class Floor:
     """The matrix products of one epoch alone, as fast as one library does them, again and again."""
 
-    library: str
-    batch_size: int
-    epoch_seconds: list[float]
-    setting: int = 0
-    repeat: int = 0
+    library: Name
+    batch_size: Size
+    epoch_seconds: Annotated[list[Positive], Meta(min_length=1)]
+    setting: Count = 0
+    repeat: Count = 0
 
     @property
     def median_seconds(self) -> float:
@@ -204,10 +203,10 @@ class Floor:
 class Probe:
     """The seconds that the same small piece of work took before a run."""
 
-    run: str
-    setting: int
-    repeat: int
-    seconds: float
+    run: Name
+    setting: Count
+    repeat: Count
+    seconds: Seconds
 
 
 @dataclass(frozen=True)
@@ -217,9 +216,9 @@ class Pair:
     `train_time_ratio` is None where a run's speed is not known.
     """
 
-    run: str
-    setting: int
-    repeats: int
+    run: Name
+    setting: Count
+    repeats: Size
     train_time_ratio: RatioInterval | None
     test_accuracy_difference: MeanInterval
 
@@ -228,7 +227,7 @@ class Pair:
 class Comparison:
     """Every run set against the first."""
 
-    baseline: str
+    baseline: Name
     pairs: list[Pair]
 
 
@@ -239,9 +238,9 @@ class Plan:
     A setting holds the fields of the configuration that it changes: `{"batch_size": 256}`.
     """
 
-    settings: list[dict[str, Any]]
-    runs: list[str]
-    repeats: int
+    settings: Annotated[list[dict[str, Setting]], Meta(min_length=1)]
+    runs: list[Name]
+    repeats: Size
 
 
 @dataclass
@@ -253,7 +252,7 @@ class ComparisonResult:
     plan: Plan
     dataset: DatasetFacts
     environment: Environment
-    runs: list[RunResult]
+    runs: Annotated[list[RunResult], Meta(min_length=1)]
     comparison: Comparison
     verification: Verification | None = None
     floors: list[Floor] = field(default_factory=list)
@@ -284,19 +283,19 @@ class ComparisonResult:
         return pool(self.floors)
 
 
-@dataclass(frozen=True)
-class Event:
-    """What a child process tells its parent, one JSON object a line: an epoch, or the end."""
-
-    epoch: EpochResult | None = None
-    run: RunResult | None = None
-
-
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write next to `path`, then rename: a reader sees the old file or the new one."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content.encode() if isinstance(content, str) else content)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        insist(lambda: partial.replace(path))
+    except BaseException as error:
+        if isinstance(error, OSError):
+            # What is written to tells no name when there is no space.
+            error.filename = str(path)
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
 
 
 AnyRun = TypeVar("AnyRun", bound=RunResult)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import psutil
 
 from shared.batches import IMBALANCE_STREAM, ORDER_STREAM, SPLIT_STREAM, batch_sizes
 from shared.clock import Clock
@@ -10,6 +11,10 @@ from shared.config import CLASSES, TrainConfig
 from shared.datasets import Dataset, load_dataset, prepare_dataset
 from shared.download import MissingFiles
 from shared.errors import UsageError
+from shared.formats import gibibytes
+
+# Of every weight there are its gradient and, in Adam, two running means.
+COPIES = 4
 
 # Classes from here on become rare with --imbalance.
 FIRST_RARE_CLASS = 5
@@ -144,11 +149,28 @@ def prepare(config: TrainConfig) -> tuple[TrainConfig, MissingFiles | None]:
         one that was meant.
 
     Raises:
-        UsageError: the dataset can't be had.
+        UsageError: the dataset can't be had, or the network has no room in the memory.
     """
+    refuse_beyond_memory(config)
     wanted = None if config.dataset == "auto" else config.dataset
     chosen, missing = prepare_dataset(wanted, config.data_dir, offline=config.offline)
     return replace(config, dataset=chosen), missing
+
+
+def refuse_beyond_memory(config: TrainConfig) -> None:
+    """Refuse a network that this machine can't train, before anything is allocated for it.
+
+    Raises:
+        UsageError: names the flag and both sizes.
+    """
+    needed = COPIES * config.parameters() * np.dtype(config.float_type).itemsize
+    there = psutil.virtual_memory().total
+    if needed > there:
+        raise UsageError(
+            f"--hidden {' '.join(map(str, config.hidden))}: expected a network that can be trained "
+            f"in this machine's {gibibytes(there)}, but its weights, gradients and running means "
+            f"take {gibibytes(needed)}; choose fewer units."
+        )
 
 
 def load(config: TrainConfig, clock: Clock) -> Dataset:

@@ -1,7 +1,10 @@
 """How many threads may compute, and the environment that a framework is imported into."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
+from functools import cache
 
 import psutil
 
@@ -20,12 +23,40 @@ NO_CACHE_VARIABLE = "TORCHINDUCTOR_FORCE_DISABLE_CACHES"
 
 
 def physical_cores() -> int:
-    """Number of physical cores that this process may use (at least 1)."""
+    """Number of physical cores that this process may use (at least 1).
+
+    On Apple's processors the fast ones: a step waits for its slowest thread.
+    """
     if hasattr(os, "sched_getaffinity"):
         allowed = len(os.sched_getaffinity(0))
     else:
         allowed = os.cpu_count() or 1
+    fast = sysctl("hw.perflevel0.physicalcpu")
+    if fast.isdecimal() and int(fast):
+        return min(int(fast), allowed)
     return min(psutil.cpu_count(logical=False) or allowed, allowed)
+
+
+@cache
+def sysctl(name: str) -> str:
+    """What macOS knows under this name; nothing where it, or the system, has no such name."""
+    if sys.platform != "darwin":
+        return ""
+    command = ["/usr/sbin/sysctl", "-n", name]
+    try:
+        told = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    except OSError:
+        return ""
+    return told.stdout.strip()
+
+
+def pin_threads(threads: int) -> None:
+    """Tell every library how many threads it gets; to be called before any is imported.
+
+    Apple's, which NumPy computes with on a Mac, can't be told in any other way.
+    """
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = str(threads)
 
 
 def prepare_environment(threads: int, environment: Mapping[str, str] | None = None) -> None:
@@ -34,8 +65,7 @@ def prepare_environment(threads: int, environment: Mapping[str, str] | None = No
     Args:
         environment: of the run, as its entry in the registry says.
     """
-    for variable in THREAD_VARIABLES:
-        os.environ[variable] = str(threads)
+    pin_threads(threads)
     # Level 3: on a machine without a GPU TensorFlow reports even its absence as an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.update(environment or {})

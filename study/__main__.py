@@ -13,6 +13,7 @@ from rich.text import Text
 from report.terminal import make_console
 from shared.errors import UsageError
 from shared.flags import Flag, parse_flags
+from shared.program import run_program
 from shared.results import write_atomically
 from study.page import render_page
 from study.pairing import SIGNS
@@ -118,12 +119,8 @@ def print_step(step: Step, sides: list[str], code: dict[str, list[Text]], consol
 
 
 def main() -> int:
-    """Run the command; returns the exit status."""
-    try:
-        return fulfil(parse_flags(Request, PROGRAM))
-    except UsageError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return 2
+    """The command; returns the exit status."""
+    return run_program(PROGRAM, lambda: fulfil(parse_flags(Request, PROGRAM)), prints_only=True)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,8 @@ def class_of(kind: _TokenType) -> str | None:
 def span(name: str | None, text: str) -> Markup:
     """Tokens of one class, or their part on one line."""
     html = Markup(DIFF_MARK.sub(link_to_ledger, escape(text)))
-    return Markup('<span class="{}">{}</span>').format(name, html) if name and text else html
+    # There are thousands: an attribute of one letter needs no quotation marks.
+    return Markup("<span class={}>{}</span>").format(name, html) if name and text else html
 
 
 def link_to_ledger(mark: re.Match) -> str:

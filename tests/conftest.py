@@ -1,11 +1,13 @@
 """Fixtures that several modules share, and the order in which tests are run."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from shared import plotting
+from report import plotting
+from shared import interrupts
 from shared.datasets import Dataset
 from tests.support import commands, durations
 from tests.support.browser import Visitor, chromium
@@ -48,6 +50,20 @@ def figures(monkeypatch):
     kept = []
     monkeypatch.setattr(plotting, "save", lambda figure, path: kept.append(figure))
     return kept
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Signals interrupt as they do in a command; afterwards nothing is known of them."""
+    before = {each: signal.getsignal(each) for each in interrupts.SIGNALS}
+    # Whoever runs the tests in the background may have told them to ignore Ctrl-C.
+    for each in interrupts.SIGNALS:
+        signal.signal(each, signal.SIG_DFL)
+    interrupts.listen()
+    yield
+    interrupts.listen()
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 @pytest.fixture(scope="module")

@@ -198,3 +198,39 @@ def test_a_room_lists_its_files(room):
     listed = [line.split()[0] for line in said.splitlines() if ".py " in line]
     files = [path.name for path in (ROOT / room).glob("*.py") if path.name != "__init__.py"]
     assert sorted(listed) == sorted(files)
+
+
+# What reads or writes text in the system's own encoding if none is named: how many other arguments
+# it has; and the mode or flag that makes others do so.
+TEXTS = {"read_text": 0, "write_text": 1}
+MODES = {"'r'", "'rt'", "'w'", "'x'", "'a'"}
+FLAGS = {"text", "universal_newlines"}
+
+
+def texts_without_encoding(source: str) -> Iterator[str]:
+    """The calls that read or write text in whatever encoding the system has."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+        known = {each.arg: ast.unparse(each.value) for each in node.keywords}
+        modes = {ast.unparse(each) for each in node.args} | set(known.values())
+        is_text = name in TEXTS and len(node.args) <= TEXTS[name]
+        is_text |= name in ("open", "fdopen") and bool(MODES & modes)
+        is_text |= name in ("run", "Popen", "check_output") and bool(FLAGS & known.keys())
+        if is_text and "encoding" not in known:
+            yield ast.unparse(node)
+
+
+def test_a_text_whose_encoding_is_not_named_is_found():
+    found = "a.read_text()", "b.write_text('x')", "c.open('w')", "subprocess.run([], text=True)"
+    assert list(texts_without_encoding("\n".join(found))) == list(found)
+    fine = "a.read_text('utf-8')", "b.open('rb')", "c.open('x', encoding='utf-8')", "run([])"
+    assert list(texts_without_encoding("\n".join(fine))) == []
+
+
+@pytest.mark.parametrize("room", ["compare.py", *ROOMS])
+def test_no_text_is_read_or_written_in_the_systems_own_encoding(room):
+    paths = [ROOT / room] if room.endswith(".py") else (ROOT / room).rglob("*.py")
+    found = {str(path): list(texts_without_encoding(path.read_text("utf-8"))) for path in paths}
+    assert {path: calls for path, calls in found.items() if calls} == {}

@@ -31,7 +31,7 @@ def make_loss(
     weights = (
         None
         if class_weights is None
-        else torch.as_tensor(class_weights, device=device)
+        else torch.tensor(class_weights.tolist(), device=device)
     )
 
     def compute_loss(
@@ -48,7 +48,7 @@ def make_loss(
         # Not `weight=`, which makes the mean one over the weights instead of
         # the images.
         if weights is not None:
-            losses = losses * weights.to(losses.dtype)[labels]  # DIFF-37
+            losses = losses * weights[labels]  # DIFF-37
         return losses.mean()
 
     return compute_loss

@@ -62,7 +62,19 @@ def _curve_figure(
     runs = dict.fromkeys(line.label.rpartition(", ")[0] for line in lines)
     alternative = f"{title} by epoch, of {', '.join(runs)}."
     chart = svg.line_chart(lines, alternative, "Epoch", show, ceiling=ceiling)
-    return Figure(title, chart, _by_x(f"{title} by epoch", "epoch", lines, show))
+    return Figure(title, chart, _by_x(f"{title} by epoch", "epoch", lines, show), _thinned(lines))
+
+
+def _thinned(lines: Sequence[Line]) -> str:
+    """What to know of a chart that does not show every epoch."""
+    shown = {x for line in lines for x, _ in line.points}
+    whole = int(max(shown) - min(shown)) + 1
+    if len(shown) == whole:
+        return ""
+    return (
+        f"Of {formats.count(whole)} epochs {formats.count(len(shown))} are shown: of equally long "
+        "stretches the first, the last, and those at which a curve is highest or lowest."
+    )
 
 
 def _by_x(caption: str, x_name: str, lines: Sequence[Line], show: svg.Show) -> Table:

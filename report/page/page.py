@@ -15,14 +15,14 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from report import sentences, table
+from report import plotting, sentences, table
 from report.merge import label_runs, machine_labels, merge_notices, merge_results
 from report.page import charts
 from report.page.charts import Table
 from report.page.predictions import first_layers, predictions_of
 from report.read import with_whole_paths
 from report.verification import describe_verification
-from shared import formats, plotting
+from shared import formats
 from shared.clock import PHASES
 from shared.datasets import Dataset
 from shared.results import (
@@ -33,8 +33,7 @@ from shared.results import (
     group_by_run,
     write_atomically,
 )
-
-PAGE = "report.html"
+from shared.results_file import PAGE
 
 TEMPLATES = Path(__file__).parent
 
@@ -123,12 +122,14 @@ def _content_of_images(
     first = merge_results([first_size(each) for each in results])
     groups = group_by_run(first.runs)
     predictions, missing = predictions_of(groups, dataset)
+    weights, missing_weights = first_layers(groups)
     return {
         "predictions": predictions,
         "missing": missing,
         "classes": first.dataset.classes,
         "long_names": max(map(len, first.dataset.classes)) > 2,
-        "weights": list(first_layers(groups)),
+        "weights": weights,
+        "missing_weights": missing_weights,
         "same_start": len(results) == 1 and first.config.alignment != "defaults",
     }
 
@@ -196,7 +197,10 @@ def _verification(result: ComparisonResult) -> tuple[str, list[str], bool]:
         return "Not verified", ["Whether the runs compute the same thing was not checked."], False
     first, *others = describe_verification(result.verification, result.config)
     if not result.verification.passed:
-        return "They do not all compute the same thing", [first, *others], False
+        heading = "They do not all compute the same thing"
+        if not result.verification.refuted:
+            heading = "That they compute the same thing is not shown"
+        return heading, [first, *others], False
     count = len(result.verification.runs)
     subject = {1: "It computes the same thing as the oracle", 2: "Both compute the same thing"}
     heading = subject.get(count, f"All {count} compute the same thing")

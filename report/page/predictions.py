@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from markupsafe import Markup
 from PIL import Image
 from scipy.special import softmax
 
+from report import plotting
 from report.page import svg
 from report.page.charts import Figure, Table
 from report.series import (
@@ -21,7 +22,7 @@ from report.series import (
     first_kernels,
     like_repeats,
 )
-from shared import formats, plotting
+from shared import formats
 from shared.config import CLASSES
 from shared.datasets import Dataset
 from shared.metrics import class_figures
@@ -101,7 +102,7 @@ def predictions_of(groups: Groups, dataset: Dataset | None) -> tuple[Predictions
             "FOLDER --data-dir DIR"
         ]
     given = answers(groups, dataset.test_labels)
-    missing = [f"The predictions of {run} are missing or can't be read." for run in given.unread]
+    missing = [f"The predictions of {run} are missing: {why}." for run, why in given.unread.items()]
     if not given.logits:
         return None, missing
     repeated = len({run.seed for repeats in groups.values() for run in repeats}) > 1
@@ -120,11 +121,15 @@ def predictions_of(groups: Groups, dataset: Dataset | None) -> tuple[Predictions
     ), missing
 
 
-def first_layers(groups: Groups) -> Iterable[FirstLayer]:
-    """The first layer of each run that completed, all on one scale of colours."""
-    kernels = {
-        place: (run, kernel[:, :TILES]) for place, (run, kernel) in first_kernels(groups).items()
-    }
+def first_layers(groups: Groups) -> tuple[list[FirstLayer], list[str]]:
+    """The first layer of each run that completed, all on one scale of colours, and why some can't
+    be shown."""
+    read = first_kernels(groups, TILES)
+    missing = [f"The weights of {run} are missing: {why}." for run, why in read.unread.items()]
+    return list(_draw_layers(read.runs)), missing
+
+
+def _draw_layers(kernels: Mapping[int, tuple[str, np.ndarray]]) -> Iterable[FirstLayer]:
     if not kernels:
         return
     # A few outliers would leave the others pale.
@@ -217,7 +222,8 @@ def _tiles(kernel: np.ndarray, limit: float) -> Image.Image:
     # Entry 0 of the palette is the transparent ground between the tiles.
     canvas = np.zeros((rows * step - 2, columns * step - 2), np.uint8)
     middle = PALETTE // 2
-    levels = 1 + middle + np.rint(np.clip(kernel / limit, -1, 1) * middle).astype(int)
+    with np.errstate(over="ignore"):
+        levels = 1 + middle + np.rint(np.clip(kernel / limit, -1, 1) * middle).astype(int)
     for unit, tile in enumerate(levels.T):
         top, left = step * (unit // columns), step * (unit % columns)
         canvas[top : top + side, left : left + side] = tile.reshape(side, side)

@@ -2,6 +2,8 @@
 
 import ast
 import gzip
+import importlib
+import os
 import statistics
 import struct
 import sys
@@ -418,3 +420,11 @@ def test_the_commands_refuse(words, names, tmp_path):
     assert done.returncode == 2, done.stderr
     assert names in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize("name", ["kills", "faults.__main__"])
+def test_what_has_to_kill_is_refused_where_nothing_can_be_forked(name, monkeypatch):
+    benchmark = importlib.import_module(f"benchmarks.{name}")
+    monkeypatch.delattr(os, "fork")
+    with pytest.raises(UsageError, match=r"^benchmarks\.\w+ splits its process .* or in WSL2\.$"):
+        benchmark.measure(benchmark.Request())

@@ -25,6 +25,14 @@ BAD_FLAGS = {
         "--batch-size 1",
     ),
     "hidden of size zero": (["--hidden", "64", "0"], "--hidden 64 0"),
+    "a network beyond all memory": (
+        ["--dataset", "digits", "--hidden", "2000000000"],
+        "--hidden 2000000000",
+    ),
+    "hidden layers that multiply": (
+        ["--dataset", "digits", "--hidden", "9000000", "9000000"],
+        "--hidden 9000000 9000000",
+    ),
     "negative seed": (["--seed", "-1"], "--seed -1"),
     "limit zero": (["--limit", "0"], "--limit 0"),
     "limit beyond the dataset": (["--dataset", "digits", "--limit", "9999"], "9999"),
@@ -43,7 +51,10 @@ def test_compare_refuses(flags, names, tmp_path):
 
 
 @pytest.mark.parametrize("package", ["pytorch_impl", "tensorflow_impl", "numpy_impl"])
-@pytest.mark.parametrize("case", ["unknown dataset", "no epochs", "data folder that can't be"])
+@pytest.mark.parametrize(
+    "case",
+    ["unknown dataset", "no epochs", "data folder that can't be", "a network beyond all memory"],
+)
 def test_one_implementation_refuses(package, case, tmp_path):
     flags, names = BAD_FLAGS[case]
     done = run_warm("-m", package, "--offline", *flags, cwd=tmp_path)

@@ -1,8 +1,5 @@
 """What the machine did meanwhile is read right, on counters that the tests set by hand."""
 
-import os
-import subprocess
-import sys
 from collections import namedtuple
 
 import psutil
@@ -26,13 +23,12 @@ def test_rounding_of_the_counters_is_not_less_than_nothing():
 
 def test_idle_cores_do_no_work_and_guests_count_once(monkeypatch):
     monkeypatch.setattr(psutil, "cpu_times", lambda: Times(10, 5, 1000, 50, 3, 4, 1))
-    assert CpuReading.take(os.getpid()).all_cores == 10 + 5 + 3
+    assert CpuReading.take(0).all_cores == 10 + 5 + 3
 
 
-def test_a_child_that_has_ended_cannot_be_read():
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    assert CpuReading.take(child.pid) is None
+def test_ours_is_what_the_child_says_and_what_this_process_took(monkeypatch):
+    monkeypatch.setattr(probes.time, "process_time", lambda: 2.5)
+    assert CpuReading.take(40.0).ours == 42.5
 
 
 @pytest.mark.parametrize(

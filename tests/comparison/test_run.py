@@ -12,8 +12,9 @@ from safetensors.numpy import load_file
 from comparison.plan import plan_jobs
 from report.sentences import describe_end
 from shared.config import TrainConfig
-from shared.results import Plan, RunEnd
+from shared.results import Plan
 from shared.results_file import load_results
+from shared.run_ends import RunEnd
 from tests.support.commands import ROOT, compare, fake_interpreter, run_command
 
 RUNS = (
@@ -266,7 +267,7 @@ def test_whoever_interrupts_the_floor_keeps_the_runs_before_it(tmp_path):
     slow_later = fake_interpreter(tmp_path / "slow later", script)
     chosen = f"--python=pytorch={slow}"
     words = interrupt_at(1, (*flags, chosen, "--output-dir", "none"), tmp_path)
-    assert "interrupted before a run was finished; nothing was kept." in words
+    assert "interrupted before an epoch was finished; no results were kept." in words
     assert not (tmp_path / "none").exists()
     chosen = f"--python=pytorch={slow_later}"
     words = interrupt_at(2, (*flags, chosen, "--output-dir", "some"), tmp_path)

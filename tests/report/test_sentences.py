@@ -9,7 +9,7 @@ from report.verification import describe_verification
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.download import describe_stand_in
-from shared.results import Probe, RunResult
+from shared.results import Probe, RunEnd, RunResult
 from shared.rules import choices_of
 from tests.support.results import (
     ENVIRONMENT,
@@ -125,6 +125,21 @@ def test_words_begin_with_a_verification_only_if_it_failed(dataset):
     assert words[1] == words[0]
     assert words[2][0].startswith("Verification FAILED")
     assert words[2][1:] == words[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (3, "ended with exit status 3"),
+        (3221225477, "ended with exit status 3221225477 (0xC0000005, access violation)"),
+        (3221225786, "ended with exit status 3221225786 (0xC000013A, Ctrl-C)"),
+        (3221226000, "ended with exit status 3221226000 (0xC0000210, an error of Windows)"),
+    ],
+)
+def test_exit_statuses_of_windows_are_explained(status, said):
+    run = make_run("pytorch/eager")
+    run.end = RunEnd("exit_status", exit_status=status)
+    assert sentences.describe_end(run, TrainConfig()) == said
 
 
 def test_machine():

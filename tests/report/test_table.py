@@ -2,8 +2,7 @@
 
 import pytest
 
-from report import markdown, sentences, series, table
-from shared import plotting
+from report import markdown, plotting, sentences, series, table
 from shared.results import (
     ComparisonResult,
     Floor,

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.image import imread
 from safetensors.numpy import save_file
 
-from report import terminal, write
-from shared import plotting
+from report import plotting, terminal, write
+from report.page import page
 from shared.datasets import Dataset
 from shared.results import RunResult
 from shared.results_file import load_results
@@ -71,11 +71,46 @@ def test_report_files(runs, pictures, dataset, tmp_path, monkeypatch):
     )
 
 
-def test_figures_are_saved_before_a_picture_can_fail(dataset, tmp_path, monkeypatch):
-    def fail(*_):
-        raise RuntimeError
+BREAKS = {
+    "a picture": (plotting, "plot_time", "time.png"),
+    "all pictures": (plotting, "save", "time.png"),
+    "the summary": (write, "markdown", "summary.md"),
+    "the page": (page, "render", "report.html"),
+    "the figures": (write, "save_results", "results.json"),
+}
 
-    monkeypatch.setattr(plotting, "plot_time", fail)
-    with pytest.raises(RuntimeError):
-        write.write_report(make_result(dataset, *UNFINISHED), dataset, tmp_path)
-    assert load_results(tmp_path / "results.json").runs == list(UNFINISHED)
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "No space left on device"), "cannot be written (No space left on device)"),
+        (RuntimeError("no such colour"), "cannot be drawn (RuntimeError: no such colour)"),
+    ],
+)
+@pytest.mark.parametrize(("owner", "name", "file"), BREAKS.values(), ids=BREAKS)
+def test_a_file_that_fails_costs_no_other(
+    owner, name, file, error, words, dataset, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(plotting, "save", lambda figure, path: path.write_text("drawn"))
+    monkeypatch.setattr(owner, name, fail)
+    failures = write.write_report(make_result(dataset, *UNFINISHED), dataset, tmp_path)
+    assert f"{tmp_path / file} {words}." in failures
+    written = {path.name for path in tmp_path.iterdir()}
+    lost = {"time.png", "curves.png"} if name == "save" else {file}
+    whole = {"results.json", "summary.md", "report.html", "time.png", "curves.png"}
+    assert written == whole - lost
+    assert len(failures) == len(lost)
+
+
+def test_figures_come_back_after_their_folder_was_deleted(dataset, tmp_path):
+    folder = tmp_path / "deleted"
+    result = make_result(dataset, *UNFINISHED)
+    assert write.write_figures(result, folder) == []
+    assert load_results(folder / "results.json") == result
+    (tmp_path / "file").write_text("")
+    (failure,) = write.write_figures(result, tmp_path / "file")
+    assert failure == f"{tmp_path}/file/results.json cannot be written (File exists)."
+    assert terminal.describe_files(tmp_path / "gone").startswith("Nothing could be written to ")

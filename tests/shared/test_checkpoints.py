@@ -17,26 +17,20 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from filelock import FileLock, Timeout
 
 from benchmarks import damages, kills
 from commands.single_run import drain, train_and_save
 from commands.twin import native_chatter_held_back
 from report import sentences
-from shared.checkpoints import (
-    MANIFEST,
-    STATE,
-    Checkpoints,
-    Origin,
-    checksum,
-    numbers,
-    open_checkpoints,
-    read,
-)
+from shared import checkpoint_files
+from shared.checkpoint_files import MANIFEST, STATE, checksum, numbers
+from shared.checkpoints import Checkpoints, Origin, open_checkpoints, read
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
-from shared.errors import UsageError
-from shared.results import EpochResult
+from shared.errors import CheckpointError, UsageError
+from shared.results import Event
 from shared.sampling import load_configured
 from shared.threads import prepare_environment
 from tests.support.limits import within
@@ -327,7 +321,8 @@ def test_a_foreign_checkpoint_is_refused(kept, changed, said):
 
 
 def test_a_checkpoint_without_a_setting_is_of_its_default(tmp_path):
-    old = {k: v for k, v in kills.TINY.as_json().items() if k != "activation"}
+    longer = replace(kills.TINY, epochs=3).as_json()
+    old = {k: v for k, v in longer.items() if k != "activation"}
     first = damages.make_checkpoints(tmp_path / "run", kills.TINY)
     first.origin = replace(first.origin, config=old)
     first.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
@@ -351,10 +346,106 @@ def test_origins_differ_only_in_what_matters(tmp_path):
     ):
         same = open_checkpoints(replace(config, **changed), "numpy/reference", "a", dataset)
         assert same.origin == origin
-    for changed in ({"threads": 2}, {"epochs": 5}, {"augment": True}, {"seed": 1}):
+    for changed in ({"threads": 2}, {"schedule": "cosine"}, {"augment": True}, {"seed": 1}):
         other = open_checkpoints(replace(config, **changed), "numpy/reference", "a", dataset)
         assert len(other.origin.differences(origin)) == 1
     assert origin.data == dataset.sha256 != {}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"schedule": "step", "schedule_epochs": 1, "accumulate": 3},
+        {"schedule": "plateau", "schedule_epochs": 1, "validation": 0.2, "min_delta": 5.0},
+        {"optimizer": "sgd", "warmup_steps": 9, "dropout": 0.3, "augment": True},
+    ],
+    ids=" ".join,
+)
+def test_more_epochs_follow_on_fewer(fields, tmp_path):
+    prepare_environment(1)
+    config = replace(BASE, **fields)
+    whole = train("numpy/reference", config)
+    with mock.patch("os.fsync"):
+        saving = replace(config, checkpoint_dir=tmp_path, epochs=BASE.epochs - 2)
+        first = open_checkpoints(saving, "numpy/reference", "run", load(config))
+        train("numpy/reference", saving, first)
+        longer = replace(saving, epochs=BASE.epochs, resume=True)
+        second = open_checkpoints(longer, "numpy/reference", "run", load(config))
+        assert len(second.epochs) == BASE.epochs - 2
+        resumed = train("numpy/reference", longer, second)
+    for pair in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(*pair)
+
+
+def test_where_each_step_depends_on_their_number_epochs_are_not_added(kept):
+    cosine = replace(kills.TINY, schedule="cosine", epochs=3).as_json()
+    kept.origin = replace(kept.origin, config=cosine)
+    kept.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+    longer = fresh(kept, origin=replace(kept.origin, config=cosine | {"epochs": 8}))
+    with pytest.raises(UsageError) as refusal:
+        longer.load_newest()
+    words = "(--epochs 3 instead of 8; the cosine schedule depends on their number)"
+    assert f"000003 is not used: it is of another training {words}." in str(refusal.value)
+
+
+def test_epochs_that_were_trained_are_not_taken_back(kept):
+    fewer = fresh(kept, origin=replace(kept.origin, config=kept.origin.config | {"epochs": 2}))
+    with pytest.raises(UsageError, match=r"has gone further \(--epochs 3 instead of 2\)"):
+        fewer.load_newest()
+
+
+def test_two_trainings_do_not_save_to_one_folder(tmp_path):
+    config = replace(BASE, checkpoint_dir=tmp_path)
+    asked = config, "numpy/reference", "a", load(config)
+    (tmp_path / "a").mkdir()
+    other = FileLock(tmp_path / "a.lock", is_singleton=False)
+    with other, pytest.raises(UsageError, match=r"^--checkpoint-dir .*: another training saves to"):
+        open_checkpoints(*asked)
+    held = open_checkpoints(*asked)
+    with pytest.raises(Timeout):
+        other.acquire(timeout=0)
+    del held
+    other.acquire(timeout=0)
+    other.release()
+
+
+def strew(folder: Path) -> None:
+    """What is no checkpoint of ours."""
+    for name in ("1", "12", "000004.partial"):
+        (folder / name).mkdir(parents=True)
+    (folder / "000004.partial" / "old").write_text("old")
+    (folder / "000003.partial").write_text("a file")
+    (folder / "notes.txt").write_text("mine")
+
+
+def test_what_lies_beside_the_checkpoints_is_no_matter(kept):
+    strew(kept.folder)
+    assert sorted(numbers(kept.folder)) == [1, 2]
+    for _ in range(3):
+        kept.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+    assert kept.good == [4, 5]
+    names = {path.name for path in kept.folder.iterdir()}
+    assert names == {"000004", "000005", "1", "12", "notes.txt"}
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_checkpoint_that_is_not_finished_leaves_nothing(error, kept, monkeypatch):
+    written = []
+
+    def fail(path: Path, content: bytes) -> None:
+        if len(written) == 2:
+            raise error
+        written.append(path.write_bytes(content))
+
+    monkeypatch.setattr(checkpoint_files, "write_durably", fail)
+    with pytest.raises((CheckpointError, KeyboardInterrupt)) as raised:
+        kept.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+    assert isinstance(error, KeyboardInterrupt) or str(raised.value) == (
+        f"--checkpoint-dir {kept.folder.parent}: cannot be written (No space left on device); "
+        "choose another folder."
+    )
+    assert sorted(path.name for path in kept.folder.iterdir()) == ["000001", "000002"]
 
 
 def test_nothing_is_overwritten_without_being_asked(kept):
@@ -428,10 +519,11 @@ def test_a_resumed_run_says_so(tmp_path, capsys):
     dataset = load(config)
 
     def run() -> tuple:
-        heard: list[EpochResult] = []
+        heard: list[Event] = []
         asked = ("numpy", "reference", config, dataset, Clock(), tmp_path, "numpy-reference")
         made = train_and_save(*asked, heard.append)
-        return made, [epoch.epoch for epoch in heard], capsys.readouterr().err
+        epochs = [event.epoch.epoch for event in heard if event.epoch]
+        return made, epochs, capsys.readouterr().err
 
     first, heard, said = run()
     assert (first.resumed_from_step, heard) == (None, [1, 2, 3, 4])

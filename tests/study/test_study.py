@@ -262,8 +262,8 @@ def test_names_of_one_side_stand_where_that_side_has_them():
 
 def test_code_is_escaped_and_every_line_is_closed():
     lines = colour(['"""One <b>', 'two & three."""', "x = 1  # 1. start  # DIFF-7"])
-    assert lines[0] == '<span class="c">&#34;&#34;&#34;One &lt;b&gt;</span>'
-    assert lines[1] == '<span class="c">two &amp; three.&#34;&#34;&#34;</span>'
+    assert lines[0] == "<span class=c>&#34;&#34;&#34;One &lt;b&gt;</span>"
+    assert lines[1] == "<span class=c>two &amp; three.&#34;&#34;&#34;</span>"
     assert '# 1. start  <a class="diff" href="#diff-7">DIFF-7</a></span>' in lines[2]
 
 

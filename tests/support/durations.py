@@ -44,6 +44,10 @@ SLOW: dict[str, dict[str, float]] = {
         "trained": 2,
         "test_the_command_writes_what_it_prints": 3,
     },
+    "comparison/test_children.py": {
+        "test_a_childs_processor_time_is_not_that_of_its_launcher": 2,
+        "test_a_childs_events_are_utf_8_whatever_standard_output_is": 2,
+    },
     "comparison/test_real_data.py": {"test_both_frameworks_learn": 40},
     "comparison/test_run.py": {
         "finished": 35,
@@ -65,6 +69,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_mutations_are_caught": 30,
         "test_compare_verifies_first_and_goes_on_where_nothing_can_be_compiled": 25,
         "test_a_run_that_cannot_be_traced_fails_verification": 3,
+        "test_a_compiler_that_fails_makes_one_run_unavailable": 4,
     },
     "test_documents.py": {"helps": 4},
     "test_contract.py": {
@@ -102,6 +107,10 @@ SLOW: dict[str, dict[str, float]] = {
     },
     "study/test_browser.py": {"visit": 12},
     "twins/test_compiled.py": {"test_an_epoch_is_one_program": 25},
+    "twins/test_devices.py": {
+        "test_no_technique_wants_float64_of_a_gpu_that_has_none": 4,
+        "test_workers_that_are_spawned_stay_from_epoch_to_epoch": 1.5,
+    },
     "twins/test_differences.py": {"keras_says": 12, "torch_says": 8},
     "twins/test_ledger.py": {"test_every_pinning_test_exists": 2},
     "twins/test_techniques.py": {"child": 10, "test_the_run_reports_the_epoch_that_it_kept": 1.5},

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from shared.config import TrainConfig
 from shared.datasets import Dataset
+from shared.initial_weights import initial_weights
 from shared.results import ComparisonResult, Floor, InferenceResult, RunResult
 from shared.results_file import save_results
 from tests.support.results import make_result, make_run, make_verification
@@ -35,8 +37,7 @@ def save_files(run: RunResult, dataset: Dataset, folder: Path, wrong: int = 0) -
     answers[:wrong] = (answers[:wrong] + 1) % 10
     save_file({"logits": 4 * np.eye(10, dtype=np.float32)[answers]}, folder / run.predictions)
     run.weights = run.predictions.replace(".predictions", "")
-    kernel = np.random.default_rng(wrong).normal(size=(784, 128)).astype(np.float32)
-    save_file({"dense_1/kernel": kernel}, folder / run.weights)
+    save_file(initial_weights(TrainConfig.hidden, seed=wrong), folder / run.weights)
     run.inference = [InferenceResult(1, 1e-3, 2e-3), InferenceResult(64, 2e-3, 9e-3)]
 
 

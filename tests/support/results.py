@@ -31,7 +31,15 @@ def make_run(name: str, seed: int = 0, speed: float = 1.0, epochs: int = 3) -> R
     framework, _, variant = name.partition("/")
     run = RunResult(name, framework, variant, seed, threads=2, batch_size=64, status="completed")
     run.epochs = [
-        EpochResult(k, 1 / k, 0.8 + k / 100, 1.1 / k, 0.9 + k / 100, speed * (1 + (k == 1)), 0.5)
+        EpochResult(
+            k,
+            1 / k,
+            0.8 + min(k / 100, 0.1),
+            1.1 / k,
+            0.9 + min(k / 100, 0.1),
+            speed * (1 + (k == 1)),
+            0.5,
+        )
         for k in range(1, epochs + 1)
     ]
     run.test_loss, run.test_accuracy = run.epochs[-1].test_loss, run.epochs[-1].test_accuracy

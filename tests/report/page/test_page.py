@@ -363,7 +363,8 @@ def test_weights_are_tiles_from_orange_over_white_to_blue(dataset, tmp_path):
     kernel[:, 17], kernel[0, 3] = 2, -2
     save_file({"dense_1/kernel": kernel}, tmp_path / run.weights)
     groups = group_by_run(read.with_whole_paths(result, tmp_path).runs)
-    (layer,) = predictions_module.first_layers(groups)
+    (layer,), missing = predictions_module.first_layers(groups)
+    assert not missing
     assert (layer.units, layer.limit) == (20, 2)
     content = base64.b64decode(layer.source.partition(",")[2])
     picture = np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
@@ -478,7 +479,7 @@ BAD = {
     "empty folder": (["empty"], "empty"),
     "not JSON": (["garbage"], "garbage/results.json"),
     "other dataset": (["good", "mnist"], "digits, mnist"),
-    "unknown dataset": (["unknown"], "a known dataset"),
+    "unknown dataset": (["unknown"], "$.dataset.name"),
     "no settings": (["unset"], "config.batch_size"),
     "no runs": (["idle"], "runs"),
     "the same twice": (["good", "good"], "different folders"),

@@ -12,12 +12,14 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 
+from report.lettering import drawable, letters
 from shared import formats
 from shared.clock import PHASES
 from shared.datasets import Dataset
 from shared.registry import COLORS
 from shared.results import MeanInterval, write_atomically
 from shared.series import Ledger, Line
+from shared.visible import visible
 
 PHASE_COLORS = (
     *("#666666", "#999999", "#56B4E9", "#009E73", "#E69F00", "#0072B2", "#CC79A7", "#F0E442"),
@@ -227,7 +229,8 @@ def plot_pictures(
         best = probabilities[row].argmax()
         grey = {"cmap": "gray", "vmin": 0, "vmax": 255}
         original.imshow(np.asarray(pictures[row]), **grey)
-        original.set_title(shorten(names[row]), fontsize=10, parse_math=False)
+        lettering = {"fontsize": 10, "fontfamily": list(letters()), "parse_math": False}
+        original.set_title(drawable(visible(names[row], 28)), **lettering)
         seen.imshow(prepared[row], **grey)
         seen.set_title("what the network sees", fontsize=10)
         for axes in (original, seen):
@@ -244,12 +247,6 @@ def plot_pictures(
     if shown < len(pictures):
         figure.suptitle(f"The first {shown} of {len(pictures)} images")
     save(figure, path)
-
-
-def shorten(name: str, length: int = 28) -> str:
-    """A name that may be too long for a heading, cut in its middle."""
-    half = length // 2
-    return name if len(name) <= length else f"{name[:half]}...{name[-half:]}"
 
 
 def draw_lines(axes: Axes, lines: Iterable[Line]) -> None:

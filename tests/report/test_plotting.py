@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from report import series, write
-from shared import plotting
+from report import plotting, series, write
 from shared.clock import PHASES
 from shared.datasets import Dataset
 from tests.support.results import make_result, make_run, make_unfinished
@@ -49,7 +48,9 @@ def draw_predictions(dataset: Dataset, logits: Mapping[str, np.ndarray], folder:
     runs = [make_run(name) for name in logits]
     for run in runs:
         save_file({"logits": logits[run.run]}, folder / run.predictions)
-    write.draw_pictures(make_result(dataset, *runs), dataset, folder)
+    failures: list[str] = []
+    write.draw_pictures(make_result(dataset, *runs), dataset, folder, failures)
+    assert failures == []
 
 
 def test_disputed_images_come_first(figures, dataset, tmp_path):

@@ -1,0 +1,33 @@
+"""Child processes in Python: how they are started and ended on every system."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+# How what they print is read, if not as bytes, whatever the system's own encoding is.
+TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "replace"}
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """The variables of this process, so that a child prints and reads UTF-8, and some more."""
+    encoding = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:surrogateescape"}
+    return os.environ | encoding | more
+
+
+def apart() -> Mapping[str, Any]:
+    """How to start a child that Ctrl-C in the terminal does not reach, as arguments of Popen."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def ask_to_end(child: subprocess.Popen) -> None:
+    """Interrupt a child that was started `apart`, so that it can keep what is finished."""
+    if sys.platform == "win32":
+        # To terminate would be to kill.
+        child.send_signal(signal.CTRL_BREAK_EVENT)
+    else:
+        child.send_signal(signal.SIGTERM)

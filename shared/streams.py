@@ -1,0 +1,92 @@
+"""Standard output and standard error that may go away: what was asked for is done all the same."""
+
+import contextlib
+import errno
+import io
+import os
+import sys
+from typing import Any, TextIO
+
+# Nobody listens any more, so there is nobody to complain to.
+UNHEARD = (errno.EPIPE, errno.EIO, errno.EINVAL)
+
+
+class Forgiving(io.RawIOBase):
+    """Bytes on their way to a file, a pipe or a terminal, dropped once that fails."""
+
+    def __init__(self, raw: io.RawIOBase, stream: TextIO) -> None:
+        self.raw = raw
+        # Who else wrote there, and would close it when nobody remembers it any more.
+        self.stream = stream
+        self.error: OSError | None = None
+
+    def writable(self) -> bool:
+        """It is, whatever becomes of what is written."""
+        return True
+
+    def isatty(self) -> bool:
+        """Whether this is a terminal."""
+        return self.raw.isatty()
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self.raw.fileno()
+
+    def write(self, content: Any, /) -> int:
+        """Write, or drop it and remember why."""
+        if self.error is None:
+            try:
+                return self.raw.write(content) or 0
+            except OSError as error:
+                self.error = error
+        return len(content)
+
+
+def forgive(*names: str) -> None:
+    """Let standard streams drop what can't be written.
+
+    Args:
+        names: `stdout`, `stderr`.
+    """
+    _open_closed()
+    for name in names:
+        stream = getattr(sys, name)
+        if stream is None:
+            # It was closed when this process started.
+            setattr(sys, name, io.TextIOWrapper(io.BytesIO()))
+        elif raw := _raw(stream):
+            stream.flush()
+            forgiving = io.TextIOWrapper(
+                io.BufferedWriter(Forgiving(raw, stream)),
+                encoding=stream.encoding,
+                errors="backslashreplace",
+                line_buffering=stream.line_buffering or stream.write_through,
+            )
+            setattr(sys, name, forgiving)
+
+
+def complaint() -> str | None:
+    """Why standard output lacks something, in a sentence, if someone may still want to know."""
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    raw = _raw(sys.stdout)
+    error = raw.error if isinstance(raw, Forgiving) else None
+    if error is None or error.errno in UNHEARD:
+        return None
+    return f"standard output cannot be written ({error.strerror}), so a part of it is missing."
+
+
+def _raw(stream: TextIO) -> io.RawIOBase | None:
+    """What writes the bytes of a stream, if that is known."""
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    return raw if isinstance(raw, io.RawIOBase) else None
+
+
+def _open_closed() -> None:
+    """Fill the places of closed standard streams, or the next files that are opened get them."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
