@@ -19,8 +19,17 @@ SLOW: dict[str, dict[str, float]] = {
         "test_a_tutorial_that_fails_says_why": 2,
         "test_whoever_asks_for_a_floor_imports_no_framework": 1.5,
     },
+    "benchmarks/test_fault_inputs.py": {
+        "test_damaged_files_are_drawn_or_refused": 4,
+        "test_undamaged_files_are_read": 1,
+    },
     "commands/test_evaluate.py": {"trained": 20},
     "commands/test_export.py": {"exported": 24},
+    "commands/test_names.py": {
+        "trained": 3,
+        "test_results_can_be_read_and_drawn_again": 1.5,
+        "test_a_picture_of_an_odd_name_is_drawn": 3,
+    },
     "commands/test_profile.py": {"profiled": 3},
     "commands/test_summary.py": {
         "printed": 2,
