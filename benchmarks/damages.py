@@ -10,6 +10,7 @@ import numpy as np
 from shared.checkpoint_files import numbers
 from shared.checkpoints import Checkpoints, Origin
 from shared.config import TrainConfig
+from shared.initial_weights import initial_weights
 from shared.results import EpochResult
 
 
@@ -21,7 +22,8 @@ def make_checkpoints(folder: Path, config: TrainConfig) -> Checkpoints:
     for epoch in (1, 2):
         kept.add_epoch(EpochResult(epoch, *draw.random(6).tolist()))
         kept.add_batches(draw.random(2), draw.integers(64, size=2))
-        kept.save({"dense_1/kernel": draw.random((8, 8))}, {"learning_rate": draw.random(())})
+        weights = initial_weights(config.hidden, epoch, config.float_type)
+        kept.save(weights, {"learning_rate": draw.random(())})
     return kept
 
 

@@ -252,7 +252,7 @@ class Checkpoints:
         return (
             all(
                 _shapes(parts[part]) == weights
-                and {array.dtype for array in parts[part].values()} == {known["float_type"]}
+                and {str(a.dtype) for a in parts[part].values()} == {known["float_type"]}
                 for part in ("weights", "best")
                 if part in parts
             )

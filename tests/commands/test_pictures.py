@@ -1,9 +1,11 @@
 """A picture becomes the same 28x28 pixels wherever, however large and on whatever it is drawn."""
 
+import contextlib
 import io
 import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -190,6 +192,19 @@ def test_what_is_no_picture_is_refused(content, tmp_path):
 
 
 LOSSLESS = {"PNG": {}, "JPEG": {"quality": 95}}
+
+
+def test_a_chunk_is_given_no_more_memory_than_it_has_bytes(tmp_path):
+    content = as_file(drawn()).getvalue()
+    start = content.index(b"IDAT") - 4
+    path = tmp_path / "picture.png"
+    path.write_bytes(content[:start] + b"\xff\xff\xff\xf0" + content[start + 4 :])
+    tracemalloc.start()
+    with contextlib.suppress(UsageError):
+        read_picture(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 50_000_000
 
 
 def damaged_exif(random):

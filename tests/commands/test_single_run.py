@@ -15,7 +15,8 @@ from report.sentences import describe_end, in_words
 from shared import checkpoint_files, interrupts
 from shared.clock import Clock
 from shared.config import TrainConfig
-from shared.results import Event, RunResult
+from shared.events import Event
+from shared.results import RunResult
 from shared.sampling import load_configured
 from shared.threads import prepare_environment
 from tests.support.results import make_result

@@ -1,6 +1,7 @@
 """The proof that all runs compute the same holds, and fails when it should."""
 
 import re
+import sys
 from dataclasses import replace
 from threading import Lock
 

@@ -18,6 +18,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from filelock import FileLock, Timeout
+from safetensors.numpy import save
 
 from benchmarks import damages, kills
 from commands.single_run import drain, train_and_save
@@ -30,7 +31,8 @@ from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.errors import CheckpointError, UsageError
-from shared.results import Event
+from shared.events import Event
+from shared.initial_weights import initial_weights
 from shared.sampling import load_configured
 from shared.threads import prepare_environment
 from tests.support.limits import within
@@ -99,6 +101,11 @@ KILLS = 10
 def load_images(float_type: str, validation: float) -> Dataset:
     """The digits, which take a while to be enlarged."""
     return load_configured(replace(BASE, float_type=float_type, validation=validation))
+
+
+WEIGHTS = initial_weights(kills.TINY.hidden, seed=0)
+
+BATCHES = ("losses", "correct")
 
 
 def load(config: TrainConfig) -> Dataset:
@@ -259,9 +266,40 @@ def test_a_manifest_names_only_files_of_a_checkpoint(kept, name, tmp_path):
     assert resumes_with_the_one_before(kept, "unknown")
 
 
+UNFIT = {
+    "another shape": ("weights", WEIGHTS | {"dense_1/kernel": np.zeros((784, 9), np.float32)}),
+    "another type": ("weights", {k: v.astype(np.float64) for k, v in WEIGHTS.items()}),
+    "another name": ("weights", WEIGHTS | {"dense_9/kernel": np.zeros(1, np.float32)}),
+    "none": ("weights", {}),
+    "no best": ("best", {"dense_1/kernel": np.zeros(1, np.float32)}),
+    "more steps than an epoch has": ("batches", dict.fromkeys(BATCHES, np.zeros(6))),
+    "figures of no step": ("batches", dict.fromkeys(BATCHES, np.zeros(()))),
+    "half of the figures": ("batches", {"losses": np.zeros(2)}),
+    "not as many": ("batches", {"losses": np.zeros(2), "correct": np.zeros(1)}),
+}
+
+
+@pytest.mark.parametrize(("part", "arrays"), UNFIT.values(), ids=UNFIT)
+def test_arrays_that_are_of_no_such_training_are_refused(kept, part, arrays):
+    replaced(kept, f"{part}.safetensors", save(arrays))
+    assert resumes_with_the_one_before(kept, "unknown")
+
+
+def test_an_optimizers_state_that_does_not_fit_is_told(kept):
+    again = fresh(kept)
+    again.load_newest()
+
+    def refuse(_: object) -> None:
+        raise KeyError("momentum")
+
+    with pytest.raises(CheckpointError, match=r"does not fit \('momentum'\); .*\.$"):
+        list(again.replay(iter([]), lambda _: None, refuse))
+
+
 def test_what_was_saved_comes_back(kept):
-    kept.best = {"dense_1/kernel": np.arange(6.0).reshape(2, 3).T}
-    kept.save({"dense_1/kernel": np.float32([1, 2])}, {"random": np.uint8([3])})
+    # With gaps, as a transposed array has.
+    kept.best = {name: np.array(array, order="F") for name, array in WEIGHTS.items()}
+    kept.save(WEIGHTS, {"random": np.uint8([3])})
     again = fresh(kept)
     again.load_newest()
     assert (again.epochs, again.steps) == (kept.epochs, kept.steps) == (again.epochs, 12)
@@ -278,14 +316,14 @@ def test_what_was_saved_comes_back(kept):
 
 
 def test_only_the_newest_are_kept(kept):
-    kept.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+    kept.save(WEIGHTS, {"random": np.zeros(1)})
     assert sorted(path.name for path in kept.folder.iterdir()) == ["000002", "000003"]
     # What a save that was cut short left behind is not looked at, and goes with the next one.
     (kept.folder / "000004.partial").mkdir()
     again = fresh(kept)
     again.load_newest()
     assert again.good == [3]
-    again.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+    again.save(WEIGHTS, {"random": np.zeros(1)})
     assert sorted(path.name for path in kept.folder.iterdir()) == ["000003", "000004"]
 
 
@@ -312,7 +350,8 @@ def test_a_foreign_checkpoint_is_refused(kept, changed, said):
     assert message.startswith(f"--checkpoint-dir {kept.folder.parent}: expected ")
     # But if the one before is its own, that one is used.
     spare = folder.rename(kept.folder.parent / "spare")
-    other.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+    weights = initial_weights(tuple(other.origin.config["hidden"]), seed=0)
+    other.save(weights, {"random": np.zeros(1)})
     spare.rename(kept.folder / "000009")
     other = fresh(other)
     other.load_newest()
@@ -325,7 +364,7 @@ def test_a_checkpoint_without_a_setting_is_of_its_default(tmp_path):
     old = {k: v for k, v in longer.items() if k != "activation"}
     first = damages.make_checkpoints(tmp_path / "run", kills.TINY)
     first.origin = replace(first.origin, config=old)
-    first.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+    first.save(WEIGHTS, {"random": np.zeros(1)})
     relu, gelu = (
         fresh(first, origin=replace(first.origin, config=old | {"activation": name}))
         for name in ("relu", "gelu")
@@ -381,7 +420,7 @@ def test_more_epochs_follow_on_fewer(fields, tmp_path):
 def test_where_each_step_depends_on_their_number_epochs_are_not_added(kept):
     cosine = replace(kills.TINY, schedule="cosine", epochs=3).as_json()
     kept.origin = replace(kept.origin, config=cosine)
-    kept.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+    kept.save(WEIGHTS, {"random": np.zeros(1)})
     longer = fresh(kept, origin=replace(kept.origin, config=cosine | {"epochs": 8}))
     with pytest.raises(UsageError) as refusal:
         longer.load_newest()
@@ -423,7 +462,7 @@ def test_what_lies_beside_the_checkpoints_is_no_matter(kept):
     strew(kept.folder)
     assert sorted(numbers(kept.folder)) == [1, 2]
     for _ in range(3):
-        kept.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+        kept.save(WEIGHTS, {"random": np.zeros(1)})
     assert kept.good == [4, 5]
     names = {path.name for path in kept.folder.iterdir()}
     assert names == {"000004", "000005", "1", "12", "notes.txt"}
@@ -440,7 +479,7 @@ def test_a_checkpoint_that_is_not_finished_leaves_nothing(error, kept, monkeypat
 
     monkeypatch.setattr(checkpoint_files, "write_durably", fail)
     with pytest.raises((CheckpointError, KeyboardInterrupt)) as raised:
-        kept.save({"dense_1/kernel": np.zeros(1)}, {"random": np.zeros(1)})
+        kept.save(WEIGHTS, {"random": np.zeros(1)})
     assert isinstance(error, KeyboardInterrupt) or str(raised.value) == (
         f"--checkpoint-dir {kept.folder.parent}: cannot be written (No space left on device); "
         "choose another folder."

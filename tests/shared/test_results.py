@@ -284,6 +284,90 @@ BROKEN = {
         break_content(lambda c: c["config"].pop("batch_size")),
         "$.config.batch_size",
     ),
+    "a completed run without epochs": (
+        break_content(lambda c: put(c, [], "runs", 0, "epochs")),
+        "a completed run lacks `epochs` - at `$.runs[0].epochs`",
+    ),
+    "a phase that there is not": (
+        break_content(lambda c: put(c, {"rest": 1.0}, "runs", 0, "phases")),
+        "instead of rest - at `$.runs[0].phases`",
+    ),
+    "an epoch of no time": (
+        break_content(lambda c: put(c, 0, "runs", 0, "epochs", 0, "train_seconds")),
+        "at `$.runs[0].epochs[0].train_seconds`, found `0`",
+    ),
+    "an epoch twice": (
+        break_content(lambda c: c["runs"][1]["epochs"].append(c["runs"][1]["epochs"][0])),
+        "expected 2 instead of 1 - at `$.runs[1].epochs[1].epoch`",
+    ),
+    "a share above 1": (
+        break_content(lambda c: put(c, 1.5, "runs", 0, "test_accuracy")),
+        "`float` <= 1.0 - at `$.runs[0].test_accuracy`, found `1.5`",
+    ),
+    "a number beyond all": (
+        break_content(lambda c: put(c, 1e301, "runs", 0, "test_loss")),
+        "$.runs[0].test_loss",
+    ),
+    "batches of nothing": (
+        break_content(lambda c: put(c, 0, "runs", 0, "batch_size")),
+        "`int` >= 1 - at `$.runs[0].batch_size`, found `0`",
+    ),
+    "nine classes": (
+        break_content(lambda c: c["dataset"]["classes"].pop()),
+        "length >= 10 - at `$.dataset.classes`, found",
+    ),
+    "another dataset": (
+        break_content(lambda c: put(c, "cifar", "dataset", "name")),
+        "instead of cifar - at `$.dataset.name`",
+    ),
+    "no load": (
+        break_content(lambda c: put(c, [], "environment", "load_average")),
+        "$.environment.load_average`, found `[]`",
+    ),
+    "no versions": (break_content(lambda c: c["environment"].pop("versions")), "`versions`"),
+    "no target": (
+        break_content(lambda c: put(c, None, "config", "target_accuracy")),
+        "$.config.target_accuracy",
+    ),
+    "no date": (
+        break_content(lambda c: put(c, "2026-13-45", "created")),
+        "instead of 2026-13-45 - at `$.created`",
+    ),
+    "a date without a zone": (
+        break_content(lambda c: put(c, "2026-01-02T03:04:05", "created")),
+        "$.created",
+    ),
+    "no run of the first setting": (
+        break_content(lambda c: put(c, 1, "runs", 1, "setting")),
+        "expected a run of the setting 0 - at `$.runs`",
+    ),
+    "a pair of no setting": (
+        break_content(lambda c: put(c, 2, "comparison", "pairs", 0, "setting")),
+        "$.comparison.pairs[0].setting",
+    ),
+    "a setting of nothing": (
+        break_content(lambda c: put(c, {"colour": 1}, "plan", "settings", 1)),
+        "instead of colour - at `$.plan.settings[1]`",
+    ),
+    "a setting that cannot be": (
+        break_content(lambda c: put(c, {"hidden": "abc"}, "plan", "settings", 1)),
+        "$.plan.settings[1]",
+    ),
+    "a floor never timed": (
+        break_content(lambda c: put(c, [], "floors", 0, "epoch_seconds")),
+        "$.floors[0].epoch_seconds`, found `[]`",
+    ),
+    "a slow mirror of no time": (
+        break_content(
+            lambda c: put(c, {"m": {"kind": "too_slow"}}, "dataset", "missing", "mirrors")
+        ),
+        "$.dataset.missing.mirrors",
+    ),
+    "a name of a million letters": (
+        break_content(lambda c: put(c, "x" * 10**6, "runs", 0, "run")),
+        "$.runs[0].run",
+    ),
+    "nested without end": (b'{"schema":' + b"[" * 100_000, "nested too deeply"),
     "no path": (break_content(lambda c: put(c, 3, "config", "data_dir")), "$.config.data_dir"),
     "the first schema in name only": (b'{"schema": "framework-comparison/1"}', "`runs`"),
     "the first schema with a list for a run": (
@@ -301,6 +385,7 @@ def test_what_is_no_result_is_refused(content, named, tmp_path):
         load_results(path)
     assert str(caught.value).startswith(f"{path} ")
     assert named in str(caught.value)
+    assert len(str(caught.value)) < 500
 
 
 def test_the_unbroken_content_is_accepted(tmp_path):
