@@ -22,6 +22,11 @@ SCHEMA: Literal["framework-comparison/2"] = "framework-comparison/2"
 Status = Literal["completed", "failed", "diverged", "interrupted", "unavailable"]
 
 
+EndKind = Literal[
+    "not_started", "interrupted", "not_finite", "missing_module", "memory", "exit_status", "signal"
+]
+
+
 @dataclass(frozen=True)
 class EpochResult:
     """One epoch of training, then one pass over the test set.
@@ -56,15 +61,7 @@ class InferenceResult:
 class RunEnd:
     """Why a run did not complete, where it was not its framework that said so."""
 
-    kind: Literal[
-        "not_started",
-        "interrupted",
-        "not_finite",
-        "missing_module",
-        "memory",
-        "exit_status",
-        "signal",
-    ]
+    kind: EndKind
     epoch: int | None = None
     """The last one that ended; of `not_finite` the one in which the loss was no number."""
     module: str | None = None
@@ -301,10 +298,7 @@ class ComparisonResult:
 
 @dataclass(frozen=True)
 class Event:
-    """What a child process tells its parent, one JSON object a line: an epoch, or how a run stands.
-
-    A completed run is told twice, before its files are written and after.
-    """
+    """What a child process tells its parent, one JSON object a line: an epoch, or how it stands."""
 
     epoch: EpochResult | None = None
     run: RunResult | None = None

@@ -19,6 +19,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_a_tutorial_that_fails_says_why": 2,
         "test_whoever_asks_for_a_floor_imports_no_framework": 1.5,
     },
+    "benchmarks/test_faults.py": {"test_nothing_is_lost": 10},
     "commands/test_evaluate.py": {"trained": 20},
     "commands/test_export.py": {"exported": 24},
     "commands/test_profile.py": {"profiled": 3},
@@ -35,6 +36,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_the_command_writes_what_it_prints": 3,
     },
     "comparison/test_real_data.py": {"test_both_frameworks_learn": 40},
+    "comparison/test_jobs.py": {"test_verification_leaves_no_child_behind": 1.2},
     "comparison/test_run.py": {
         "finished": 35,
         "test_repeats_change_the_seed_and_give_intervals": 8,
