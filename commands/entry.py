@@ -7,6 +7,7 @@ import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import fields, make_dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from commands.requests import (
@@ -45,7 +46,8 @@ def main(package: str) -> int:
         package: the folder that was run, its `__package__`.
     """
     clock = Clock()
-    command = named_command(COMMANDS)
+    known = (each for each in COMMANDS if each not in OPTIONAL or find_spec(f"{package}.{each}"))
+    command = named_command(tuple(known))
     program = f"python -m {package}"
     return run_program(
         f"{program} {command}" if command else program,

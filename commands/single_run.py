@@ -144,19 +144,20 @@ def attempt(
         result.end = RunEnd("missing_module", module=error.module, interpreter=sys.executable)
     except Diverged as error:
         result.status, result.end = "diverged", RunEnd("not_finite", epoch=error.epoch)
-    except KeyboardInterrupt:
-        result.status = "interrupted"
-        result.end = RunEnd("interrupted", epoch=len(result.epochs))
     except CheckpointError as error:
         result.error = str(error)
     except MemoryError:
         result.end = RunEnd("memory")
     except UsageError:
         raise
-    # Whatever a framework raises, the epochs before it are kept.
-    except Exception as error:  # noqa: BLE001
-        traceback.print_exc()
-        result.error = f"{type(error).__name__}: {error}"
+    # Whatever a framework raises, or makes of an interrupt, the epochs before it are kept.
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
+        if interrupts.is_noted():
+            result.status = "interrupted"
+            result.end = RunEnd("interrupted", epoch=len(result.epochs))
+        else:
+            traceback.print_exc()
+            result.error = f"{type(error).__name__}: {error}"
     else:
         return trained
     return None

@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,7 @@ _loaded: dict[str, Dataset] = {}
 
 
 def _load_once(config: TrainConfig) -> None:
+    interrupts.mute()
     _loaded[config.dataset] = load(config, Clock())
 
 
@@ -167,8 +169,14 @@ def measure(
     results: dict[str, list[list[EpochResult]]] = {rung.name: [] for rung in rungs}
     with ProcessPoolExecutor(config.threads, initializer=_load_once, initargs=(config,)) as pool:
         trained = progress.track(pool.map(_train_job, jobs), "Training", len(jobs), console=console)
-        for (_, rung), epochs in zip(jobs, trained, strict=True):
-            results[rung.name].append(epochs)
+        try:
+            for (_, rung), epochs in zip(jobs, trained, strict=True):
+                results[rung.name].append(epochs)
+        except KeyboardInterrupt:
+            # Before the pool waits for what they have begun.
+            for child in active_children():
+                child.kill()
+            raise
     return results
 
 

@@ -76,6 +76,7 @@ def verify(
             # Before the pool waits for those who read what they write.
             for child in children:
                 child.kill()
+                child.wait()
     for child in children:
         child.communicate()
     verdicts[REFERENCE.name] = RunVerification(REFERENCE.name, device="cpu")

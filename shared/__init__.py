@@ -52,6 +52,7 @@ series.py             the series of a chart, as numbers
 
 import importlib.util
 import sys
+from types import TracebackType
 
 LIBRARIES = (
     *("PIL", "filelock", "jinja2", "markdown_it", "matplotlib", "msgspec", "numpy", "pooch"),
@@ -66,3 +67,14 @@ if missing := [name for name in LIBRARIES if importlib.util.find_spec(name) is N
         file=sys.stderr,
     )
     raise SystemExit(2)
+
+
+def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Whoever interrupts the imports, before anything was done, need not read where."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted before anything was done.", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _end

@@ -36,6 +36,12 @@ def listen() -> None:
             signal.signal(each, _interrupt)
 
 
+def mute() -> None:
+    """Leave it to another process what these signals mean, which ends this one."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+
+
 def is_noted() -> bool:
     """Whether there was an interrupt."""
     return _state.count > 0

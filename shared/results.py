@@ -38,6 +38,11 @@ SCHEMA: Literal["framework-comparison/2"] = "framework-comparison/2"
 Status = Literal["completed", "failed", "diverged", "interrupted", "unavailable"]
 
 
+EndKind = Literal[
+    "not_started", "interrupted", "not_finite", "missing_module", "memory", "exit_status", "signal"
+]
+
+
 @dataclass(frozen=True)
 class EpochResult:
     """One epoch of training, then one pass over the test set.

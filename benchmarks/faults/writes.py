@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.faults.campaign import Campaign
 from benchmarks.faults.endings import EPOCHS
-from benchmarks.faults.trial import COMPARE, TRAIN, Ended, Trial
+from benchmarks.faults.trial import COMPARE, TRAIN, Ended, Trial, import_everything
 from shared.results_file import load_results
 
 PAGE_BYTES = 4096
@@ -31,6 +31,8 @@ def try_full_disk(
         name: of the folder.
         most: pages that it may get.
     """
+    # Here, or every process that is split off would do so anew.
+    import_everything()
     pages = random.Random(number).randint(1, most)
     return in_own_names(lambda: _try_full_disk(arguments, folder, name, pages))
 

@@ -82,6 +82,17 @@ def test_an_interrupt_that_a_framework_swallows_is_not_forgotten(run):
     assert run(swallow).status == "interrupted"
 
 
+def test_an_interrupt_of_which_a_framework_makes_something_else_is_one(run):
+    def convert(event: Event) -> None:
+        try:
+            interrupt(1)(event)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    result = run(convert)
+    assert (result.status, len(result.epochs), result.error) == ("interrupted", 1, None)
+
+
 def test_figures_are_told_before_files_are_written(run, tmp_path):
     seen = []
 

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import pytest
 
 from comparison import jobs
 from comparison.jobs import Job, run_job, run_jobs
+from comparison.verification import verify
+from shared import interrupts
 from shared.config import TrainConfig
 from shared.events import Event
 from tests.support.commands import fake_interpreter
@@ -141,3 +145,24 @@ def test_after_an_interrupt_no_job_is_started(tmp_path):
     assert [run.end.kind for run in measured.results] == ["interrupted", "not_started"]
     assert not (tmp_path / "started").exists()
     assert json.dumps([probe.repeat for probe in measured.probes]) == "[0]"
+
+
+@pytest.mark.parametrize("how", interrupts.SIGNALS, ids=lambda how: how.name)
+def test_verification_leaves_no_child_behind(how, tmp_path):
+    # Longer than the test may take; its number tells whether it is still there.
+    slow = fake_interpreter(tmp_path / "slow", f"echo $$ > {tmp_path}/child; exec sleep 60")
+    begun = time.monotonic()
+
+    def interrupt_verification() -> None:
+        while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
+            time.sleep(0.01)
+        os.kill(os.getpid(), how)
+
+    threading.Thread(target=interrupt_verification).start()
+    config = replace(CONFIG, hidden=(8, 8))
+    with pytest.raises(KeyboardInterrupt):
+        verify(["pytorch/eager"], {"pytorch": str(slow)}, config, 300)
+    assert time.monotonic() - begun < 30
+    child = int((tmp_path / "child").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from shared import interrupts
-from tests.support.commands import child_environment
+from tests.support.commands import child_environment, run_command
 
 pytestmark = pytest.mark.usefixtures("interruptible")
 
@@ -87,3 +87,18 @@ def test_nohup_is_respected(tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
     )
     assert done.stdout == "False\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("KeyboardInterrupt", "interrupted before anything was done."),
+        ("KeyError(7)", "KeyError: 7"),
+    ],
+)
+def test_whoever_interrupts_the_imports_reads_one_sentence(error, words, tmp_path):
+    program = f"import shared; raise {error}"
+    done = run_command("-c", program, cwd=tmp_path)
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1] == words
+    assert ("Traceback" in done.stderr) == ("KeyError" in words)

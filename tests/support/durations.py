@@ -23,6 +23,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_device_that_is_not_there": 3,
         "test_help_and_bad_flags_of_the_commands_import_no_framework": 3,
     },
+    "benchmarks/test_faults.py": {"test_nothing_is_lost": 10},
     "commands/test_evaluate.py": {"trained": 20},
     "commands/test_export.py": {"exported": 24},
     "commands/test_pictures.py": {
@@ -59,6 +60,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_a_childs_events_are_utf_8_whatever_standard_output_is": 2,
     },
     "comparison/test_real_data.py": {"test_both_frameworks_learn": 40},
+    "comparison/test_jobs.py": {"test_verification_leaves_no_child_behind": 1.2},
     "comparison/test_run.py": {
         "finished": 35,
         "test_repeats_change_the_seed_and_give_intervals": 8,
