@@ -263,7 +263,8 @@ def is_caught(changed: dict[str, float], config: TrainConfig, number: int) -> bo
     }
     verdict, reference = RunVerification(REFERENCE.name), Reference(config, "float64")
     with mock.patch.object(numpy_impl.run, "make_optimizer", make_optimizer):
-        judge(verdict, nudged_trace(reference, NUDGED + number), reference)
+        trace = nudged_trace(reference, NUDGED + number)
+    judge(verdict, trace, reference)
     return verdict.failure is not None and verdict.failure.kind == "off"
 
 
@@ -282,7 +283,11 @@ def count_alarms(request: Request) -> dict[str, Counter[str]]:
     children = [(start_child(runs), runs) for runs in groups]
     counts: dict[str, Counter[str]] = {}
     try:
-        for number, config in configurations(request, request.count, draw_config):
+        for done, (number, config) in enumerate(
+            configurations(request, request.count, draw_config)
+        ):
+            if done % 100 == 0:
+                print(f"{done} of {request.count} configurations", file=sys.stderr)
             judged = judge_runs(children, config) if children else judge_nudged(number, config)
             for verdict in judged:
                 found = outcome(verdict)
