@@ -10,7 +10,7 @@ tried.py         what makes training on small batches fast, and what does not
 null.py          whether the comparison claims a difference where there is none
 slowed.py        PyTorch's runs with a planted slow-down, for null.py
 agreement.py     how far the trained weights of a comparison's runs are apart
-false_alarms.py  whether verification finds a fault where there is none
+alarms.py        whether verification accuses sound runs, and how small a fault it finds
 kills.py         whether a killed training goes on to the same result
 damages.py       whether damaged checkpoints are noticed
 mistakes.py      what common mistakes do to a training

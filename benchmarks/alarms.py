@@ -76,6 +76,9 @@ FAULTS = {
 DOUBTFUL = ("not provable", "false alarm")
 OUTCOMES = ("followed to the end", "for a part", *DOUBTFUL)
 
+# Rows of a table: how often each outcome.
+Counts = dict[str, Counter[str]]
+
 
 @dataclass(frozen=True)
 class Request:
@@ -263,7 +266,8 @@ def is_caught(changed: dict[str, float], config: TrainConfig, number: int) -> bo
     }
     verdict, reference = RunVerification(REFERENCE.name), Reference(config, "float64")
     with mock.patch.object(numpy_impl.run, "make_optimizer", make_optimizer):
-        judge(verdict, nudged_trace(reference, NUDGED + number), reference)
+        trace = nudged_trace(reference, NUDGED + number)
+    judge(verdict, trace, reference)
     return verdict.failure is not None and verdict.failure.kind == "off"
 
 
@@ -274,15 +278,18 @@ def row_of(config: TrainConfig) -> str:
     return "no technique" if not config.techniques() else f"techniques, {config.optimizer}"
 
 
-def count_alarms(request: Request) -> dict[str, Counter[str]]:
-    """What became of sound runs, for each row of the table; the doubtful ones are printed."""
+def count_alarms(request: Request, counts: Counts) -> None:
+    """Count what becomes of sound runs, in each row of the table; the doubtful ones are printed."""
     from comparison.verification import group_by_process
 
     groups = group_by_process(request.framework)
     children = [(start_child(runs), runs) for runs in groups]
-    counts: dict[str, Counter[str]] = {}
     try:
-        for number, config in configurations(request, request.count, draw_config):
+        for done, (number, config) in enumerate(
+            configurations(request, request.count, draw_config)
+        ):
+            if done % 100 == 0:
+                print(f"{done} of {request.count} configurations", file=sys.stderr)
             judged = judge_runs(children, config) if children else judge_nudged(number, config)
             for verdict in judged:
                 found = outcome(verdict)
@@ -296,19 +303,16 @@ def count_alarms(request: Request) -> dict[str, Counter[str]]:
         for child, _ in children:
             child.kill()
             child.communicate()
-    return counts
 
 
-def count_caught(request: Request) -> dict[str, Counter[str]]:
-    """In how many plain configurations each fault is found; those where it is not are printed."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in FAULTS}
+def count_caught(request: Request, counts: Counts) -> None:
+    """Count the plain configurations where each fault is found; where it is not is printed."""
     for number, config in configurations(request, request.sharp, draw_plain):
         for name, changed in FAULTS.items():
             found = "caught" if is_caught(changed, config, number) else "missed"
-            counts[name][found] += 1
+            counts.setdefault(name, Counter())[found] += 1
             if found == "missed":
                 print(f"{number}: {name}, missed: {' '.join(config.as_flags())}", flush=True)
-    return counts
 
 
 def measure(request: Request) -> int:
@@ -316,14 +320,20 @@ def measure(request: Request) -> int:
     prepare_environment(1)
     if names := os.environ.get(CHILD_VARIABLE):
         return send_all(request, [RUNS[name] for name in names.split()])
-    alarms, caught = count_alarms(request), count_caught(request)
-    print_table("configurations", OUTCOMES, alarms)
-    print_table("off by a millionth", ("caught", "missed"), caught)
+    alarms: Counts = {}
+    caught: Counts = {}
+    # What was counted before an interruption is not lost.
+    try:
+        count_alarms(request, alarms)
+        count_caught(request, caught)
+    finally:
+        print_table("configurations", OUTCOMES, alarms)
+        print_table("off by a millionth", ("caught", "missed"), caught)
     lost = sum(row["false alarm"] for row in alarms.values())
     return int(lost + sum(row["missed"] for row in caught.values()) > 0)
 
 
-def print_table(title: str, columns: Sequence[str], counts: dict[str, Counter]) -> None:
+def print_table(title: str, columns: Sequence[str], counts: Counts) -> None:
     """Print counts as a table in Markdown, with a last row of sums."""
     if not counts:
         return

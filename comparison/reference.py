@@ -220,7 +220,8 @@ class Reference:
 
         Weights: the largest difference, and in float32 the root of the mean square, because there
         single weights with a gradient near zero stray by chance. All else: the largest difference
-        as a fraction of the oracle's largest value.
+        as a fraction of the oracle's largest value; of a loss below 1, which is what is left of
+        numbers that are not as small, the difference itself.
         """
         errors = {}
         for name, value in expected.items():
@@ -235,5 +236,6 @@ class Reference:
                 errors[name] = float(np.sqrt(np.mean(difference**2)))
             else:
                 scale = 1 if kind == "step" else np.abs(value).max() or 1
+                scale = max(scale, 1) if name.endswith("loss") else scale
                 errors[name] = float(np.abs(difference).max() / scale)
         return errors

@@ -22,16 +22,17 @@ FAILURES = {
     "told": "{message}",
 }
 
-REFUTED = "the timings do not compare equal computations"
+REFUTED = "FAILED: the timings do not compare equal computations"
 
 # What a failure says of all runs where none is refuted, the most serious one first.
 UNPROVEN = {
-    "not_traced": "it is not shown that all runs compute the same",
-    "diverges": "the training diverges, so that its runs cannot be compared",
-    "undecided": "rounding soon decides what is computed, so that the runs cannot be compared",
+    "not_traced": "FAILED: it is not shown that all runs compute the same",
+    "diverges": "proves nothing: the training diverges, so that its runs cannot be compared",
+    "undecided": "proves nothing: rounding soon decides what is computed, so that the runs cannot "
+    "be compared",
 }
 
-NONE_AVAILABLE = "no run is available here"
+NONE_AVAILABLE = "proves nothing: no run is available here"
 
 # How a moment of a trace is called.
 MOMENTS = {
@@ -81,7 +82,7 @@ def describe_verification(verification: Verification, config: TrainConfig) -> li
     verdict = (
         f"passed: from the same weights and batches, under `exact`, {compared} compute the same"
         if verification.passed
-        else f"FAILED: {REFUTED if verification.refuted else unproven}"
+        else (REFUTED if verification.refuted else unproven)
     )
     plain_layers = config.activation == TrainConfig.activation and not config.batch_norm
     plain = config.optimizer in ("adam", "adamw") and plain_layers

@@ -407,7 +407,7 @@ REFUSED = {
     "tried: repeats": (["tried", "--repeats", "0"], "--repeats 0"),
     "tuning: repeats": (["tuning", "--repeats", "0"], "--repeats 0"),
     "agreement: no results": (["agreement", "nowhere"], "nowhere"),
-    "false alarms: none": (["false_alarms", "0"], "0: expected 1 or more"),
+    "alarms: count": (["alarms", "--count", "-1"], "--count -1: expected 0 or more"),
     "baselines: run": (["baselines", "jax/eager"], "jax/eager"),
     "baselines: data": (["baselines", "--offline", "--data-dir", "none"], "none"),
 }

@@ -24,6 +24,10 @@ SLOW: dict[str, dict[str, float]] = {
         "test_help_and_bad_flags_of_the_commands_import_no_framework": 3,
     },
     "benchmarks/test_faults.py": {"test_nothing_is_lost": 10},
+    "benchmarks/test_alarms.py": {
+        "judged": 12,
+        "test_no_sound_run_is_accused_and_every_fault_is_found": 10,
+    },
     "commands/test_evaluate.py": {"trained": 20},
     "commands/test_export.py": {"exported": 24},
     "commands/test_pictures.py": {
@@ -82,6 +86,9 @@ SLOW: dict[str, dict[str, float]] = {
         "test_compare_verifies_first_and_goes_on_where_nothing_can_be_compiled": 25,
         "test_a_run_that_cannot_be_traced_fails_verification": 3,
         "test_a_compiler_that_fails_makes_one_run_unavailable": 4,
+        "test_each_float_type_is_verified_on_the_device_that_has_it": 4,
+        "test_what_is_not_installed_is_unavailable_and_the_others_are_verified": 2,
+        "test_a_device_that_is_not_there_leaves_the_run_unavailable": 1.5,
     },
     "test_documents.py": {"helps": 4},
     "test_contract.py": {

@@ -1,0 +1,108 @@
+"""Sound runs are not accused, and faults of a millionth are found: a small share of the whole."""
+
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks import alarms
+from comparison import verification
+from comparison.reference import Reference
+from shared.config import TrainConfig
+from shared.errors import UsageError
+from shared.registry import RUNS
+from shared.verified import RunVerification, VerificationFailure
+
+# What rounding makes stray further than a plain training, and how far it can be followed.
+WILD = {
+    "normalized over few": {"batch_norm": True, "batch_size": 3},
+    "normalized over some": {"batch_norm": True, "batch_size": 13},
+    "large steps with momentum": {"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9},
+}
+TRAIN_SIZE = 1437
+
+SEND = """
+import sys
+from comparison.tracing import send_traces
+from shared.config import TrainConfig
+from shared.flags import parse_flags
+from shared.threads import prepare_environment
+prepare_environment(1)
+path, *words = sys.argv[1:]
+with open(path, "wb") as stream:
+    for flags in " ".join(words).split(" ; "):
+        config = parse_flags(TrainConfig, "send", flags.split())
+        send_traces(stream, "pytorch_impl", ["eager"], ["float64"], config)
+"""
+
+
+@pytest.fixture(scope="module")
+def judged(warm, tmp_path_factory):
+    """Of each wild training the verdict on PyTorch, and whether the controls were asked."""
+    path = tmp_path_factory.mktemp("traces") / "traces"
+    base = {"dataset": "digits", "hidden": (24, 12), "threads": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verification, "STEPS", 80)
+        patch.setattr(verification, "BATCHES_PER_EPOCH", 20)
+        configs = [TrainConfig(**base | fields) for fields in WILD.values()]
+        shortened = [verification.shorten(config, TRAIN_SIZE) for config in configs]
+    flags = " ; ".join(" ".join(config.as_flags()) for config in shortened)
+    done = warm("pytorch").run("-c", SEND, str(path), *flags.split(), cwd=path.parent)
+    assert done.returncode == 0, done.stderr
+    verdicts = {}
+    with path.open("rb") as stream:
+        child = SimpleNamespace(stdout=stream, stderr=None)
+        for name, config in zip(WILD, shortened, strict=True):
+            oracle, known = Reference(config, "float64"), {"pytorch": "python"}
+            (verdict,) = verification.judge_child(child, [RUNS["pytorch/eager"]], [oracle], known)
+            verdicts[name] = verdict, bool(oracle._controls)
+    return verdicts
+
+
+@pytest.mark.parametrize("name", WILD)
+def test_rounding_is_not_taken_for_a_fault(judged, name):
+    verdict, asked = judged[name]
+    assert verdict.passed, verdict.failure
+    assert asked, "the plain tolerance would have done"
+
+
+def test_no_sound_run_is_accused_and_every_fault_is_found(monkeypatch, capsys):
+    monkeypatch.setattr(verification, "STEPS", 30)
+    monkeypatch.setattr(verification, "BATCHES_PER_EPOCH", 10)
+    request = alarms.Request(count=6, sharp=2)
+    counts, caught = {}, {}
+    alarms.count_alarms(request, counts)
+    found = sum(counts.values(), Counter())
+    assert found.keys() <= {"followed to the end", "for a part"}
+    assert found.total() == 6
+    alarms.count_caught(request, caught)
+    assert caught == {name: {"caught": 2} for name in alarms.FAULTS}
+    capsys.readouterr()
+    alarms.print_table("fault", ("caught", "missed"), caught)
+    assert capsys.readouterr().out.splitlines()[-1] == "| all | 8 | 0 |"
+
+
+def test_a_fault_that_is_missed_counts(monkeypatch, capsys):
+    monkeypatch.setattr(verification, "STEPS", 30)
+    monkeypatch.setattr(alarms, "FAULTS", {"nothing": {}})
+    counts = {}
+    alarms.count_caught(alarms.Request(sharp=1), counts)
+    assert counts == {"nothing": {"missed": 1}}
+    assert "nothing, missed: --preset" in capsys.readouterr().out
+
+
+def test_what_became_of_a_run_is_told_apart():
+    off, hardly = (VerificationFailure(kind) for kind in ("off", "undecided"))
+    steps = {"float64": 30}
+    assert alarms.outcome(RunVerification("a", failure=off)) == "false alarm"
+    assert alarms.outcome(RunVerification("a", failure=hardly)) == "not provable"
+    assert alarms.outcome(RunVerification("a", steps=steps, oracle_steps=40)) == "for a part"
+    assert alarms.outcome(RunVerification("a", steps=steps, oracle_steps=30)) == (
+        "followed to the end"
+    )
+
+
+@pytest.mark.parametrize("wrong", [{"count": -1}, {"sharp": -1}, {"framework": ("jax/eager",)}])
+def test_a_request_is_refused(wrong):
+    with pytest.raises(UsageError, match=r"^--(count|sharp|framework) "):
+        alarms.Request(**wrong)
