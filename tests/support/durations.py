@@ -35,12 +35,11 @@ SLOW: dict[str, dict[str, float]] = {
         "test_real_images_come_back_from_larger_canvases": 6,
         "test_damaged_exif_does_not_keep_a_picture_from_being_read": 3,
         "test_compression_hardly_matters": 2,
+    },
     "benchmarks/test_fault_inputs.py": {
         "test_damaged_files_are_drawn_or_refused": 4,
         "test_undamaged_files_are_read": 1,
     },
-    "commands/test_evaluate.py": {"trained": 20},
-    "commands/test_export.py": {"exported": 24},
     "commands/test_names.py": {
         "trained": 3,
         "test_results_can_be_read_and_drawn_again": 1.5,
