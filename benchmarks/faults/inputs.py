@@ -11,6 +11,7 @@ import struct
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,8 @@ def mutate(content: Any, draw: random.Random) -> Any:
         case 5 if isinstance(parent[last], int | float):
             parent[last] *= draw.choice((-1, 0, 2, 1000, 1e-12, 1e12, 1e200))
         case _:
-            parent[last] = draw.choice(ODD)
+            # A copy, or the next changes would be made to what all are drawn from.
+            parent[last] = deepcopy(draw.choice(ODD))
     return content
 
 
