@@ -51,6 +51,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_an_activation_has_the_same_name_in_both": 3,
         "test_the_graph_can_be_read_back": 4,
     },
+    "commands/test_train.py": {"test_the_command_that_was_killed_goes_on": 6},
     "commands/test_tensorboard.py": {
         "test_the_command_imports_no_framework_and_says_what_it_leaves_out": 2,
     },
