@@ -1,11 +1,11 @@
 """What each command of an implementation can be asked for; entry.py knows the variants."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
 from shared.config import CLASSES, ActivationName, DatasetName, DeviceName, TrainConfig
+from shared.dataset_records import default_data_dir
 from shared.errors import UsageError
 from shared.flags import Flag, PictureFiles
 
@@ -36,7 +36,7 @@ class MeasureRequest:
     dataset: DatasetName = "auto"
     """Images to measure on; auto is what the network was trained on if the file says so, else
     MNIST, or the embedded digits where MNIST can't be had."""
-    data_dir: Path = field(default_factory=lambda: Path(os.environ.get("DATA_DIR") or "data"))
+    data_dir: Path = field(default_factory=default_data_dir)
     """Folder of the datasets, filled on first use; also the environment variable DATA_DIR."""
     offline: Flag = False
     """Never touch the network."""

@@ -13,6 +13,7 @@ threads.py            threads and variables, set before a framework is imported
 complaints.py         what is wrong with a command line, in one sentence
 flags.py              settings as flags of the command line
 datasets.py           MNIST, Fashion-MNIST and digits as arrays
+dataset_files.py      their files, wherever people keep them
 download.py           their files, from the mirrors
 inputs.py             files from outside, read only as far as they may reach
 sampling.py           which training images a run sees, and how much each class counts
