@@ -7,6 +7,7 @@ requests.py     what each command can be asked for
 twin.py         importing a file of an implementation, and with it its framework
 single_run.py   train, test, save: one run, for a person or for a comparison
 train.py        the training command, with a report at the end
+foreign/        weights that another program wrote
 evaluate.py     trained weights, measured
 pictures.py     pictures of one's own, prepared as a dataset's images were
 predict.py      what is on such pictures

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from commands.foreign.weights import open_network
 from commands.pictures import prepare, read_picture
 from commands.requests import PredictRequest
 from commands.twin import import_twin
@@ -21,7 +22,7 @@ from shared.datasets import load_dataset, standardize
 from shared.errors import UsageError
 from shared.plotting import plot_pictures
 from shared.registry import LABELS
-from shared.weights_file import check_outputs, float_type, load_network
+from shared.weights_file import check_outputs, float_type
 
 
 def predict(name: str, request: PredictRequest) -> None:
@@ -33,7 +34,7 @@ def predict(name: str, request: PredictRequest) -> None:
     Raises:
         UsageError: weights, a picture, the device or the file to draw can't be used.
     """
-    network = load_network(request.weights)
+    network = open_network(request)
     weights, training = network.weights, network.training
     asked = (request.dataset, training.dataset)
     dataset = next((each for each in asked if each != "auto"), MEANT_BY_AUTO)

@@ -21,6 +21,7 @@ SLOW: dict[str, dict[str, float]] = {
     },
     "commands/test_evaluate.py": {"trained": 20},
     "commands/test_export.py": {"exported": 24},
+    "commands/test_foreign.py": {"written": 30},
     "commands/test_profile.py": {"profiled": 3},
     "commands/test_summary.py": {
         "printed": 2,
