@@ -13,6 +13,7 @@ agreement.py     how far the trained weights of a comparison's runs are apart
 false_alarms.py  whether verification finds a fault where there is none
 kills.py         whether a killed training goes on to the same result
 damages.py       whether damaged checkpoints are noticed
+photos.py        whether pictures with frames, shadows and lines are recognized
 mistakes.py      what common mistakes do to a training
 tuning.py        what each knob of a training does
 """

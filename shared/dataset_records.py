@@ -33,6 +33,8 @@ class Style:
     """Whether its centre of mass is put into the middle, or its bounding box."""
     faintest: float
     """Fraction of the strongest pixel below which a pixel is not counted into the bounding box."""
+    strokes: bool = False
+    """Whether what is on it are strokes, so that a frame, lines or a sheet can be told from it."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ DATASETS = {
         title="MNIST",
         class_names=tuple("0123456789"),
         # LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998), III.A.
-        style=Style(canvas=SIDE, box=20, by_mass=True, faintest=0.2),
+        style=Style(canvas=SIDE, box=20, by_mass=True, faintest=0.2, strokes=True),
         files={
             "train-images-idx3-ubyte.gz": PublishedFile(
                 9912422,
@@ -163,7 +165,7 @@ DATASETS = {
     "digits": DatasetRecord(
         title="scikit-learn's embedded digits",
         class_names=tuple("0123456789"),
-        style=Style(canvas=8, box=8, by_mass=False, faintest=0.2),
+        style=Style(canvas=8, box=8, by_mass=False, faintest=0.2, strokes=True),
         # Only the file, because importing scikit-learn takes longer than training on its digits.
         embedded=EmbeddedTable("sklearn", "datasets/data/digits.csv.gz", 16, "sklearn digits"),
     ),
