@@ -9,7 +9,7 @@ from shared.dataset_records import Style
 LEAST_CONTRAST = 0.08
 
 # Fraction of the border that a clean picture's ink may touch.
-TOUCHED = 0.06
+TOUCHED = 0.02
 
 # Fractions of the longer side: no stroke is so thick, and no line of a frame or of paper.
 STROKE, LINE = 0.3, 0.04
@@ -34,19 +34,18 @@ def find_shape(picture: np.ndarray, style: Style) -> tuple[np.ndarray, list[str]
     doubts = []
     ink = find_ink(picture)
     if style.strokes:
-        if sheet := find_sheet(ink):
+        if touched(ink) <= TOUCHED and (sheet := find_sheet(ink)):
             inner = find_ink(picture[sheet])
             if inner.max(initial=0) >= LEAST_CONTRAST:
                 picture, ink = picture[sheet], inner
                 doubts.append("something surrounds a sheet; looked at the sheet only")
+        ink, lined = without_lines(ink)
         if touched(ink) > TOUCHED:
-            local = find_local_ink(picture)
+            local, also_lined = without_lines(find_local_ink(picture))
             if local.max() >= LEAST_CONTRAST and touched(local) < touched(ink) / 2:
-                ink = local
+                ink, lined = local, also_lined
                 doubts.append("uneven light; compared each place with its surroundings")
-        cleaned = without_lines(ink)
-        if cleaned is not None:
-            ink = cleaned
+        if lined:
             doubts.append("lines across the picture; left out")
     ink, several = largest_shape(ink, style.faintest)
     if several:
@@ -109,23 +108,27 @@ def find_local_ink(picture: np.ndarray) -> np.ndarray:
     grey = picture.mean(axis=2) if picture.ndim == 3 else picture
     smooth = ndimage.median_filter(grey, 3)
     window = max(3, round(STROKE * max(grey.shape)))
-    light, dark = (way(smooth, window) for way in (ndimage.grey_closing, ndimage.grey_opening))
-    # What light does to paper, it does to ink.
-    strokes, gaps = (light - smooth) / np.maximum(light, 0.05), smooth - dark
+    if is_dark(smooth):
+        light = ndimage.grey_closing(smooth, window)
+        # What shadow does to paper, it does to ink.
+        difference = (light - smooth) / np.maximum(light, 0.05)
+    else:
+        difference = smooth - ndimage.grey_opening(smooth, window)
     noise = 6 * float(np.median(np.abs(np.diff(smooth, axis=0))))
-    dark_ink, light_ink = (np.clip(each - noise, 0, 1) for each in (strokes, gaps))
-    # Gaps are within the strokes, and not the other way round.
-    return dark_ink if extent(dark_ink) >= extent(light_ink) else light_ink
+    return np.clip(difference - noise, 0, 1)
 
 
-def extent(ink: np.ndarray) -> int:
-    """Pixels of the box around what is strong."""
-    boxes = ndimage.find_objects((ink >= max(ink.max() / 2, LEAST_CONTRAST)).astype(np.uint8))
-    return int(np.prod([each.stop - each.start for each in boxes[0]])) if boxes else 0
+def is_dark(grey: np.ndarray) -> bool:
+    """Whether what is drawn is darker than what surrounds it, whatever the light."""
+    step = max(1, max(grey.shape) // 70)
+    small = grey[::step, ::step]
+    # Strokes are the lesser part of any place, and along a shadow's edge both sides are even.
+    surroundings = ndimage.median_filter(small, max(3, round(STROKE * max(small.shape))))
+    return float((small - surroundings).sum()) < 0
 
 
-def without_lines(ink: np.ndarray) -> np.ndarray | None:
-    """The ink less thin straight lines across the picture; None if there are not several."""
+def without_lines(ink: np.ndarray) -> tuple[np.ndarray, bool]:
+    """The ink less thin straight lines across the picture, and whether there are several."""
     found = np.zeros_like(ink)
     for axis in (0, 1):
         length = max(3, round(CROSSED * ink.shape[axis]))
@@ -142,7 +145,8 @@ def without_lines(ink: np.ndarray) -> np.ndarray | None:
             found = np.maximum(found, ndimage.maximum_filter1d(line, 3, across))
     cleaned = np.clip(ink - 1.3 * found, 0, 1)
     # All of it may be lines, as a 1 and an 11 are.
-    return cleaned if found.any() and cleaned.max() >= ink.max() / 3 else None
+    lined = bool(found.any()) and cleaned.max() >= ink.max() / 3
+    return (cleaned, True) if lined else (ink, False)
 
 
 def largest_shape(ink: np.ndarray, faintest: float) -> tuple[np.ndarray, bool]:
