@@ -46,6 +46,8 @@ class Request:
     """Folder of the datasets, filled on first use; also the environment variable DATA_DIR."""
     offline: Flag = False
     """Never touch the network."""
+    weights: Path | None = None
+    """Safetensors file of a network that was trained on MNIST; by default one is trained."""
     seed: int = 0
     """Where things lie, how dark they are, and the network's start."""
 
@@ -149,8 +151,23 @@ def with_nothing_removed(photo: Image.Image) -> np.ndarray:
     return to_pixels(find_ink(np.asarray(photo, np.float32) / 255), DATASETS["mnist"].style)
 
 
+def train(request: Request, folder: Path) -> Path:
+    """Have NumPy's implementation train for five epochs; returns the file of the weights."""
+    flags = ("--dataset", "mnist", "--data-dir", str(request.data_dir.absolute()), "--offline")
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "numpy_impl", "train", *flags, "--epochs", "5"),
+            *("--seed", str(request.seed), "--output-dir", str(folder)),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    return folder / "numpy-reference.safetensors"
+
+
 def measure(request: Request) -> int:
-    """Train, draw, prepare, print the table."""
+    """Draw, prepare, recognize, print the table."""
     config = TrainConfig(dataset="mnist", data_dir=request.data_dir, offline=request.offline)
     prepare_config(config)
     dataset = load_dataset("mnist", request.data_dir)
@@ -160,17 +177,7 @@ def measure(request: Request) -> int:
     for heading in ("nothing removed", "as prepared", "95 % interval"):
         table.add_column(heading, justify="right")
     with tempfile.TemporaryDirectory() as folder:
-        flags = ("--dataset", "mnist", "--data-dir", str(request.data_dir.absolute()), "--offline")
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "numpy_impl", "train", *flags, "--epochs", "5"),
-                *("--seed", str(request.seed), "--output-dir", f"{folder}/trained"),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-        (weights,) = Path(folder, "trained").glob("numpy*reference.safetensors")
+        weights = request.weights or train(request, Path(folder, "trained"))
         for kind in KINDS:
             random = np.random.default_rng(request.seed)
             photos = [picture(kind, image.reshape(28, 28), random) for image in pixels]
