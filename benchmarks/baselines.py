@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -29,7 +29,9 @@ from report.progress import RunProgress
 from shared import formats
 from shared.clock import Clock
 from shared.config import TrainConfig
+from shared.dataset_files import find, unzip
 from shared.dataset_records import DATASETS
+from shared.datasets import LARGEST_IDX
 from shared.environment import describe_environment
 from shared.flags import Flag, Repeatable, RunNames
 from shared.registry import RUNS
@@ -68,11 +70,14 @@ class Request:
     """Interpreter for one implementation, as tensorflow=PATH."""
 
 
-def unpack(source: Path, raw: Path) -> None:
-    """Unpack the four files of `source` into `raw`, where torchvision expects them."""
+def lay_out(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write the four files, IDX as they are or zipped, as Keras's and torchvision's users do."""
+    raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for name in DATASETS["mnist"].files:
-        (raw / name).with_suffix("").write_bytes(gzip.decompress((source / name).read_bytes()))
+    for name, content in files.items():
+        plain = unzip(content, LARGEST_IDX)
+        (raw / name).with_suffix("").write_bytes(plain)
+        (folder / name).write_bytes(gzip.compress(plain, 1))
 
 
 def run_tutorial(script: str, interpreter: str, folder: Path, config: TrainConfig) -> RunResult:
@@ -183,17 +188,15 @@ def measure(request: Request) -> int:
         RunProgress(console, config, dataset) as progress,
     ):
         folder = Path(temporary)
-        unpack(config.data_dir / "mnist", folder / "MNIST" / "raw")
-        data_of = dict.fromkeys(TUTORIALS, config.data_dir / "mnist") | {"pytorch": folder}
+        files = DATASETS["mnist"].files
+        lay_out({each: find("mnist", each, config.data_dir).content for each in files}, folder)
         floors = [measure_floor(config, train_size, interpreters, FLOOR_REPEATS)]
         for repeat in range(request.repeats):
             seeded = replace(config, seed=config.seed + repeat)
             for name in names if repeat % 2 == 0 else reversed(names):
                 progress.start(f"{TUTORIALS.get(name, name)}, repeat {repeat + 1}")
                 if name in TUTORIALS:
-                    result = run_tutorial(
-                        TUTORIALS[name], interpreters[name], data_of[name], seeded
-                    )
+                    result = run_tutorial(TUTORIALS[name], interpreters[name], folder, seeded)
                 else:
                     (job,) = plan.plan_jobs([name], interpreters, [seeded], repeats=1)
                     result = run_job(job, folder, [], progress)

@@ -7,7 +7,9 @@ requests.py     what each command can be asked for
 twin.py         importing a file of an implementation, and with it its framework
 single_run.py   train, test, save: one run, for a person or for a comparison
 train.py        the training command, with a report at the end
+foreign/        weights that another program wrote
 evaluate.py     trained weights, measured
+ink.py          what is drawn on a picture, and what does not belong to it
 pictures.py     pictures of one's own, prepared as a dataset's images were
 predict.py      what is on such pictures
 export.py       a trained network in formats for other programs, each file checked

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.numpy import save
 
+from commands.foreign.weights import open_network
 from commands.requests import EvaluateRequest, MeasureRequest
 from commands.twin import import_twin
 from report.plotting import plot_confusion
@@ -34,7 +35,6 @@ from shared.weights_file import (
     float_type,
     has_batch_norm,
     hidden_units,
-    load_network,
 )
 
 
@@ -98,7 +98,7 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
     Raises:
         UsageError: weights, dataset, device or folder can't be used.
     """
-    network = load_network(request.weights)
+    network = open_network(request)
     weights = network.weights
     dataset, missing = load_images(network, request, float_type(weights))
     images = getattr(dataset, f"{request.split}_images")

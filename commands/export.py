@@ -15,6 +15,7 @@ from rich import box
 from rich.table import Table
 
 from commands.evaluate import load_images
+from commands.foreign.weights import open_network
 from commands.requests import ExportRequest, FormatName
 from commands.twin import import_twin, native_chatter_held_back
 from report.terminal import make_console, say
@@ -26,7 +27,7 @@ from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.results import InferenceResult, write_atomically
 from shared.trained import Exporter, Predict, measure_inference
 from shared.visible import visible
-from shared.weights_file import check_outputs, load_network
+from shared.weights_file import check_outputs
 
 # How far a file's logits may be from those of the network that it was made of, in parts of the
 # largest logit. Rounding to int8 is coarse; what is further off than this is broken.
@@ -57,7 +58,7 @@ def export(name: str, request: ExportRequest) -> int:
     Raises:
         UsageError: weights, dataset or folder can't be used, or a package is missing.
     """
-    network = load_network(request.weights)
+    network = open_network(request)
     # In float32, which is what programs that read such files feed.
     with np.errstate(over="ignore"):
         weights = {key: each.astype(np.float32) for key, each in network.weights.items()}

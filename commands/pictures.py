@@ -4,13 +4,15 @@ import math
 import mmap
 import struct
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
 
-from shared.dataset_records import DATASETS, SIDE
+from commands.ink import LEAST_CONTRAST, find_shape
+from shared.dataset_records import DATASETS, SIDE, Style
 from shared.datasets import enlarge
 from shared.errors import UsageError
 from shared.inputs import open_regular
@@ -35,9 +37,6 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-# Contrast, a fraction of that between black and white, below which there is nothing on a picture.
-LEAST_CONTRAST = 0.08
 
 
 def read_picture(path: Path) -> Image.Image:
@@ -83,7 +82,19 @@ def read_picture(path: Path) -> Image.Image:
     return _flatten(small if turn is None else small.transpose(turn))
 
 
-def prepare(picture: Image.Image, dataset: str, name: str | Path = "the picture") -> np.ndarray:
+@dataclass(frozen=True)
+class Prepared:
+    """What a network sees of a picture, and how sure it is that this is what was meant."""
+
+    pixels: np.ndarray
+    """[28, 28] uint8, light on dark."""
+    doubts: tuple[str, ...]
+    """What was left out or taken for granted, in words; none if all was clear."""
+
+
+def prepare_with_doubts(
+    picture: Image.Image, dataset: str, name: str | Path = "the picture"
+) -> Prepared:
     """Prepare a picture as the images of a dataset were.
 
     Args:
@@ -91,52 +102,31 @@ def prepare(picture: Image.Image, dataset: str, name: str | Path = "the picture"
         dataset: a key of DATASETS.
         name: of the picture, for the complaint about it.
 
-    Returns:
-        [28, 28] uint8, light on dark.
-
     Raises:
         UsageError: there is nothing on it.
     """
     style = DATASETS[dataset].style
-    ink = find_ink(np.asarray(picture, np.float32) / 255)
+    ink, doubts = find_shape(np.asarray(picture, np.float32) / 255, style)
     if ink.max(initial=0) < LEAST_CONTRAST:
         raise UsageError(
             f"{name} is blank: expected something on it that is darker or lighter than its border."
         )
-    ink /= ink.max()
-    small = fit(ink, style.box, style.faintest)
+    return Prepared(to_pixels(ink, style), tuple(doubts))
+
+
+def prepare(picture: Image.Image, dataset: str, name: str | Path = "the picture") -> np.ndarray:
+    """The pixels alone of what `prepare_with_doubts` gives."""
+    return prepare_with_doubts(picture, dataset, name).pixels
+
+
+def to_pixels(ink: np.ndarray, style: Style) -> np.ndarray:
+    """Ink [height, width], some of it above 0 -> [28, 28] uint8, light on dark."""
+    small = fit(ink / ink.max(), style.box, style.faintest)
     pixels = place(small, style.canvas, style.by_mass)
     pixels = np.rint(255 * pixels / pixels.max()).astype(np.uint8)
     if style.canvas < SIDE:
         return enlarge(pixels[np.newaxis] / 255)[0]
     return pixels
-
-
-def find_ink(picture: np.ndarray) -> np.ndarray:
-    """How much each pixel differs from the background, which is what most of the border shows.
-
-    Args:
-        picture: [height, width] or [height, width, 3], from 0 to 1.
-
-    Returns:
-        [height, width] from 0 to 1: the strongest difference of any colour channel.
-    """
-    height, width = picture.shape[:2]
-    channels = picture.reshape(height, width, -1)
-    edges = (channels[0], channels[-1], channels[:, 0], channels[:, -1])
-    border = np.concatenate(edges)
-    top, bottom, left, right = (np.median(edge, axis=0) for edge in edges)
-    slopes = np.array([bottom - top, right - left])
-    # Uneven light makes opposite edges a little different, something that covers an edge much.
-    slopes[np.abs(slopes) > np.ptp(channels, axis=(0, 1)) / 2] = 0
-    down, across = np.linspace(-0.5, 0.5, height), np.linspace(-0.5, 0.5, width)
-    light = down[:, None, None] * slopes[0] + across[:, None] * slopes[1]
-    difference = channels - (np.median(border, axis=0) + light)
-    # To the other side lies no ink but the halo of a sharpened or strongly compressed picture.
-    difference *= np.where(difference.mean(axis=(0, 1)) < 0, -1, 1)
-    # Grain of paper, noise of a camera: six times what neighbours differ by. None if it is clean.
-    noise = 6 * np.median(np.abs(np.diff(border, axis=0)), axis=0)
-    return np.clip(difference - noise, 0, 1).max(axis=2)
 
 
 def fit(ink: np.ndarray, side: int, faintest: float) -> np.ndarray:

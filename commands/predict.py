@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from commands.pictures import prepare, read_picture
+from commands.foreign.weights import open_network
+from commands.pictures import prepare_with_doubts, read_picture
 from commands.requests import PredictRequest
 from commands.twin import import_twin
 from report.plotting import plot_pictures
@@ -22,7 +23,7 @@ from shared.datasets import load_dataset, standardize
 from shared.errors import UsageError
 from shared.registry import LABELS
 from shared.visible import visible
-from shared.weights_file import check_outputs, float_type, load_network
+from shared.weights_file import check_outputs, float_type
 
 # Letters of a path in the table.
 LONGEST_NAME = 200
@@ -37,17 +38,16 @@ def predict(name: str, request: PredictRequest) -> None:
     Raises:
         UsageError: weights, a picture, the device or the file to draw can't be used.
     """
-    network = load_network(request.weights)
+    network = open_network(request)
     weights, training = network.weights, network.training
     asked = (request.dataset, training.dataset)
     dataset = next((each for each in asked if each != "auto"), MEANT_BY_AUTO)
     pictures = [read_picture(path) for path in request.images]
-    prepared = np.array(
-        [
-            prepare(picture, dataset, path)
-            for path, picture in zip(request.images, pictures, strict=True)
-        ]
-    )
+    seen = [
+        prepare_with_doubts(picture, dataset, path)
+        for path, picture in zip(request.images, pictures, strict=True)
+    ]
+    prepared = np.array([each.pixels for each in seen])
     images = standardize(prepared, *standardization(dataset, training.pixels), float_type(weights))
     # Of numbers that are too large NumPy would warn; they are refused.
     with np.errstate(all="ignore"):
@@ -61,10 +61,20 @@ def predict(name: str, request: PredictRequest) -> None:
         f"{predicted.device} in {float_type(weights)}, as for {DATASETS[dataset].title}.",
     )
     print_predictions(request.images, predicted.probabilities, class_names, request.top, console)
+    say(console, *describe_doubts(request.images, [each.doubts for each in seen]))
     if request.draw:
         names = [path.name for path in request.images]
         draw(request.draw, names, pictures, prepared, predicted.probabilities, class_names)
         print(f"Written to {visible(request.draw)}")
+
+
+def describe_doubts(paths: Sequence[Path], doubts: Sequence[Sequence[str]]) -> list[str]:
+    """How sure it is that the network saw what was meant: a line for each picture in doubt."""
+    unsure = [
+        f"{path}: {'; '.join(words)}." for path, words in zip(paths, doubts, strict=True) if words
+    ]
+    clear = len(paths) - len(unsure)
+    return [*unsure, f"Clear, with nothing left out: {clear} of {len(paths)}."]
 
 
 def standardization(dataset: str, pixels: Pixels) -> tuple[float, float]:

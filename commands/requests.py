@@ -1,13 +1,25 @@
 """What each command of an implementation can be asked for; entry.py knows the variants."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from shared.config import CLASSES, ActivationName, DatasetName, DeviceName, TrainConfig
+from shared.config import (
+    CLASSES,
+    ActivationName,
+    DatasetName,
+    DeviceName,
+    Pixels,
+    TrainConfig,
+)
+from shared.dataset_records import default_data_dir
 from shared.errors import UsageError
 from shared.flags import Flag, PictureFiles
+
+if TYPE_CHECKING:
+    ActivationOrAuto: TypeAlias = str
+else:
+    ActivationOrAuto = Literal["auto", ActivationName]
 
 FormatName = Literal["native", "onnx", "program", "int8"]
 
@@ -32,11 +44,18 @@ class MeasureRequest:
     """What every command needs that tries a trained network on a dataset."""
 
     weights: Path
-    """Safetensors file that a training wrote, whichever framework trained."""
+    """Safetensors file that a training wrote, whichever framework trained; or another program's
+    .safetensors, .pt, .pth, .keras or .h5 of such a network, in which nothing is run."""
+    activation: ActivationOrAuto = "auto"
+    """What the hidden layers end with; auto is what the weights say, and ReLU if they say
+    nothing."""
+    pixels: Literal["auto", Pixels] = "auto"
+    """How pixels are prepared; auto is what the weights say, and standardized if they say
+    nothing."""
     dataset: DatasetName = "auto"
     """Images to measure on; auto is what the network was trained on if the file says so, else
     MNIST, or the embedded digits where MNIST can't be had."""
-    data_dir: Path = field(default_factory=lambda: Path(os.environ.get("DATA_DIR") or "data"))
+    data_dir: Path = field(default_factory=default_data_dir)
     """Folder of the datasets, filled on first use; also the environment variable DATA_DIR."""
     offline: Flag = False
     """Never touch the network."""
@@ -61,7 +80,14 @@ class PredictRequest:
     images: PictureFiles
     """PNG or JPEG files of any size, dark on light or light on dark."""
     weights: Path
-    """Safetensors file that a training wrote, whichever framework trained."""
+    """Safetensors file that a training wrote, whichever framework trained; or another program's
+    .safetensors, .pt, .pth, .keras or .h5 of such a network, in which nothing is run."""
+    activation: ActivationOrAuto = "auto"
+    """What the hidden layers end with; auto is what the weights say, and ReLU if they say
+    nothing."""
+    pixels: Literal["auto", Pixels] = "auto"
+    """How pixels are prepared; auto is what the weights say, and standardized if they say
+    nothing."""
     dataset: DatasetName = "auto"
     """Gives the classes' names and how pictures are prepared; auto is what the network was trained
     on if the file says so, else MNIST."""

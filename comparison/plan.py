@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.flags import Flag, Repeatable, RunNames, SharedConfig
+from shared.inputs import expand_home
 from shared.kinds import Setting
 from shared.registry import IMPLEMENTATIONS, RUNS
 from shared.rules import SEEDS
@@ -182,7 +183,7 @@ def _interpreters(choices: Sequence[str]) -> dict[str, str]:
     chosen = {}
     for choice in choices:
         implementation, _, path = choice.partition("=")
-        program = shutil.which(path)
+        program = shutil.which(expand_home(path))
         if implementation not in IMPLEMENTATIONS or program is None or not _starts(program):
             raise UsageError(
                 f"--python {choice}: expected IMPLEMENTATION=PATH with one of "

@@ -18,6 +18,7 @@ program.py            what all commands have around their work
 complaints.py         what is wrong with a command line, in one sentence
 flags.py              settings as flags of the command line
 datasets.py           MNIST, Fashion-MNIST and digits as arrays
+dataset_files.py      their files, wherever people keep them
 download.py           their files, from the mirrors
 disk.py               what systems differ in when files are written
 inputs.py             files from outside, read only as far as they may reach

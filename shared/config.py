@@ -1,6 +1,5 @@
 """Every number that all sides must share, validated once; each field is a command-line flag."""
 
-import os
 from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import tyro
 
 from shared.activations import ACTIVATIONS
-from shared.dataset_records import DATASETS
+from shared.dataset_records import DATASETS, default_data_dir
 from shared.kinds import Setting
 from shared.rules import check, flag
 from shared.threads import physical_cores
@@ -62,7 +61,7 @@ class TrainConfig:
     """Sets the defaults of the other flags: a network from a tutorial, with its usual settings."""
     dataset: DatasetName = "auto"
     """Images to learn; auto is MNIST, or the embedded digits where MNIST can't be had."""
-    data_dir: Path = field(default_factory=lambda: Path(os.environ.get("DATA_DIR") or "data"))
+    data_dir: Path = field(default_factory=default_data_dir)
     """Folder of the datasets, filled on first use; also the environment variable DATA_DIR."""
     offline: tyro.conf.FlagCreatePairsOff[bool] = False
     """Never touch the network."""

@@ -6,7 +6,6 @@
 import gzip
 import hashlib
 import math
-import os
 import sys
 import zlib
 from dataclasses import dataclass, replace
@@ -15,17 +14,25 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.dataset_records import DATASETS, MEANT_BY_AUTO, SIDE, STAND_IN, EmbeddedTable
+from shared.dataset_files import DataError, describe_places, find, find_missing, unzip
+from shared.dataset_records import (
+    DATASETS,
+    MEANT_BY_AUTO,
+    SIDE,
+    STAND_IN,
+    EmbeddedTable,
+    default_data_dir,
+)
 from shared.download import (
-    DataError,
     DownloadError,
     MissingFiles,
     describe_stand_in,
     download_missing,
-    find_missing,
-    read_verified,
     require_folder,
 )
+
+# Bytes of an IDX file, zipped or not: those of 170,000 images.
+LARGEST_IDX = 2**27
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +47,7 @@ class Dataset:
     class_names: tuple[str, ...]  # of labels 0 to 9
     mean: float  # of the training pixels in [0, 1]: pixel = image * deviation + mean
     deviation: float
-    sha256: dict[str, str]  # of each source file
+    sha256: dict[str, str]  # of each published file, whichever form of it was read
     validation_images: np.ndarray | None = None  # [k, 784], held out of the training images
     validation_labels: np.ndarray | None = None  # [k] int64
 
@@ -75,11 +82,13 @@ def prepare_dataset(
     folder = Path(data_dir) / name
     try:
         require_folder(folder)
-        missing = find_missing(name, folder)
+        missing, notices = find_missing(name, Path(data_dir))
         if missing and offline:
             raise DownloadError(MissingFiles(name, str(folder.absolute()), missing))
         if missing:
-            download_missing(name, folder)
+            download_missing(name, Path(data_dir))
+        for notice in notices:
+            print(notice, file=sys.stderr)
     except OSError as error:
         raise _unusable(folder, error) from error
     return name, None
@@ -108,7 +117,7 @@ def load_dataset(
     arrays, sha256 = (
         _read_table(record.embedded, record.style.canvas)
         if record.embedded
-        else _read_files(name, Path(data_dir) / name)
+        else _read_files(name, Path(data_dir))
     )
     measured = arrays[0].mean() / 255, arrays[0].std() / 255
     mean, deviation = record.standardization or measured
@@ -140,7 +149,7 @@ def open_dataset() -> Dataset:
     Where no mirror can be reached, says so and gives the embedded digits. A damaged file or an
     unusable folder ends the program with one sentence and exit status 2.
     """
-    data_dir = Path(os.environ.get("DATA_DIR") or "data")
+    data_dir = default_data_dir()
     try:
         name, missing = prepare_dataset(None, data_dir)
         if missing:
@@ -152,20 +161,15 @@ def open_dataset() -> Dataset:
 
 
 def decode_idx(raw: bytes, source: str) -> np.ndarray:
-    """Decode gzipped IDX bytes: images [n, height, width] or labels [n], uint8, read-only.
+    """Decode IDX bytes, zipped or not: images [n, height, width] or labels [n], uint8, read-only.
 
-    Raises DataError, naming the source, unless the bytes are exactly one gzip stream that holds
-    exactly one non-empty array, and labels are 0 to 9.
+    Raises DataError, naming the source, unless the bytes are or zip exactly one non-empty array,
+    and labels are 0 to 9.
     """
-    inflater = zlib.decompressobj(wbits=31)  # 31: gzip only, and its checksum is verified
     try:
-        content = inflater.decompress(raw)
-    except zlib.error as error:
-        raise DataError(f"{source} is not a valid gzip file ({error}).") from error
-    if not inflater.eof or inflater.unused_data:
-        problem = "goes on after" if inflater.eof else "ends before"
-        raise DataError(f"{source} {problem} the end of its gzip stream.")
-
+        content = unzip(raw, LARGEST_IDX)
+    except ValueError as error:
+        raise DataError(f"{source} {error}.") from None
     dimensions = {b"\0\0\x08\x01": 1, b"\0\0\x08\x03": 3}.get(content[:4])
     if dimensions is None:
         raise DataError(f"{source} does not start like an IDX file of images or labels.")
@@ -191,30 +195,32 @@ def _unusable(folder: Path, error: OSError) -> DataError:
     )
 
 
-def _read_files(name: str, folder: Path) -> tuple[list[np.ndarray], dict[str, str]]:
+def _read_files(name: str, data_dir: Path) -> tuple[list[np.ndarray], dict[str, str]]:
     """Return train images, train labels, test images, test labels, and each file's SHA-256."""
+    folder = data_dir / name
     try:
         require_folder(folder)
+        files = [find(name, filename, data_dir) for filename in DATASETS[name].files]
     except OSError as error:
         raise _unusable(folder, error) from error
     arrays = []
-    for filename, (size, sha256) in DATASETS[name].files.items():
-        path = folder / filename
-        try:
-            raw = read_verified(path, size, sha256)
-        except OSError as error:
-            raise DataError(
-                f"{path} cannot be read ({error.strerror}): "
-                f"place {filename} in {folder.absolute()} by hand, or run once without --offline."
-            ) from error
-        arrays.append(decode_idx(raw, str(path)))
+    for filename, found in zip(DATASETS[name].files, files, strict=True):
+        if found.path is None:
+            raise next(
+                iter(found.refused),
+                DataError(
+                    f"{folder / filename} is missing: place {filename} in {folder.absolute()} by "
+                    f"hand ({describe_places(name)}), or run once without --offline."
+                ),
+            )
+        arrays.append(decode_idx(found.content, str(found.path)))
     for split, images, labels in (("train", arrays[0], arrays[1]), ("test", arrays[2], arrays[3])):
         if images.shape != (len(labels), 28, 28) or labels.ndim != 1:
             raise DataError(
                 f"The {split} files in {folder} do not belong together: images {images.shape}, "
                 f"labels {labels.shape}, instead of as many 28x28 images as labels."
             )
-    return arrays, {filename: sha256 for filename, (_, sha256) in DATASETS[name].files.items()}
+    return arrays, {filename: file.sha256 for filename, file in DATASETS[name].files.items()}
 
 
 def enlarge(images: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """The files of a dataset: found, verified, and downloaded from the first mirror that has them."""
 
 import errno
-import hashlib
 import shutil
 import sys
 import time
@@ -10,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from shared.dataset_files import DataError, describe_places, find_missing
 from shared.dataset_records import DATASETS, STAND_IN
-from shared.errors import UsageError
-from shared.inputs import UnfitFile, read_regular
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -20,9 +18,6 @@ if TYPE_CHECKING:
 TIMEOUT = (10, 30)  # seconds to connect, seconds without a byte
 PATIENCE = 60  # seconds in which a mirror must send at least LEAST bytes
 LEAST = 60_000
-# Bytes beyond the published size up to which a file is read, to tell what is there instead.
-SPARE = 1_000_000
-
 
 CauseKind = Literal[
     "timeout",
@@ -94,10 +89,6 @@ CAUSES: dict[CauseKind, str] = {
 }
 
 
-class DataError(UsageError):
-    """A dataset cannot be used; the message is one sentence that says why and what to do."""
-
-
 class DownloadError(DataError):
     """The files are missing, and every mirror failed or the network may not be used."""
 
@@ -120,6 +111,8 @@ def describe_missing(missing: MissingFiles) -> str:
         return missing.told
     where = f"{missing.dataset} is not in {missing.folder}"
     by_hand = f"place {', '.join(missing.files)} in {missing.folder} by hand"
+    if places := describe_places(missing.dataset):
+        by_hand += f" ({places})"
     if not missing.mirrors:
         return (
             f"{where} and may not be downloaded offline: {by_hand}, or run once without --offline."
@@ -141,14 +134,6 @@ def describe_stand_in(missing: MissingFiles) -> str:
     return f"{describe_missing(missing)} The embedded {STAND_IN} dataset is used instead."
 
 
-def find_missing(name: str, folder: Path) -> list[str]:
-    """Return the names of the files that are not there; DataError if one that is there is bad."""
-    present = [filename for filename in DATASETS[name].files if (folder / filename).exists()]
-    for filename in present:
-        read_verified(folder / filename, *DATASETS[name].files[filename])
-    return [filename for filename in DATASETS[name].files if filename not in present]
-
-
 def require_folder(folder: Path) -> None:
     """Raise NotADirectoryError if neither is it a folder, nor can it be made one."""
     there = next((each for each in (folder, *folder.parents) if each.exists()), None)
@@ -157,30 +142,7 @@ def require_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, words, str(there))
 
 
-def read_verified(path: Path, size: int, sha256: str) -> bytes:
-    """The content of a file that is the published one, of so many bytes and with this checksum.
-
-    Raises:
-        OSError: it can't be read.
-        DataError: it is another file.
-    """
-    try:
-        raw = read_regular(path, most=size + SPARE)
-    except UnfitFile as error:
-        raise DataError(
-            f"{path} is not the published file of {size} bytes ({error.strerror}): delete it to "
-            "have it downloaded again."
-        ) from None
-    digest = hashlib.sha256(raw).hexdigest()
-    if digest != sha256:
-        raise DataError(
-            f"{path} is not the published file ({len(raw)} bytes, SHA-256 {digest[:12]}..., "
-            f"instead of {size} bytes, {sha256[:12]}...): delete it to have it downloaded again."
-        )
-    return raw
-
-
-def download_missing(name: str, folder: Path) -> None:
+def download_missing(name: str, data_dir: Path) -> None:
     """Download what is missing, one process at a time; each file appears complete or not at all."""
     from filelock import FileLock
     from rich import progress
@@ -195,13 +157,14 @@ def download_missing(name: str, folder: Path) -> None:
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
     )
+    folder = data_dir / name
     partial = folder / ".partial"
     causes: dict[str, MirrorFailure] = {}
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"), bars:
         try:
             # Looked up again: another process may have downloaded them while this one waited.
-            for filename in find_missing(name, folder):
+            for filename in find_missing(name, data_dir)[0]:
                 _download_file(name, filename, partial, causes, bars)
                 (partial / filename).chmod(0o644)  # temporary files are private to their owner
                 (partial / filename).replace(folder / filename)
@@ -218,7 +181,7 @@ def _download_file(
     import urllib3
 
     pooch.get_logger().setLevel("WARNING")
-    size, sha256 = DATASETS[name].files[filename]
+    size, sha256, *_ = DATASETS[name].files[filename]
     bar = bars.add_task(f"{name}/{filename}", total=size)
     if bars.disable:
         print(f"Downloading {name}/{filename} ({size:,} bytes)", file=sys.stderr)
@@ -235,7 +198,7 @@ def _download_file(
         except failures as error:
             causes[mirror] = _diagnose(error)
     folder = partial.parent
-    missing = find_missing(name, folder)
+    missing, _ = find_missing(name, folder.parent)
     raise DownloadError(MissingFiles(name, str(folder.absolute()), missing, filename, causes))
 
 

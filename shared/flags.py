@@ -14,6 +14,7 @@ from tyro._errors import ParseErrorEvent, on_parse_error
 from shared.complaints import explain, flags_of
 from shared.config import TrainConfig
 from shared.errors import UsageError
+from shared.inputs import expand_home
 from shared.presets import preset_flags
 from shared.registry import RUNS
 
@@ -52,6 +53,26 @@ class SharedConfig(TrainConfig):
 
     # Not a flag here: `compare.py` takes several.
     batch_size: tyro.conf.Suppress[int] = 64
+
+
+# How tyro makes a path of a word. Shells leave `~` alone in `--output-dir=~/results`.
+PATHS = tyro.constructors.ConstructorRegistry()
+
+
+@PATHS.primitive_rule
+def _path(
+    info: tyro.constructors.PrimitiveTypeInfo,
+) -> tyro.constructors.PrimitiveConstructorSpec[Path] | None:
+    """A path whose `~` is the home folder."""
+    if info.type is not Path:
+        return None
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="PATH",
+        instance_from_str=lambda words: Path(expand_home(words[0])),
+        is_instance=lambda value: isinstance(value, Path),
+        str_from_instance=lambda path: [str(path)],
+    )
 
 
 # Set by compare.py for its children: the start of the names of the files to write.
@@ -124,7 +145,7 @@ def _parse(
     def refuse(event: ParseErrorEvent) -> NoReturn:
         raise UsageError(sentence(event))
 
-    with on_parse_error(refuse):
+    with on_parse_error(refuse), PATHS:
         parsed = tyro.cli(
             form,
             prog=program,

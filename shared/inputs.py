@@ -128,6 +128,12 @@ def check_header(content: bytes) -> None:
         raise ValueError(f"a header of {length:,} bytes")
 
 
+def expand_home(path: str) -> str:
+    """The path with the home folder for `~`; an unknown user's stays as it is, as in shells."""
+    # Path's own raises then.
+    return os.path.expanduser(path)  # noqa: PTH111
+
+
 def path_within(folder: Path, name: str) -> Path:
     """The path of a file that something in a folder names.
 

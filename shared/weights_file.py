@@ -87,7 +87,7 @@ def load_network(path: Path) -> TrainedNetwork:
         UsageError: there is no such file, or it does not hold exactly such weights.
     """
     try:
-        _check_size(path)
+        check_size(path)
         with safe_open(path, framework="numpy") as file:
             headers = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             _check_types({header.get_dtype() for header in headers.values()}, path)
@@ -100,9 +100,8 @@ def load_network(path: Path) -> TrainedNetwork:
         _refuse(path, f"cannot be read ({error.strerror or error})")
     except SafetensorError as error:
         _refuse(path, f"is not a safetensors file ({error})")
+    check_numbers(weights, path)
     for name, array in weights.items():
-        if not np.isfinite(array).all():
-            _refuse(path, f"holds numbers in {name} that are not finite, as after a divergence")
         if name.endswith("/moving_variance"):
             if array.min() < 0:
                 _refuse(path, f"holds numbers in {name} that are negative")
@@ -111,6 +110,17 @@ def load_network(path: Path) -> TrainedNetwork:
             if not np.isfinite(array).all():
                 _refuse(path, f"holds numbers in {name} that are too large")
     return TrainedNetwork(weights, training)
+
+
+def check_numbers(weights: Weights, path: Path) -> None:
+    """Refuse weights of which some are no numbers.
+
+    Raises:
+        UsageError: names them and the file.
+    """
+    for name, array in weights.items():
+        if not np.isfinite(array).all():
+            _refuse(path, f"holds numbers in {name} that are not finite, as after a divergence")
 
 
 def hidden_units(weights: Weights) -> tuple[int, ...]:
@@ -153,7 +163,7 @@ def _read_training(metadata: str, path: Path) -> Training:
     return replace(training, activation_parameters=parameters)
 
 
-def _check_size(path: Path) -> None:
+def check_size(path: Path) -> None:
     """Refuse a header that the library would take much memory to read.
 
     Raises:

@@ -190,10 +190,12 @@ def test_the_first_epoch_is_left_out_and_progress_bars_overlooked(tmp_path):
 
 
 def test_the_files_are_unpacked_under_torchvisions_names(few_digits, tmp_path):
-    baselines.unpack(few_digits, tmp_path / "raw")
-    unpacked = (tmp_path / "raw" / "train-labels-idx1-ubyte").read_bytes()
+    files = {path.name: path.read_bytes() for path in few_digits.glob("*.gz")}
+    baselines.lay_out(files, tmp_path / "out")
+    unpacked = (tmp_path / "out" / "MNIST" / "raw" / "train-labels-idx1-ubyte").read_bytes()
     assert struct.unpack(">II", unpacked[:8]) == (0x801, 320)
-    assert len(list((tmp_path / "raw").iterdir())) == 4
+    assert {path.name for path in (tmp_path / "out").glob("*.gz")} == files.keys()
+    assert len(list((tmp_path / "out" / "MNIST" / "raw").iterdir())) == 4
 
 
 def timed(name: str, seed: int, seconds: float, status: str = "completed") -> RunResult:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageDraw, ImageOps
 
-from commands.pictures import prepare, read_picture
+from commands.pictures import prepare, prepare_with_doubts, read_picture
+from commands.predict import describe_doubts
 from shared.datasets import load_dataset, standardize
 from shared.errors import UsageError
 from tests.support.commands import real_data_dir
@@ -312,6 +314,124 @@ def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
 def test_a_large_picture_is_prepared_like_a_small_one(tmp_path):
     drawn().resize((3000, 3000), NEAR).save(tmp_path / "large.png")
     assert off(prepare(read_picture(tmp_path / "large.png"), "mnist")) < 6
+
+
+# What does not belong to the digit
+
+
+def as_array(dark=False):
+    """The seven on a sheet of paper, from 0 to 1."""
+    array = np.asarray(drawn(), float) / 255
+    return 0.9 - 0.75 * array if dark else array
+
+
+def framed():
+    picture = as_array(dark=True)
+    for place in (slice(3, 6), slice(-6, -3)):
+        picture[place, 3:-3] = picture[3:-3, place] = 0.2
+    return picture
+
+
+def framed_on_the_edge():
+    return np.pad(as_array(dark=True), 5, constant_values=0.1)
+
+
+def light_on_dark_with_a_frame():
+    return 1 - framed()
+
+
+def ruled():
+    picture = as_array(dark=True)
+    lines = np.zeros((200, 1), bool)
+    lines[9::30] = lines[10::30] = True
+    return np.where(lines, np.minimum(picture, 0.6), picture)
+
+
+def squared():
+    picture = ruled()
+    picture[:, 14::25] = np.minimum(picture[:, 14::25], 0.6)
+    return picture
+
+
+def shadowed():
+    rows, columns = np.indices((200, 200))
+    return as_array(dark=True) * np.where(rows + 2 * columns > 320, 0.55, 1)
+
+
+def specked():
+    picture = as_array(dark=True)
+    picture[188:192, 186:190] = picture[6:9, 170:176] = 0.1
+    return picture
+
+
+def beside_another():
+    picture = np.full((200, 360), 0.9)
+    picture[:, :200] = as_array(dark=True)
+    picture[80:120, 300:310] = 0.15
+    return picture
+
+
+def on_a_table():
+    return np.pad(as_array(dark=True), ((9, 4), (14, 8)), constant_values=0.3)
+
+
+LEFT_OUT = {
+    framed: "lines across the picture; left out",
+    framed_on_the_edge: "something surrounds a sheet; looked at the sheet only",
+    light_on_dark_with_a_frame: "lines across the picture; left out",
+    ruled: "lines across the picture; left out",
+    squared: "lines across the picture; left out",
+    shadowed: "uneven light; compared each place with its surroundings",
+    specked: "several shapes found; used the largest",
+    beside_another: "several shapes found; used the largest",
+    on_a_table: "something surrounds a sheet; looked at the sheet only",
+}
+
+
+@pytest.mark.parametrize("side", [200, 600])
+@pytest.mark.parametrize("make", LEFT_OUT)
+def test_what_does_not_belong_to_the_digit_is_left_out_and_told(make, side):
+    picture = Image.fromarray(np.rint(255 * make()).astype(np.uint8))
+    width = side * picture.width // picture.height
+    prepared = prepare_with_doubts(picture.resize((width, side), NEAR), "mnist")
+    assert off(prepared.pixels) < 12
+    assert LEFT_OUT[make] in prepared.doubts
+
+
+@given(left=st.integers(0, 300), top=st.integers(0, 300), scale=st.floats(0.3, 1))
+@REPEATABLE
+def test_of_a_clear_picture_nothing_is_left_out(left, top, scale):
+    canvas = Image.new("L", (500, 500))
+    canvas.paste(drawn(), (left, top))
+    side = round(500 * scale)
+    assert prepare_with_doubts(canvas.resize((side, side)), "mnist").doubts == ()
+
+
+def test_a_shape_of_lines_only_is_no_frame():
+    picture = np.zeros((100, 100), np.uint8)
+    picture[4:96, 48:52] = 255
+    one = prepare_with_doubts(Image.fromarray(picture), "mnist")
+    assert one.doubts == ()
+    # An equals sign is all lines, and what would be left is nothing.
+    picture = np.zeros((100, 100), np.uint8)
+    picture[40:43, 5:95] = picture[60:63, 5:95] = 255
+    assert prepare_with_doubts(Image.fromarray(picture), "mnist").pixels.sum(axis=1).any()
+
+
+def test_clothing_may_have_edges_all_around():
+    picture = np.zeros((100, 100), np.uint8)
+    picture[8:92, 8:92] = 200
+    picture[40:60, 40:60] = 90
+    prepared = prepare_with_doubts(Image.fromarray(picture), "fashion-mnist")
+    assert prepared.doubts == ()
+    assert prepared.pixels.astype(bool).all()
+
+
+def test_the_command_says_how_sure_it_is():
+    paths = [Path("a.png"), Path("b.png")]
+    lines = describe_doubts(paths, [("several shapes found; used the largest",), ()])
+    assert lines[0] == "a.png: several shapes found; used the largest."
+    assert lines[1] == "Clear, with nothing left out: 1 of 2."
 
 
 @pytest.mark.skipif(

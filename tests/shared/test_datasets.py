@@ -12,6 +12,8 @@ import struct
 import subprocess
 import sys
 import time
+import tracemalloc
+import zipfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +25,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from shared import download
-from shared.dataset_records import DATASETS, SIDE
+from shared.dataset_records import DATASETS, SIDE, PublishedFile
 from shared.datasets import decode_idx, load_dataset, prepare_dataset
 from shared.download import DataError, DownloadError, describe_stand_in
 from tests.support.commands import run_command
@@ -38,7 +40,10 @@ CHILD = """
 import json, sys
 from dataclasses import replace
 from shared import datasets
+from pathlib import Path
+from shared.dataset_records import PublishedFile
 files, mirrors, data_dir = map(json.loads, sys.argv[1:])
+files = {name: PublishedFile(*known) for name, known in files.items()}
 datasets.DATASETS["mnist"] = replace(datasets.DATASETS["mnist"], files=files, mirrors=mirrors)
 datasets.prepare_dataset("mnist", data_dir)
 """
@@ -60,9 +65,15 @@ def make_files(train_size: int = 20, test_size: int = 10) -> dict[str, bytes]:
     }
 
 
-def sums_of(files: dict[str, bytes]) -> dict[str, tuple[int, str]]:
-    """Size and SHA-256 of each file."""
-    return {file: (len(raw), hashlib.sha256(raw).hexdigest()) for file, raw in files.items()}
+def sums_of(files: dict[str, bytes]) -> dict[str, PublishedFile]:
+    """Size and SHA-256 of each file, zipped and unzipped."""
+    return {
+        file: PublishedFile(
+            *(len(raw), hashlib.sha256(raw).hexdigest()),
+            *(len(content := gzip.decompress(raw)), hashlib.sha256(content).hexdigest()),
+        )
+        for file, raw in files.items()
+    }
 
 
 def publish(monkeypatch, files: dict[str, bytes], name: str = "mnist") -> None:
@@ -562,7 +573,6 @@ def header(*numbers: int) -> bytes:
 
 MALFORMED = {
     "empty": b"",
-    "not gzip": header(0x801, 1) + b"\1",
     "zlib instead of gzip": b"\x78\x9c\x03\0\0\0\0\1",
     "empty inside": gzip.compress(b""),
     "magic only": gzip.compress(header(0x801)),
@@ -658,8 +668,9 @@ def test_class_names(files, tmp_path, monkeypatch):
 # What a child process runs that has one dataset more, told on the command line.
 ADDED = """
 import json, sys
-from shared.dataset_records import DATASETS, DatasetRecord, Style
+from shared.dataset_records import DATASETS, DatasetRecord, PublishedFile, Style
 folder, files, names = sys.argv[1], *map(json.loads, sys.argv[2:])
+files = {name: PublishedFile(*known) for name, known in files.items()}
 style = Style(canvas=28, box=14, by_mass=False, faintest=0.1)
 DATASETS["shapes"] = DatasetRecord("Shapes", names, style, files, standardization=(0.5, 0.25))
 
@@ -801,4 +812,208 @@ def test_the_real_files(name, no_network):
         assert np.bincount(dataset.test_labels).tolist() == test
     assert dataset.train_images.mean() == pytest.approx(0, abs=1e-3)
     assert dataset.train_images.std() == pytest.approx(1, abs=1e-3)
-    assert dataset.sha256 == {file: sha256 for file, (_, sha256) in DATASETS[name].files.items()}
+    assert dataset.sha256 == {
+        file: sha256 for file, (_, sha256, *_) in DATASETS[name].files.items()
+    }
+
+
+# Data as other libraries and programs keep them
+
+
+def arrays_of(files: dict[str, bytes]) -> dict[str, np.ndarray]:
+    """The arrays of four files under Keras's names."""
+    return dict(
+        zip(
+            ("x_train", "y_train", "x_test", "y_test"),
+            (decode_idx(raw, "") for raw in files.values()),
+            strict=True,
+        )
+    )
+
+
+def archive_of(files: dict[str, bytes], save=np.savez) -> dict[str, bytes]:
+    file = io.BytesIO()
+    save(file, **arrays_of(files))
+    return {"mnist.npz": file.getvalue()}
+
+
+def unzipped(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name.removesuffix(".gz"): gzip.decompress(raw) for name, raw in files.items()}
+
+
+def dotted(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name.replace("-idx", ".idx"): raw for name, raw in unzipped(files).items()}
+
+
+# Of each layout the folder, and the files in it.
+LAYOUTS = {
+    "archive": ("", archive_of),
+    "compressed archive": ("", partial(archive_of, save=np.savez_compressed)),
+    "archive in the folder": ("mnist", archive_of),
+    "torchvision": ("MNIST/raw", lambda files: files | unzipped(files)),
+    "torchvision, unzipped": ("MNIST/raw", unzipped),
+    "torchvision's folder": ("raw", unzipped),
+    "torchvision below": ("mnist/MNIST/raw", unzipped),
+    "zipped again": (
+        "mnist",
+        lambda files: {name: gzip.compress(gzip.decompress(raw), 1) for name, raw in files.items()},
+    ),
+    "unzipped by a browser": (
+        "mnist",
+        lambda files: {name: gzip.decompress(raw) for name, raw in files.items()},
+    ),
+    "folder of each file": (
+        "",
+        lambda files: {f"{n.replace('.', '-')}/{n}": raw for n, raw in dotted(files).items()},
+    ),
+    "directly": ("", dict),
+    "directly, unzipped": ("", unzipped),
+    "directly, dotted": ("", dotted),
+}
+
+
+def lay_out(data_dir: Path, layout: str, files: dict[str, bytes]) -> None:
+    """Place the files below a folder as others do."""
+    folder, kind = LAYOUTS[layout]
+    for name, raw in kind(files).items():
+        path = data_dir / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_data_are_found_as_others_keep_them(layout, files, tmp_path, no_network, capsys):
+    place(tmp_path / "own" / "mnist", files)
+    lay_out(tmp_path / "theirs", layout, files)
+    before = snapshot(tmp_path)
+    assert prepare_dataset("mnist", tmp_path / "theirs") == ("mnist", None)
+    own, theirs = (load_dataset("mnist", tmp_path / each) for each in ("own", "theirs"))
+    for name in ("train_images", "train_labels", "test_images", "test_labels"):
+        np.testing.assert_array_equal(getattr(own, name), getattr(theirs, name), strict=True)
+    assert own.sha256 == theirs.sha256
+    assert snapshot(tmp_path) == before
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("data_dir", [".", "FashionMNIST", "FashionMNIST/raw"])
+def test_fashion_is_found_in_its_own_folders(data_dir, files, tmp_path, monkeypatch, no_network):
+    publish(monkeypatch, files, "fashion-mnist")
+    place(tmp_path / "FashionMNIST" / "raw", files)
+    assert prepare_dataset("fashion-mnist", tmp_path / data_dir) == ("fashion-mnist", None)
+
+
+def flip(raw: bytes) -> bytes:
+    return raw[:-1] + bytes([raw[-1] ^ 1])
+
+
+@pytest.mark.parametrize("layout", ["archive", "torchvision, unzipped", "directly"])
+def test_a_damaged_file_beside_a_good_one_is_told_and_not_used(
+    layout, files, tmp_path, no_network, capsys
+):
+    place(tmp_path / "mnist", {TEST_LABELS: flip(files[TEST_LABELS])})
+    lay_out(tmp_path, layout, files)
+    assert prepare_dataset("mnist", tmp_path) == ("mnist", None)
+    (notice,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / "mnist" / TEST_LABELS) in notice
+    assert notice.endswith(" is used instead.")
+    labels = load_dataset("mnist", tmp_path).test_labels
+    np.testing.assert_array_equal(labels, decode_idx(files[TEST_LABELS], ""))
+
+
+def others(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Files of the same shapes that hold something else."""
+    other = np.random.default_rng(1).integers(0, 256, (20, 28, 28), np.uint8)
+    return files | {TRAIN_IMAGES: encode_idx(other)}
+
+
+@pytest.mark.parametrize("layout", ["archive", "torchvision", "directly, unzipped", "zipped again"])
+def test_the_files_of_another_dataset_are_named(layout, files, tmp_path, monkeypatch, no_network):
+    publish(monkeypatch, others(files), "fashion-mnist")
+    lay_out(tmp_path, layout, others(files))
+    for function in (prepare_dataset, load_dataset):
+        with pytest.raises(DataError, match=r"holds Fashion-MNIST's train.* instead of MNIST's"):
+            function("mnist", tmp_path)
+    with pytest.raises(DataError, match="or choose --dataset fashion-mnist") as caught:
+        prepare_dataset(None, tmp_path)
+    assert_one_sentence(caught.value)
+
+
+def test_a_file_of_the_same_dataset_under_another_name_is_named(files, tmp_path, no_network):
+    place(tmp_path / "mnist", files | {TEST_LABELS: files[TRAIN_LABELS]})
+    said = f"{TEST_LABELS} holds MNIST's {TRAIN_LABELS} instead of MNIST's {TEST_LABELS}: move it"
+    with pytest.raises(DataError, match=said):
+        prepare_dataset("mnist", tmp_path)
+
+
+def test_each_place_is_named_where_nothing_is_found(files, tmp_path, no_network):
+    said = "unzipped, as mnist.npz, in MNIST/raw, MNIST or directly in --data-dir"
+    for function in (partial(prepare_dataset, offline=True), load_dataset):
+        with pytest.raises(DataError, match=said) as caught:
+            function("mnist", tmp_path)
+        assert_one_sentence(caught.value)
+
+
+def saved(**arrays: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+class Malicious:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def bad_archives(files):
+    good = arrays_of(files)
+    header = b"\x93NUMPY\1\0" + struct.pack("<H", 118)
+    huge = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({10**12},)}}".ljust(117) + "\n"
+    yield "an array is missing", saved(**{k: v for k, v in good.items() if k != "y_test"})
+    yield "pickled", saved(**good | {"x_train": np.array([Malicious()], object)})
+    yield "floats", saved(**{k: v.astype(float) for k, v in good.items()})
+    yield "by columns", saved(**{k: np.asfortranarray(v) for k, v in good.items()})
+    yield "another shape", saved(**good | {"x_train": good["x_train"].reshape(20, 784)})
+    yield "cut short", saved(**good)[:9000]
+    for name, content in (("bomb", bytes(5 * 10**7)), ("huge", header + huge.encode())):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.writestr("x_train.npy", content)
+        yield name, file.getvalue()
+
+
+def test_no_archive_is_taken_on_trust(files, tmp_path, no_network, capsys):
+    for case, raw in bad_archives(files):
+        (tmp_path / "mnist.npz").write_bytes(raw)
+        tracemalloc.start()
+        with pytest.raises(DataError, match=r"mnist\.npz is not the published file \(") as caught:
+            prepare_dataset("mnist", tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 1.5e8, case
+        tracemalloc.stop()
+        assert_one_sentence(caught.value)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_changed_byte_of_an_archive_is_noticed(files, tmp_path, no_network):
+    whole = saved(**arrays_of(files))
+    random = np.random.default_rng(0)
+    for _ in range(100):
+        raw = bytearray(whole)
+        # Most of it are pixels; what surrounds them is at both ends.
+        place = int(random.choice([random.integers(300), random.integers(-700, 0)]))
+        raw[place] ^= int(random.integers(1, 256))
+        (tmp_path / "mnist.npz").write_bytes(raw)
+        try:
+            dataset = load_dataset("mnist", tmp_path)
+        except DataError as error:
+            assert_one_sentence(error)
+        else:
+            np.testing.assert_array_equal(dataset.test_labels, np.arange(10))
+
+
+def test_a_zip_bomb_is_not_unpacked(files, tmp_path, no_network):
+    place(tmp_path / "mnist", files | {TEST_IMAGES: gzip.compress(bytes(6 * 10**7), 1)})
+    tracemalloc.start()
+    with pytest.raises(DataError, match="is not the published file"):
+        prepare_dataset("mnist", tmp_path)
+    assert tracemalloc.get_traced_memory()[1] < 1.5e8
+    tracemalloc.stop()

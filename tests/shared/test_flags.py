@@ -8,7 +8,7 @@ import struct
 import subprocess
 import sys
 import termios
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +28,7 @@ from shared.rules import flag
 from tests.support.commands import ROOT, run_command
 
 COMPARE = "compare.py"
+PATH_FLAGS = ("--data-dir", "--checkpoint-dir", "--output-dir", "--weights", "--draw")
 NUMPY, PYTORCH = "-m numpy_impl", "-m pytorch_impl"
 
 # The words of the command line, and what is said of them before the program whose help is named.
@@ -294,3 +295,44 @@ def test_a_working_directory_that_was_deleted_is_named_as_such(tmp_path, monkeyp
     gone.rmdir()
     with pytest.raises(UsageError, match=r"^the working directory cannot be used \(.*\.$"):
         parse_flags(Request, "python compare.py", [])
+
+
+def paths_of(value):
+    """Every path in a request, by field."""
+    for item in fields(value):
+        each = getattr(value, item.name)
+        if is_dataclass(each):
+            yield from paths_of(each)
+        elif isinstance(each, Path | tuple):
+            yield from ((item.name, path) for path in ([each] if isinstance(each, Path) else each))
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_tilde_is_the_home_folder_in_every_path(joined, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "it.png").touch()
+    requests = {**requests_of("pytorch"), "compare": Request}
+    tried = 0
+    for command, request in requests.items():
+        names = [each for each in PATH_FLAGS if each in flags_of(request)]
+        given = [
+            word
+            for each in names
+            for word in ([f"{each}=~/it.png"] if joined else [each, "~/it.png"])
+        ]
+        pictures = ["~/in.png"] if command == "predict" else []
+        parsed = parse_flags(request, "program", [*given, *pictures])
+        found = [path for _, path in paths_of(parsed) if isinstance(path, Path)]
+        assert len(found) == len(names) + len(pictures), command
+        assert all(path.parent == tmp_path for path in found), command
+        tried += len(found)
+    assert tried >= 12
+
+
+def test_the_name_of_an_unknown_user_stays(monkeypatch):
+    config = parse_flags(TrainConfig, "program", ["--data-dir", "~nobody-of-this-name/data"])
+    assert str(config.data_dir) == "~nobody-of-this-name/data"
+    monkeypatch.setenv("HOME", "/home/of/someone")
+    monkeypatch.setenv("DATA_DIR", "~/data")
+    assert str(TrainConfig().data_dir) == str(Path("/home/of/someone/data"))

@@ -45,6 +45,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_results_can_be_read_and_drawn_again": 1.5,
         "test_a_picture_of_an_odd_name_is_drawn": 3,
     },
+    "commands/test_foreign.py": {"written": 30},
     "commands/test_profile.py": {"profiled": 3},
     "commands/test_summary.py": {
         "printed": 2,
