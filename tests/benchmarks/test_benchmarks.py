@@ -11,10 +11,12 @@ import sys
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 
-from benchmarks import baselines, mistakes, null, profiled, slowed, tried, tuning
+from benchmarks import baselines, mistakes, null, photos, profiled, slowed, tried, tuning
 from benchmarks import floor as printed
 from benchmarks.command import run_child
+from commands.pictures import prepare
 from comparison import floor
 from shared.clock import Clock
 from shared.config import TrainConfig
@@ -430,3 +432,15 @@ def test_what_has_to_kill_is_refused_where_nothing_can_be_forked(name, monkeypat
     monkeypatch.delattr(os, "fork")
     with pytest.raises(UsageError, match=r"^benchmarks\.\w+ splits its process .* or in WSL2\.$"):
         benchmark.measure(benchmark.Request())
+
+
+@pytest.mark.parametrize("kind", photos.KINDS)
+def test_a_drawn_photograph_shows_its_digit(kind):
+    image = np.zeros((28, 28), np.uint8)
+    image[4:7, 8:20] = image[7:24, 17:20] = 255
+    photo = photos.picture(kind, image, np.random.default_rng(1))
+    assert photo.size == (photos.SIDE, photos.SIDE)
+    clean = prepare(Image.fromarray(image), "mnist").astype(float)
+    assert np.abs(prepare(photo, "mnist") - clean).mean() < 15
+    if kind != "plain":
+        assert np.abs(photos.with_nothing_removed(photo) - clean).mean() > 15
