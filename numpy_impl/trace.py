@@ -130,10 +130,20 @@ def trace_control(
     built = build(config, dataset)
     device, model, _, train_set, _ = built
     loss = choose_loss(config, dataset, device)
-    rounding = ROUNDINGS * np.finfo(config.float_type).eps / 2
+    unit = float(np.finfo(config.float_type).eps) / 2
     for weight in model.parameters():
         signs = random.choice((-1, 1), weight.shape)
-        weight *= 1 + (NUDGE if seed is None else rounding * signs)
+        weight *= 1 + (NUDGE if seed is None else ROUNDINGS * unit * signs)
+    sound_backward = model.backward
+
+    # A probability near 1 is rounded before 1 is taken from it, by each
+    # implementation in its own way, however little the weights differ.
+    def backward(gradient: np.ndarray) -> list[np.ndarray]:
+        signs = random.choice((-1, 1), gradient.shape)
+        lost = unit / len(gradient) * signs * (gradient < 0)
+        return sound_backward(gradient + lost.astype(gradient.dtype))
+
+    model.backward = backward  # type: ignore[method-assign]
     order = epoch_order(len(dataset.train_labels), config.seed, epoch=1)
     batches = make_batches(*train_set, order, config.batch_size)
     images, labels = next(iter(batches))
