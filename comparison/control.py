@@ -2,17 +2,16 @@
 
 import numpy as np
 
+from numpy_impl.data import make_batches
+from numpy_impl.model import get_weights
+from numpy_impl.run import build, choose_loss, look_at_epochs, make_learner, train_rows
+from numpy_impl.trace import Emit, compute_gradients
+from numpy_impl.train import Tensors
 from shared.batches import epoch_order
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.metrics import epoch_arrays
-
-from .data import make_batches
-from .model import get_weights
-from .run import build, choose_loss, look_at_epochs, make_learner, train_rows
-from .trace import Emit, compute_gradients
-from .train import Tensors
 
 # About a thousand times the rounding of float32.
 NUDGE = 1e-4
@@ -22,9 +21,7 @@ NUDGE = 1e-4
 ROUNDINGS = 8
 
 
-def trace_control(
-    config: TrainConfig, dataset: Dataset, emit: Emit, seed: int | None
-) -> None:
+def trace_control(config: TrainConfig, dataset: Dataset, emit: Emit, seed: int | None) -> None:
     """Trace it with weights nudged and the rows of each batch permuted.
 
     How far two correct trainings part, such controls show: by rounding, which
@@ -66,20 +63,14 @@ def trace_control(
     learn = make_learner(config, "reference", dataset, built, clock)
 
     def learn_permuted(train_set: Tensors, rows: np.ndarray) -> Tensors:
-        return learn(
-            train_set, permute_batches(rows, config.batch_size, random)
-        )
+        return learn(train_set, permute_batches(rows, config.batch_size, random))
 
     epochs = train_rows(config, dataset, built, learn_permuted, clock)
     for epoch in look_at_epochs(config, dataset, built, epochs, clock):
         emit("epoch", epoch_arrays(epoch))
 
 
-def permute_batches(
-    order: np.ndarray, batch_size: int, random: np.random.Generator
-) -> np.ndarray:
+def permute_batches(order: np.ndarray, batch_size: int, random: np.random.Generator) -> np.ndarray:
     """The same rows [n] in the same batches, in another order within each."""
     starts = range(0, len(order), batch_size)
-    return np.concatenate(
-        [random.permutation(order[k : k + batch_size]) for k in starts]
-    )
+    return np.concatenate([random.permutation(order[k : k + batch_size]) for k in starts])
