@@ -198,12 +198,10 @@ def references_of(config: TrainConfig) -> list["Reference"]:
 
 def nudged_trace(reference: "Reference", seed: int) -> list["Moment"]:
     """The trace of the oracle's nudged self, whose control that seed would draw."""
-    import numpy_impl.trace
+    from comparison.control import trace_control
 
     trace: list[Moment] = []
-    numpy_impl.trace.trace_control(
-        reference.config, reference.dataset, lambda *moment: trace.append(moment), seed
-    )
+    trace_control(reference.config, reference.dataset, lambda *moment: trace.append(moment), seed)
     return trace
 
 

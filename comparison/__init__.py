@@ -10,6 +10,7 @@ probes.py        what the machine did meanwhile: other processes, energy, change
 verification.py  the proof that all runs compute the same: its children and its verdicts
 tracing.py       how a child sends what it computes
 reference.py     what each run is held against, and how far it may stray from it
+control.py       how far rounding alone drives correct trainings apart
 judging.py       where a run strays first, and what that points to
 floor.py         the matrix products alone, the lower limit of an epoch
 attribution.py   how much each default that differs between the frameworks matters

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import numpy_impl.trace
+from comparison.control import trace_control
 from comparison.tracing import TEST_IMAGES
 from shared.config import ADAM_EPSILON, FloatType, TrainConfig
 from shared.sampling import load_configured
@@ -195,7 +196,7 @@ class Reference:
                 furthest[name] = max(error, furthest.get(name, 0))
             strayed.append({name: furthest[name] for name in errors})
 
-        numpy_impl.trace.trace_control(self.config, self.dataset, compare, seed)
+        trace_control(self.config, self.dataset, compare, seed)
         compare(*END)
         return strayed
 

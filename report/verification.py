@@ -105,7 +105,7 @@ def describe_verified(run: RunVerification, verification: Verification) -> str:
     exact, rounded = (run.figures.get(name, {}) for name in ("float64", "float32"))
     steps, devices = run.steps.get("float64"), (run.float64_device, run.device)
     exactly, roughly = (
-        f" on {device}" if device and set(devices) > {device} else "" for device in devices
+        f" on {device}" if device and {*devices} - {None, "cpu"} else "" for device in devices
     )
     sentence = (
         f"computes the same as the oracle: in float64{exactly} logits within "
