@@ -63,3 +63,9 @@ def test_the_longest_come_first_and_stay_together(monkeypatch):
     split = LoadGroupScheduling._split_scope
     shared = [item.nodeid for item in (reading, both, one)]
     assert all(split(None, f"{name}@{unit[name]}") == unit[name] for name in shared)
+
+
+def test_xdist_sees_the_groups(request):
+    if not request.config.getoption("loadgroup", False):
+        pytest.skip("not run by xdist in groups")
+    assert request.node.nodeid.endswith("@test_order.py")
