@@ -22,7 +22,6 @@ from scipy.stats import binomtest
 from benchmarks.command import ROOT, run_benchmark
 from commands.ink import find_ink
 from commands.pictures import prepare, to_pixels
-from numpy_impl.predict import predict_trained
 from report.terminal import make_console, say
 from shared import formats
 from shared.config import TrainConfig
@@ -141,6 +140,9 @@ def picture(kind: str, image: np.ndarray, random: np.random.Generator) -> Image.
 
 def count_right(images: np.ndarray, labels: np.ndarray, dataset: Dataset, weights: Path) -> int:
     """How many of these images [n, 28, 28] the network takes for what they are."""
+    # As every implementation, only where it is used.
+    from numpy_impl.predict import predict_trained
+
     shown = standardize(images, dataset.mean, dataset.deviation, "float32")
     predicted = predict_trained(load_network(weights), shown, "cpu")
     return int((predicted.probabilities.argmax(axis=1) == labels).sum())

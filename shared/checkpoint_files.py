@@ -32,8 +32,20 @@ class Refused(Exception):
 
 
 def numbers(folder: Path) -> list[int]:
-    """The numbers of the checkpoints in a folder; whatever else is there is none."""
-    names = [path.name for path in folder.glob("*") if path.name.isdecimal()]
+    """The numbers of the checkpoints in a folder; whatever else is there is none.
+
+    Raises:
+        CheckpointError: what the folder holds can't be told.
+    """
+    try:
+        names = [path.name for path in folder.iterdir() if path.name.isdecimal()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise CheckpointError(
+            f"--checkpoint-dir {folder.parent}: {folder} cannot be listed ({error.strerror}); "
+            "allow it, or choose another folder."
+        ) from None
     return [int(name) for name in names if name == f"{int(name):06}"]
 
 

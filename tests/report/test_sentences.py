@@ -158,7 +158,8 @@ def test_description_of_the_job(dataset):
     )
     assert sentences.describe_job(config, dataset, MISSING) == (
         "NOTICE: mnist is not in /data/mnist and may not be downloaded offline: place a.gz, b.gz "
-        "in /data/mnist by hand, or run once without --offline. The embedded digits dataset is "
+        "in /data/mnist by hand (found as well unzipped, as mnist.npz, in MNIST/raw, MNIST or "
+        "directly in --data-dir), or run once without --offline. The embedded digits dataset is "
         f"used instead.\n{text}"
     )
     config = TrainConfig(dataset="digits", optimizer="sgd", learning_rate=0.1)

@@ -582,3 +582,12 @@ def test_a_resumed_run_says_so(tmp_path, capsys):
     times = sorted(epoch.train_seconds for epoch in second.epochs[1:3])
     assert second.epoch_seconds == pytest.approx(sum(times) / 2)
     assert read(max(folder.iterdir()))[0].epochs[-1].epoch == 4
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(tmp_path, monkeypatch):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(CheckpointError, match=r"cannot be listed \(Permission denied\); allow it"):
+        numbers(tmp_path)

@@ -21,6 +21,7 @@ from shared.initial_weights import initial_weights, learned
 from shared.presets import PRESETS
 from shared.rules import NEEDS, choices_of, flag
 from shared.threads import THREAD_VARIABLES, physical_cores, prepare_environment
+from shared.visible import visible
 
 # The same examples every time, however slow the machine.
 REPEATABLE = settings(derandomize=True, deadline=None)
@@ -184,7 +185,7 @@ def test_invalid_values_are_refused_by_the_flags_name(name, data):
     shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
     with pytest.raises(UsageError) as caught:
         TrainConfig(**{name: value})
-    assert str(caught.value).startswith(f"{flag(name)} {shown}: expected ")
+    assert str(caught.value).startswith(f"{flag(name)} {visible(shown)}: expected ")
     assert str(caught.value).endswith(".")
 
 

@@ -30,8 +30,6 @@ ROOMS = ("shared", "report", "commands", "comparison", "study", "numpy_impl")
 LIBRARIES = ("matplotlib.pyplot", "scipy.ndimage", "scipy.stats", "sklearn.datasets")
 # What is imported only to be run.
 PROGRAMS = ("__main__", "minimal")
-# Of a request: its arguments and its environment.
-MOST_BYTES = 2**18
 # A command that takes longer than these seconds never ends.
 LIMIT = 240
 
@@ -64,7 +62,9 @@ def wait_for_request(listener: socket.socket) -> dict | None:
 def receive(connection: socket.socket) -> dict:
     """Read the request and fork for it; the process that called this ends with the command's."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    content, streams, _, _ = socket.recv_fds(connection, MOST_BYTES, 3)
+    _, streams, _, _ = socket.recv_fds(connection, 1, 3)
+    with connection.makefile(encoding="utf-8") as file:
+        request = json.loads(file.readline())
     if child := os.fork():
         for stream in streams:
             os.close(stream)
@@ -74,7 +74,7 @@ def receive(connection: socket.socket) -> dict:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    return json.loads(content)
+    return request
 
 
 def look_after(child: int, connection: socket.socket) -> int:

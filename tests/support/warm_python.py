@@ -53,7 +53,9 @@ def connect(
 
 def hand_over(connection: socket.socket, request: dict[str, object], streams: list[int]) -> int:
     """Have a command run with these streams as its standard ones; returns its exit status."""
-    socket.send_fds(connection, [json.dumps(request).encode()], streams)
+    socket.send_fds(connection, [b"0"], streams)
+    with connection.makefile("w", encoding="utf-8") as file:
+        print(json.dumps(request), file=file)
     return int(connection.recv(16))
 
 
