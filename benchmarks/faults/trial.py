@@ -163,13 +163,14 @@ class Forked:
 
     def terminate(self) -> None:
         """Ask it to end."""
-        self._send(signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it."""
-        self._send(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
-    def _send(self, how: signal.Signals) -> None:
+    def send_signal(self, how: int) -> None:
+        """Send it a signal, if it has not ended."""
         if self.poll() is None:
             os.kill(self.pid, how)
 
