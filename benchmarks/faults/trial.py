@@ -161,10 +161,6 @@ class Forked:
         """Its exit status, once it has ended."""
         return self.poll(0)
 
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self.send_signal(signal.SIGTERM)
-
     def kill(self) -> None:
         """End it."""
         self.send_signal(signal.SIGKILL)
