@@ -37,8 +37,8 @@ def claim_output_dir(
         UsageError: `requested` is a file, is not empty, or cannot be written.
     """
     folder = requested or Path("results")
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
         if requested is None:
             folder = _unique_folder(folder)
             missing.insert(0, folder)

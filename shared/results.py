@@ -4,6 +4,7 @@ Their form in `results.json` is told in docs/RESULTS.md.
 """
 
 import contextlib
+import errno
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -289,7 +290,14 @@ class ComparisonResult:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write next to `path`, then rename: a reader sees the old file or the new one."""
+    """Write next to `path`, then rename: a reader sees the old file or the new one.
+
+    Raises:
+        OSError: it can't be written, or there is something that is no file, as a device.
+    """
+    # To rename would be to remove it: `--output /dev/null` must not cost the system its device.
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -129,6 +129,13 @@ def test_a_folder_that_cannot_be_marked_is_left_empty(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_name_that_is_too_long_is_refused(tmp_path):
+    with pytest.raises(
+        UsageError, match=r"--output-dir .*: cannot be written \(File name too long"
+    ):
+        claim_output_dir(tmp_path / ("a" * 300), "the command")
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, UsageError("no"), RuntimeError])
 def test_without_a_result_nothing_is_kept(error, tmp_path):
     kind = Interrupted if error is KeyboardInterrupt else Exception
