@@ -298,10 +298,12 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     # To rename would be to remove it: `--output /dev/null` must not cost the system its device.
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is no regular file", str(path))
-    partial = path.with_name(path.name + ".partial")
+    # A link stays one: what it leads to is replaced.
+    target = path.resolve()
+    partial = target.with_name(target.name + ".partial")
     try:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        insist(lambda: partial.replace(path))
+        insist(lambda: partial.replace(target))
     except BaseException as error:
         if isinstance(error, OSError):
             # What is written to tells no name when there is no space.

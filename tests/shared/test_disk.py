@@ -96,3 +96,11 @@ def test_what_is_no_file_is_not_replaced(kind, tmp_path):
         write_atomically(path, "{}")
     assert not path.is_file()
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_link_stays_one(tmp_path):
+    path, there = tmp_path / "link", tmp_path / "there"
+    there.write_text("old")
+    path.symlink_to(there)
+    write_atomically(path, "new")
+    assert (path.is_symlink(), there.read_text()) == (True, "new")
