@@ -101,6 +101,9 @@ def claimed_output_dir(
         except BaseException:
             abandon_without(folder, result)
             raise
+        if folder.is_dir() and [path.name for path in folder.iterdir()] == [COMMAND]:
+            # Nothing could be written; it must not stand in the way of the next try.
+            abandon_output_dir(folder)
 
 
 def hint(folder: Path, result: str) -> str:

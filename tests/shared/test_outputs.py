@@ -145,6 +145,14 @@ def test_without_a_result_nothing_is_kept(error, tmp_path):
     assert error is not KeyboardInterrupt or str(raised.value) == NOTHING_KEPT
 
 
+@pytest.mark.parametrize("written", [[], ["summary.md"]])
+def test_a_folder_of_nothing_but_the_command_does_not_stay(written, tmp_path):
+    with claimed_output_dir(tmp_path / "o", "c", "results.json") as folder:
+        for name in written:
+            (folder / name).touch()
+    assert folder.exists() == bool(written)
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, UsageError("no"), RuntimeError])
 def test_with_a_result_all_is_kept(error, tmp_path):
     folder = tmp_path / "an o"

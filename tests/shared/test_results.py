@@ -343,7 +343,7 @@ BROKEN = {
     ),
     "more runs than fit on a page": (
         break_content(
-            lambda c: put(c, [{**c["runs"][0], "run": f"numpy#{k}"} for k in range(129)], "runs")
+            lambda c: put(c, [{**c["runs"][1], "run": f"numpy#{k}"} for k in range(129)], "runs")
         ),
         "expected at most 128 different runs instead of 129 - at `$.runs`",
     ),
