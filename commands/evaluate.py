@@ -25,7 +25,7 @@ from shared.dataset_records import DATASETS
 from shared.datasets import Dataset, load_dataset, prepare_dataset
 from shared.download import MissingFiles, describe_stand_in
 from shared.metrics import ClassFigures, class_figures, confusion
-from shared.outputs import claim_output_dir, current_command
+from shared.outputs import claimed_output_dir, current_command
 from shared.registry import IMPLEMENTATIONS, LABELS
 from shared.results import write_atomically
 from shared.visible import spell_out, visible
@@ -36,6 +36,8 @@ from shared.weights_file import (
     has_batch_norm,
     hidden_units,
 )
+
+EVALUATION = "evaluation.json"
 
 
 @dataclass(frozen=True)
@@ -133,11 +135,10 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
         confusion=confusion(measured.logits, labels).tolist(),
         predictions=f"{request.weights.stem}.predictions.safetensors",
     )
-    if folder := request.output_dir:
-        claim_output_dir(folder, evaluation.command)
-        write_files(evaluation, measured.logits, folder)
     print_evaluation(evaluation, LABELS[name], make_console())
-    if folder:
+    if folder := request.output_dir:
+        with claimed_output_dir(folder, evaluation.command, EVALUATION):
+            write_files(evaluation, measured.logits, folder)
         names = f"confusion.png, evaluation.json, {evaluation.predictions}"
         print(visible(f"Written to {folder}: {names}"))
 
@@ -200,10 +201,10 @@ def _confusion_table(evaluation: Evaluation) -> Table:
 
 
 def write_files(evaluation: Evaluation, logits: np.ndarray, folder: Path) -> None:
-    """Write `confusion.png`, the logits, and at last `evaluation.json`."""
+    """Write `evaluation.json`, then the logits and `confusion.png`, which may be lost."""
+    content = msgspec.json.format(msgspec.json.encode(spell_out(evaluation)), indent=2)
+    write_atomically(folder / EVALUATION, content)
+    write_atomically(folder / evaluation.predictions, save({"logits": logits}))
     names = [row.name for row in evaluation.classes]
     counts, path = np.array(evaluation.confusion), folder / "confusion.png"
     plot_confusion(counts, names, describe_images(evaluation), path)
-    write_atomically(folder / evaluation.predictions, save({"logits": logits}))
-    content = msgspec.json.format(msgspec.json.encode(spell_out(evaluation)), indent=2)
-    write_atomically(folder / "evaluation.json", content)

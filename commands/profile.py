@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from rich import box
@@ -18,6 +19,7 @@ from shared.datasets import Dataset
 from shared.download import describe_stand_in
 from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.results import write_atomically
 from shared.sampling import load, prepare, with_training_rows
 from shared.trace_events import TRACE
 from shared.trained import Operator
@@ -80,9 +82,14 @@ def watch(
         dataset, np.arange(len(dataset.train_labels))[: steps * config.batch_size]
     )
     twin = import_twin(name, "profile")
-    with native_chatter_held_back():
-        # One test image, because it is not testing that is watched.
-        return twin.profile_epoch(config, variant, dataset.with_test_images(1), folder / TRACE)
+    with TemporaryDirectory() as elsewhere:
+        # A profiler may keep to itself that a disk is full.
+        trace = Path(elsewhere, TRACE)
+        with native_chatter_held_back():
+            # One test image, because it is not testing that is watched.
+            operators = twin.profile_epoch(config, variant, dataset.with_test_images(1), trace)
+        write_atomically(folder / TRACE, trace.read_bytes())
+    return operators
 
 
 def print_operators(operators: Sequence[Operator], title: str) -> None:

@@ -86,8 +86,8 @@ def compare(request: Request) -> int:
 
         open_in_browser(folder / PAGE)
     verified = verification is None or verification.passed
-    completed = all(result.status == "completed" for result in measured.results)
-    return 0 if verified and completed and not failures else 1
+    whole = all(run.status == "completed" and not run.unwritten for run in measured.results)
+    return 0 if verified and whole and not failures else 1
 
 
 def compare_defaults(request: Request) -> int:

@@ -59,7 +59,10 @@ class Sight:
 
 def say_that_it_goes_on() -> None:
     """Answer whoever interrupts the report."""
-    interrupts.say("Interrupted: what is finished is still written; interrupt again to leave it.")
+    times = "twice more" if interrupts.until_obeyed() > 1 else "once more"
+    interrupts.say(
+        f"Interrupted: what is finished is still written; interrupt {times} to leave it."
+    )
 
 
 def write_report(result: ComparisonResult, dataset: Dataset, folder: Path) -> list[str]:

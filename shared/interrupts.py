@@ -37,7 +37,7 @@ def listen() -> None:
 
 
 def mute() -> None:
-    """Leave it to another process what these signals mean, which ends this one."""
+    """Let none of these signals change what this process does until its end."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
 
@@ -45,6 +45,11 @@ def mute() -> None:
 def is_noted() -> bool:
     """Whether there was an interrupt."""
     return _state.count > 0
+
+
+def until_obeyed() -> int:
+    """How many more interrupts end whatever is held."""
+    return max(0, IMPATIENT - _state.count)
 
 
 def hold() -> None:

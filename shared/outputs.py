@@ -37,8 +37,8 @@ def claim_output_dir(
         UsageError: `requested` is a file, is not empty, or cannot be written.
     """
     folder = requested or Path("results")
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
         if requested is None:
             folder = _unique_folder(folder)
             missing.insert(0, folder)
@@ -101,6 +101,9 @@ def claimed_output_dir(
         except BaseException:
             abandon_without(folder, result)
             raise
+        if folder.is_dir() and [path.name for path in folder.iterdir()] == [COMMAND]:
+            # Nothing could be written; it must not stand in the way of the next try.
+            abandon_output_dir(folder)
 
 
 def hint(folder: Path, result: str) -> str:

@@ -22,7 +22,11 @@ def run_program(program: str, main: Callable[[], int], *, prints_only: bool = Fa
     streams.forgive("stdout", "stderr")
     interrupts.listen()
     try:
-        status = main()
+        try:
+            status = main()
+        finally:
+            # How it ended is decided; one more Ctrl-C must not cut short what is said of it.
+            interrupts.mute()
     except UsageError as error:
         status = 2
         print(f"{program}: {error}", file=sys.stderr)

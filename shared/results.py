@@ -4,6 +4,7 @@ Their form in `results.json` is told in docs/RESULTS.md.
 """
 
 import contextlib
+import errno
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -289,11 +290,20 @@ class ComparisonResult:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write next to `path`, then rename: a reader sees the old file or the new one."""
-    partial = path.with_name(path.name + ".partial")
+    """Write next to `path`, then rename: a reader sees the old file or the new one.
+
+    Raises:
+        OSError: it can't be written, or there is something that is no file, as a device.
+    """
+    # To rename would be to remove it: `--output /dev/null` must not cost the system its device.
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    # A link stays one: what it leads to is replaced.
+    target = path.resolve()
+    partial = target.with_name(target.name + ".partial")
     try:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        insist(lambda: partial.replace(path))
+        insist(lambda: partial.replace(target))
     except BaseException as error:
         if isinstance(error, OSError):
             # What is written to tells no name when there is no space.

@@ -24,6 +24,9 @@ Fault = tuple[str, str]
 # Times before it can't be given to TensorBoard on every system.
 EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 
+# Different runs of one comparison; each adds to the page what a page of its own would have.
+MOST_RUNS = 128
+
 
 def completed_run_has_figures(run: RunResult) -> Iterator[Fault]:
     """What each chart and sentence takes for granted about a run that completed."""
@@ -62,6 +65,12 @@ def runs_are_in_order(result: ComparisonResult) -> Iterator[Fault]:
         for rule in RUN_RULES:
             for field, fault in rule(run):
                 yield f"runs[{place}].{field}", fault
+
+
+def runs_fit_on_a_page(result: ComparisonResult) -> Iterator[Fault]:
+    """Each different one has a column, and pictures."""
+    if (count := len({run.run for run in result.runs})) > MOST_RUNS:
+        yield "runs", f"expected at most {MOST_RUNS} different runs instead of {count:,}"
 
 
 def settings_are_planned(result: ComparisonResult) -> Iterator[Fault]:
@@ -125,6 +134,7 @@ def mirrors_say_what_they_did(result: ComparisonResult) -> Iterator[Fault]:
 RULES: tuple[Callable[[ComparisonResult], Iterator[Fault]], ...] = (
     settings_change_the_configuration,
     settings_are_planned,
+    runs_fit_on_a_page,
     runs_are_in_order,
     dataset_is_known,
     date_is_one,

@@ -107,7 +107,7 @@ def what_was_lost(ended: Ended, folder: Path) -> str | None:
                 return f"{run.run}: no weights, and no word about it"
     if is_whole(folder):
         return None
-    if ended.status == 0 or "cannot be written" not in said:
+    if ended.status == 0 or "be written" not in said:
         return f"exit status {ended.status} and not a word about what is missing"
     return None
 

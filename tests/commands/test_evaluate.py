@@ -16,6 +16,7 @@ from commands.evaluate import Evaluation
 from numpy_impl.predict import evaluate_trained, restore
 from shared.datasets import load_dataset
 from shared.weights_file import load_network
+from tests.support.commands import run_warm
 
 OTHER = {"pytorch": "tensorflow", "tensorflow": "pytorch"}
 # Keras's own epsilon is a hundred times PyTorch's.
@@ -182,3 +183,23 @@ def test_prediction_says_what_is_on_a_picture(name, warm, trained, evaluated, tm
     _, _, logits = evaluated(name)
     assert answer.split()[1] == dataset.class_names[logits[0].argmax()]
     assert Image.open(tmp_path / "drawn.png").size[0] == 1080
+
+
+@pytest.mark.parametrize("lost", ["evaluation.json", "confusion.png"])
+def test_a_file_that_cannot_be_written_costs_no_figures(lost, trained, tmp_path):
+    """Whatever is lost, the figures are printed, and no folder stays that holds nothing."""
+    script = f"""
+import sys
+from commands import evaluate
+from commands.entry import main
+def fail(*_): raise OSError(28, "No space left on device", {lost!r})
+evaluate.{"plot_confusion" if lost.endswith("png") else "write_atomically"} = fail
+sys.exit(main("numpy_impl"))
+"""
+    weights = trained("usual") / "pytorch.safetensors"
+    flags = ["--weights", str(weights), "--dataset", "digits", "--output-dir", "out"]
+    done = run_warm("-c", script, "evaluate", *flags, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("No space left on device")) == (1, 1), done.stderr
+    assert "accuracy" in done.stdout
+    assert (tmp_path / "out" / "evaluation.json").exists() == (lost == "confusion.png")
+    assert (tmp_path / "out").exists() == (lost == "confusion.png")

@@ -1,10 +1,15 @@
 """Profiles add up, and both frameworks' timelines can be read."""
 
 import json
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
+from commands import profile
 from commands.profile import print_operators
+from shared.config import TrainConfig
+from shared.datasets import load_dataset
 from shared.registry import IMPLEMENTATIONS
 from shared.trace_events import own_times, write_chrome_trace
 from shared.trained import Operator, Span
@@ -96,3 +101,17 @@ def test_bad_requests_are_refused(flags, names, tmp_path):
     assert done.stderr.startswith(f"python -m pytorch_impl profile: {names}")
     assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_trace_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    def profile_epoch(config, variant, dataset, path):
+        path.write_text("{}")
+        return []
+
+    (tmp_path / "file").touch()
+    twin = SimpleNamespace(profile_epoch=profile_epoch)
+    monkeypatch.setattr(profile, "import_twin", lambda *_: twin)
+    monkeypatch.setattr(profile, "native_chatter_held_back", nullcontext)
+    dataset = load_dataset("digits", tmp_path, limit=64)
+    with pytest.raises(OSError, match="Not a directory"):
+        profile.watch("pytorch", "eager", TrainConfig(), dataset, 1, tmp_path / "file")

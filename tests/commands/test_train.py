@@ -5,6 +5,16 @@ from pathlib import Path
 from shared.results_file import load_results
 from tests.support.commands import run_warm
 
+FULL = """
+import sys
+from commands import single_run
+from commands.entry import main
+def fail(path, content):
+    raise OSError(28, "No space left on device")
+single_run.write_atomically = fail
+sys.exit(main("numpy_impl"))
+"""
+
 COMMAND = (
     *("-m", "numpy_impl", "--dataset", "digits", "--limit", "300", "--hidden", "8", "8"),
     *("--epochs", "2", "--checkpoint-dir", "kept", "--output-dir", "out"),
@@ -36,3 +46,9 @@ def test_the_command_that_was_killed_goes_on(tmp_path):
     run = load_results(folder / "results.json").runs[0]
     assert (run.resumed_from_step, len(run.epochs)) == (10, 2)
     assert run.test_loss == first.test_loss
+
+
+def test_without_weights_the_command_fails(tmp_path):
+    done = run_warm("-c", FULL, *COMMAND[2:], cwd=tmp_path)
+    assert (done.returncode, done.stdout.count("could not be written")) == (1, 2), done.stderr
+    assert load_results(tmp_path / "out" / "results.json").runs[0].status == "completed"

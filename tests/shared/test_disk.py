@@ -83,3 +83,24 @@ def test_on_a_mac_the_disk_empties_its_cache_too(known, monkeypatch, tmp_path):
     checkpoint_files.sync_folder(tmp_path)
     assert asked == [51, 51]
     assert (tmp_path / "a").read_bytes() == b"b"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link"])
+def test_what_is_no_file_is_not_replaced(kind, tmp_path):
+    path, there = tmp_path / "results.json", tmp_path / "there"
+    os.mkfifo(there)
+    make = {"pipe": os.mkfifo, "folder": Path.mkdir, "link": lambda it: it.symlink_to(there)}
+    make[kind](path)
+    with pytest.raises(OSError, match="it is no regular file"):
+        write_atomically(path, "{}")
+    assert not path.is_file()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_link_stays_one(tmp_path):
+    path, there = tmp_path / "link", tmp_path / "there"
+    there.write_text("old")
+    path.symlink_to(there)
+    write_atomically(path, "new")
+    assert (path.is_symlink(), there.read_text()) == (True, "new")

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
+from report.write import say_that_it_goes_on
 from shared import interrupts
-from tests.support.commands import child_environment, run_command
+from tests.support.commands import child_environment, run_command, run_warm
 
 pytestmark = pytest.mark.usefixtures("interruptible")
 
@@ -55,6 +56,29 @@ def test_whoever_insists_is_obeyed():
         for number in range(interrupts.IMPATIENT):
             assert number < interrupts.IMPATIENT
             send()
+
+
+def test_how_many_more_it_takes_is_told(capfd):
+    with pytest.raises(KeyboardInterrupt), interrupts.held(say_that_it_goes_on):
+        for words in ("twice more", "once more", ""):
+            send()
+            assert f"interrupt {words} to leave" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("end", ["return 0", "raise KeyboardInterrupt"])
+def test_once_a_command_is_over_no_interrupt_changes_how_it_ended(end, tmp_path):
+    program = f"""
+import os, signal, sys
+from shared.program import run_program
+def work():
+    {end}
+status = run_program("program", work)
+os.kill(os.getpid(), signal.SIGINT)
+sys.exit(status)
+"""
+    done = run_warm("-c", program, cwd=tmp_path)
+    ended = (0, "") if end == "return 0" else (1, "program: interrupted.\n")
+    assert (done.returncode, done.stderr) == ended
 
 
 def test_an_answer_is_given_at_once(capfd):

@@ -129,6 +129,13 @@ def test_a_folder_that_cannot_be_marked_is_left_empty(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_name_that_is_too_long_is_refused(tmp_path):
+    with pytest.raises(
+        UsageError, match=r"--output-dir .*: cannot be written \(File name too long"
+    ):
+        claim_output_dir(tmp_path / ("a" * 300), "the command")
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, UsageError("no"), RuntimeError])
 def test_without_a_result_nothing_is_kept(error, tmp_path):
     kind = Interrupted if error is KeyboardInterrupt else Exception
@@ -136,6 +143,14 @@ def test_without_a_result_nothing_is_kept(error, tmp_path):
         raise error
     assert not (tmp_path / "o").exists()
     assert error is not KeyboardInterrupt or str(raised.value) == NOTHING_KEPT
+
+
+@pytest.mark.parametrize("written", [[], ["summary.md"]])
+def test_a_folder_of_nothing_but_the_command_does_not_stay(written, tmp_path):
+    with claimed_output_dir(tmp_path / "o", "c", "results.json") as folder:
+        for name in written:
+            (folder / name).touch()
+    assert folder.exists() == bool(written)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, UsageError("no"), RuntimeError])

@@ -341,6 +341,12 @@ BROKEN = {
         break_content(lambda c: put(c, 1, "runs", 1, "setting")),
         "expected a run of the setting 0 - at `$.runs`",
     ),
+    "more runs than fit on a page": (
+        break_content(
+            lambda c: put(c, [{**c["runs"][1], "run": f"numpy#{k}"} for k in range(129)], "runs")
+        ),
+        "expected at most 128 different runs instead of 129 - at `$.runs`",
+    ),
     "a pair of no setting": (
         break_content(lambda c: put(c, 2, "comparison", "pairs", 0, "setting")),
         "$.comparison.pairs[0].setting",
