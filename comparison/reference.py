@@ -89,7 +89,7 @@ class Reference:
         """For each moment, whether a ReLU's input or the loss has been within rounding of zero."""
         self.lock, self._controls = Lock(), dict[int | None, list[dict[str, float]]]()
         nearest = lowest = math.inf
-        by_heart = BY_HEART * np.finfo(float_type).eps
+        by_heart = BY_HEART * float(np.finfo(float_type).eps)
 
         def keep(kind: Any, arrays: Arrays) -> None:
             nonlocal nearest, lowest
