@@ -69,11 +69,11 @@ def predict(name: str, request: PredictRequest) -> None:
 
 
 def describe_doubts(paths: Sequence[Path], doubts: Sequence[Sequence[str]]) -> list[str]:
-    """How sure it is that the network saw what was meant: a line for each picture in doubt."""
+    """How sure it is that the network saw what was meant: a line for each doubt."""
     unsure = [
-        f"{path}: {'; '.join(words)}." for path, words in zip(paths, doubts, strict=True) if words
+        f"{path}: {words}." for path, each in zip(paths, doubts, strict=True) for words in each
     ]
-    clear = len(paths) - len(unsure)
+    clear = sum(not each for each in doubts)
     return [*unsure, f"Clear, with nothing left out: {clear} of {len(paths)}."]
 
 

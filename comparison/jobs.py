@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from comparison.children import apart, ask_to_end, child_environment
+from comparison.children import apart, ask_to_end, child_environment, missing_modules
 from comparison.probes import CpuReading, energy_joules, probe_seconds
 from report.progress import RunProgress
 from shared import interrupts
@@ -139,8 +139,10 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
         output = close_log(log, log_path)
     unfit = unfit or (result and find_unfit(result, folder))
     if result is None or unfit:
-        ending = what_became_of(child, epochs, unfit)
-        return job.result(**ending, error_output=output, epochs=epochs)
+        ending = what_became_of(child, job, epochs, unfit)
+        # What an interpreter says that lacks all that it needs is not what the run lacks first.
+        shown = [] if ending["status"] == "unavailable" else output
+        return job.result(**ending, error_output=shown, epochs=epochs)
     result = replace(result, **job.facts())
     if result.status == "failed":
         result.error_output = output
@@ -229,13 +231,17 @@ def _end(child: subprocess.Popen) -> None:
 
 
 def what_became_of(
-    child: subprocess.Popen, epochs: Sequence[EpochResult], unfit: str | None
+    child: subprocess.Popen, job: Job, epochs: Sequence[EpochResult], unfit: str | None
 ) -> dict[str, Any]:
     """Status and end of a run whose child ended without telling them, or told what can't be."""
     if unfit:
         return {"status": "failed", "end": RunEnd("unfit", unfit=visible(unfit, 300))}
     if interrupts.is_noted():
         return {"status": "interrupted", "end": RunEnd("interrupted", epoch=len(epochs))}
+    began = child.returncode <= 0 or epochs
+    if not began and (missing := missing_modules(job.entry, job.interpreter)):
+        end = RunEnd("missing_module", module=missing[0], interpreter=job.interpreter)
+        return {"status": "unavailable", "end": end}
     if child.returncode >= 0:
         end = RunEnd("exit_status", exit_status=child.returncode)
     else:

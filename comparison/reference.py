@@ -52,6 +52,10 @@ DECIDED = 1e-6
 # figures by some per cent, and in float64 nothing can be told.
 KINK = {"float64": 1e-14, "float32": 1e-5}
 
+# A training loss of so few roundings is of images known by heart. Their gradients are what rounding
+# leaves of 1 - p, which Adam makes large steps of: rounding decides as behind a kink.
+BY_HEART = 100
+
 BEHIND_A_KINK = {"start": 1.0, "epoch": 0.05}
 
 # In float32 another control is nudged by far more than rounding, so that it parts early. Where
@@ -82,15 +86,17 @@ class Reference:
         self.float_type = float_type
         self.moments: list[Moment] = []
         self.kinks: list[bool] = []
-        """For each moment, whether a ReLU's input has been within rounding of zero so far."""
+        """For each moment, whether a ReLU's input or the loss has been within rounding of zero."""
         self.lock, self._controls = Lock(), dict[int | None, list[dict[str, float]]]()
-        nearest = math.inf
+        nearest = lowest = math.inf
+        by_heart = BY_HEART * float(np.finfo(float_type).eps)
 
         def keep(kind: Any, arrays: Arrays) -> None:
-            nonlocal nearest
+            nonlocal nearest, lowest
             nearest = min(nearest, float(arrays.get("nearest kink", math.inf)))
+            lowest = min(lowest, float(arrays.get("train_loss", math.inf)))
             self.moments.append((kind, arrays))
-            self.kinks.append(nearest < KINK[float_type])
+            self.kinks.append(nearest < KINK[float_type] or lowest < by_heart)
 
         numpy_impl.trace.trace(self.config, "reference", self.dataset, keep)
         keep(*END)

@@ -19,12 +19,12 @@ from typing import IO
 from safetensors.numpy import load
 from threadpoolctl import threadpool_limits
 
-from comparison.children import TEXT, apart, child_environment
+from comparison.children import apart, child_environment, missing_modules
 from comparison.judging import judge
 from comparison.reference import CONTROL_FACTOR, Moment, Reference
 from comparison.tracing import FLOAT_TYPES, read_frames
 from report.sentences import ENDS
-from shared import LIBRARIES, interrupts
+from shared import interrupts
 from shared.config import WITHOUT_EQUAL, TrainConfig
 from shared.errors import UsageError
 from shared.registry import REFERENCE, RUNS, Run
@@ -179,21 +179,12 @@ def judge_child(
         complaint = written.decode(errors="replace").strip().splitlines()
         message = complaint[-1] if complaint else "it ended"
         failure = VerificationFailure("not_traced", message=message)
-        if modules := _missing_modules(runs[0], interpreters[runs[0].implementation]):
+        if modules := missing_modules(runs[0], interpreters[runs[0].implementation]):
             failure = missing(modules[0])
         for verdict in verdicts:
             if len(verdict.figures) < len(references):
                 verdict.fail(failure)
     return verdicts
-
-
-def _missing_modules(run: Run, interpreter: str) -> list[str]:
-    """What a run needs and the interpreter does not have; nothing if it can't say."""
-    search = "import sys; from importlib.util import find_spec as find; "
-    search += "print(*(name for name in sys.argv[1:] if not find(name)))"
-    command = [interpreter, "-c", search, *run.requires, *LIBRARIES]
-    done = subprocess.run(command, capture_output=True, check=False, **TEXT)
-    return done.stdout.split() if done.returncode == 0 else []
 
 
 def _unavailable(run: Run, interpreter: str, module: str) -> VerificationFailure:

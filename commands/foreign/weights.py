@@ -5,14 +5,13 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn, Protocol, get_args
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load
+from safetensors import SafetensorError, deserialize, safe_open
 
 from commands.foreign.child import METADATA, Described, Unreadable
 from commands.foreign.mapping import in_natural_order, to_weights
@@ -34,6 +33,13 @@ ROOT = Path(__file__).parents[2]
 
 # Seconds after which a child is taken to be lost.
 PATIENCE = 300
+
+# NumPy's types of numbers by safetensors' names. It has no bfloat16, the upper half of a float32.
+NUMBERS = {
+    **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "BOOL": "?"},
+    **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"},
+    **{"U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1"},
+}
 
 OWN_NAME = re.compile(r"(dense|batch_norm)_[1-9]\d*/\w+")
 
@@ -134,15 +140,11 @@ def _read_foreign(path: Path) -> tuple[Mapping[str, np.ndarray], Described]:
         raise Unreadable(f"cannot be read ({error.strerror or error})") from None
     except ValueError as error:
         raise Unreadable(f"cannot be read ({error})") from None
-    half = {
-        name: array.astype(np.float32) if array.dtype == np.float16 else array
-        for name, array in arrays.items()
-    }
-    return half, Described(sorted(half, key=in_natural_order))
+    return arrays, Described(sorted(arrays, key=in_natural_order))
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a safetensors file.
+    """All arrays of a safetensors file, those of half precision as float32.
 
     Raises:
         OSError: it can't be read, UnfitFile among them.
@@ -151,9 +153,18 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     content = read_regular(path, LARGEST_WEIGHTS)
     check_header(content)
     try:
-        return load(content)
-    except (SafetensorError, KeyError, TypeError) as error:
+        return {name: _decode(**each) for name, each in deserialize(content)}
+    except KeyError as error:
+        raise ValueError(f"it holds numbers of the unknown type {error}") from None
+    except SafetensorError as error:
         raise ValueError(f"it is not a safetensors file ({error})") from None
+
+
+def _decode(dtype: str, shape: Sequence[int], data: bytes) -> np.ndarray:
+    array = np.frombuffer(data, NUMBERS[dtype]).reshape(shape)
+    if dtype == "BF16":
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.float32) if dtype == "F16" else array
 
 
 def _convert(path: Path, kind: Format) -> tuple[Mapping[str, np.ndarray], Described]:

@@ -86,7 +86,8 @@ for name, kind in (("tanh", nn.Tanh), ("gelu", nn.GELU), ("leaky-relu", nn.Leaky
     torch.save(model.state_dict(), f"{name}.pt")
     predict(f"{name}.npy", model)
 half = deep([20]).to(torch.bfloat16)
-torch.save(half.state_dict(), "half.pt")
+torch.save(half.state_dict(), "half.pt"), save_file(half.state_dict(), "half.safetensors")
+save_file({"a.weight": torch.zeros(10, 784).to(torch.float8_e4m3fn)}, "eighth.safetensors")
 predict("half.npy", half.float())
 
 torch.save(plain, "whole.pt")
@@ -241,7 +242,8 @@ def assert_predicts(path, expected, activation="auto", probabilities=False):
         *(("plain.pt", "plain.npy"), ("old.pth", "plain.npy"), ("own.pt", "own.npy")),
         *(("nested.ckpt", "own.npy"), ("mine.pt", "own.npy"), ("long.pt", "long.npy")),
         *(("own.safetensors", "own.npy"), ("long.safetensors", "long.npy")),
-        *(("half.pt", "half.npy"), ("tanh.pt", "tanh.npy"), ("gelu.pt", "gelu.npy")),
+        *(("half.pt", "half.npy"), ("half.safetensors", "half.npy")),
+        *(("tanh.pt", "tanh.npy"), ("gelu.pt", "gelu.npy")),
         ("leaky-relu.pt", "leaky-relu.npy"),
     ],
 )
@@ -401,6 +403,12 @@ def test_the_name_decides_how_a_square_layer_lies():
         np.testing.assert_array_equal(weights["dense_1/kernel"], outer)
         np.testing.assert_array_equal(weights["dense_2/kernel"], last)
         assert not weights["dense_1/bias"].any()
+
+
+def test_numbers_that_numpy_lacks_are_named(written):
+    with pytest.raises(UsageError, match=r"holds numbers of the unknown type 'F8_E4M3'") as caught:
+        open_network(Request(written / "eighth.safetensors"))
+    assert_one_sentence(str(caught.value))
 
 
 def test_an_order_that_only_the_sizes_tell_is_found_and_a_doubtful_one_refused():

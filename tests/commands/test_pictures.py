@@ -429,9 +429,13 @@ def test_clothing_may_have_edges_all_around():
 
 def test_the_command_says_how_sure_it_is():
     paths = [Path("a.png"), Path("b.png")]
-    lines = describe_doubts(paths, [("several shapes found; used the largest",), ()])
-    assert lines[0] == "a.png: several shapes found; used the largest."
-    assert lines[1] == "Clear, with nothing left out: 1 of 2."
+    doubts = "lines across the picture; left out", "several shapes found; used the largest"
+    lines = describe_doubts(paths, [doubts, ()])
+    assert lines == [
+        "a.png: lines across the picture; left out.",
+        "a.png: several shapes found; used the largest.",
+        "Clear, with nothing left out: 1 of 2.",
+    ]
 
 
 @pytest.mark.skipif(

@@ -69,6 +69,15 @@ def test_only_who_says_so_is_unavailable(tmp_path):
     assert result.error_output == ["python: no space."]
 
 
+def test_an_interpreter_that_lacks_what_a_run_needs_makes_it_unavailable(tmp_path):
+    # As the system's Python: whatever is looked for is not there.
+    script = 'if [ "$1" = -c ]; then shift 2; echo "$@"; exit 0; fi; echo complaint >&2; exit 2'
+    lacking = replace(job(tmp_path, script), run="pytorch/eager")
+    result = run_job(lacking, tmp_path, [], Progress())
+    assert (result.status, result.end.module) == ("unavailable", "torch")
+    assert (result.end.interpreter, result.error_output) == (lacking.interpreter, [])
+
+
 def test_an_interrupted_child_that_says_nothing_keeps_its_epochs(tmp_path):
     asked = job(tmp_path, say(epoch=EPOCHS[0]), "exec sleep 60")
     result = run_job(asked, tmp_path, [], Progress(interrupt))
