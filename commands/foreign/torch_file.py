@@ -1,23 +1,31 @@
 """A child that opens PyTorch's files: `python -m commands.foreign.torch_file SOURCE TARGET`."""
 
-import pickle
 import sys
 import zipfile
 from collections.abc import Mapping
+from functools import partial
 from io import BufferedReader
-from typing import Any
-
-import numpy as np
-import torch
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from commands.foreign.child import Described, Unreadable, check_archive, convert
+from commands.twin import import_twin
+from shared.threads import prepare_environment
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Under which keys trainings keep the network, where a checkpoint holds several dictionaries.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
 
 
-def read(file: BufferedReader) -> tuple[Mapping[str, np.ndarray], Described]:
+def read(
+    file: BufferedReader, state_dict: ModuleType
+) -> tuple[Mapping[str, "np.ndarray"], Described]:
     """The tensors of a state dict.
+
+    Args:
+        state_dict: the module that knows PyTorch.
 
     Raises:
         Unreadable: it is something else.
@@ -26,19 +34,29 @@ def read(file: BufferedReader) -> tuple[Mapping[str, np.ndarray], Described]:
         check_archive(file)
     file.seek(0)
     try:
-        loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
+        loaded = state_dict.load(file)
+    except ValueError:
         raise Unreadable(
             "holds more than tensors, or is damaged, and nothing in it is run: save "
             "model.state_dict() instead of the model"
         ) from None
-    state = find_state(loaded)
-    arrays = {str(name): to_array(str(name), tensor) for name, tensor in state.items()}
+    arrays = {}
+    for name, tensor in find_state(loaded, state_dict).items():
+        try:
+            arrays[str(name)] = state_dict.to_array(tensor)
+        except ValueError as error:
+            raise Unreadable(f"holds {str(name)[:80]}, {error}") from None
     return arrays, Described(list(arrays))
 
 
-def find_state(loaded: Any) -> Mapping[Any, Any]:
+def find_state(loaded: Any, state_dict: ModuleType) -> Mapping[Any, Any]:
     """The dictionary that holds tensors only, whatever it lies in."""
+
+    def is_state(value: Any) -> bool:
+        if not isinstance(value, Mapping) or not value:
+            return False
+        return all(map(state_dict.is_tensor, value.values()))
+
     if is_state(loaded):
         return loaded
     if not isinstance(loaded, Mapping):
@@ -51,25 +69,8 @@ def find_state(loaded: Any) -> Mapping[Any, Any]:
     return inner[names[0]]
 
 
-def is_state(value: Any) -> bool:
-    """Whether it is a dictionary of tensors."""
-    return (
-        isinstance(value, Mapping)
-        and len(value) > 0
-        and all(isinstance(each, torch.Tensor) for each in value.values())
-    )
-
-
-def to_array(name: str, tensor: torch.Tensor) -> np.ndarray:
-    """The tensor's numbers, those of half precision as float32."""
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
-        raise Unreadable(f"holds {name[:80]}, which is sparse, quantized or without numbers")
-    # A view may repeat a few numbers as often as it says.
-    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        raise Unreadable(f"holds {name[:80]} of shape {list(tensor.shape)}, but fewer numbers")
-    half = tensor.dtype in (torch.float16, torch.bfloat16)
-    return np.ascontiguousarray((tensor.float() if half else tensor).detach().numpy())
-
-
 if __name__ == "__main__":
-    sys.exit(convert("PyTorch", read))
+    prepare_environment(1)
+    # Before the memory is limited, which the framework needs to be imported.
+    known = import_twin("pytorch", "state_dict")
+    sys.exit(convert("PyTorch", partial(read, state_dict=known)))

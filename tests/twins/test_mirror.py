@@ -24,6 +24,7 @@ EXCEPTIONS = {
     "pytorch_impl/techniques/pipeline.py:SingleImages": "tf.data maps a function over row numbers.",
     "tensorflow_impl/techniques/schedule.py:Counted": "PyTorch's schedulers are moved on.",
     "pytorch_impl/floor.py": "The faster of the two libraries is the floor.",
+    "pytorch_impl/state_dict.py": "Keras's files are JSON and HDF5, which need no framework.",
     "tensorflow_impl/run.py:fit_rows": "Keras brings a training loop of its own.",
     "tensorflow_impl/fit.py": "Keras brings a training loop of its own; PyTorch leaves it to you.",
 }
@@ -127,8 +128,11 @@ def test_the_command_imports_no_framework():
 
 
 # NumPy compiles nothing, and has neither a format of its own nor a profiler; without gradients of
-# its own it is no minimal program, and its floor is `comparison.floor`.
-NOT_HERE = ("minimal.py", "compiled.py", "export.py", "floor.py", "profile.py", "summary.py")
+# its own it is no minimal program, its floor is `comparison.floor`, and no program left its files.
+NOT_HERE = (
+    *("minimal.py", "compiled.py", "export.py", "floor.py", "profile.py"),
+    *("state_dict.py", "summary.py"),
+)
 TWIN_FILES = sorted(
     str(path.relative_to(ROOT / "pytorch_impl"))
     for path in (ROOT / "pytorch_impl").rglob("[!_]*.py")
