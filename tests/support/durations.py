@@ -11,6 +11,9 @@ from tests.support.commands import ROOT
 # tests ask for comes first.
 SLOW: dict[str, dict[str, float]] = {
     "benchmarks/test_benchmarks.py": {
+        "test_a_floor_is_measured_in_a_process_of_its_own": 2,
+        "test_a_library_that_is_not_installed_is_left_out": 2,
+        "test_a_child_that_fails_says_at_what": 2,
         "test_a_way_is_tried_in_a_process_of_its_own": 10,
         "test_a_mistake_is_made_and_drawn": 5,
         "test_a_knob_is_turned": 10,
@@ -31,6 +34,7 @@ SLOW: dict[str, dict[str, float]] = {
     "commands/test_evaluate.py": {"trained": 20},
     "commands/test_export.py": {"exported": 24},
     "commands/test_pictures.py": {
+        "test_the_size_does_not_matter": 1.5,
         "test_no_picture_takes_much_memory": 4,
         "test_real_images_come_back_from_larger_canvases": 6,
         "test_damaged_exif_does_not_keep_a_picture_from_being_read": 3,
@@ -52,7 +56,10 @@ SLOW: dict[str, dict[str, float]] = {
         "test_an_activation_has_the_same_name_in_both": 3,
         "test_the_graph_can_be_read_back": 4,
     },
-    "commands/test_train.py": {"test_the_command_that_was_killed_goes_on": 6},
+    "commands/test_train.py": {
+        "test_without_weights_the_command_fails": 1.3,
+        "test_the_command_that_was_killed_goes_on": 6,
+    },
     "commands/test_tensorboard.py": {
         "test_the_command_imports_no_framework_and_says_what_it_leaves_out": 2,
     },
@@ -90,6 +97,9 @@ SLOW: dict[str, dict[str, float]] = {
         "test_each_float_type_is_verified_on_the_device_that_has_it": 4,
         "test_what_is_not_installed_is_unavailable_and_the_others_are_verified": 2,
         "test_a_device_that_is_not_there_leaves_the_run_unavailable": 1.5,
+    },
+    "report/page/test_page.py": {
+        "test_the_command_draws_a_page_again": 3,
     },
     "test_documents.py": {"helps": 4},
     "test_contract.py": {
@@ -133,7 +143,11 @@ SLOW: dict[str, dict[str, float]] = {
     },
     "twins/test_differences.py": {"keras_says": 12, "torch_says": 8},
     "twins/test_ledger.py": {"test_every_pinning_test_exists": 2},
-    "twins/test_techniques.py": {"child": 10, "test_the_run_reports_the_epoch_that_it_kept": 1.5},
+    "twins/test_techniques.py": {
+        "child": 10,
+        "test_the_run_reports_the_epoch_that_it_kept": 1.5,
+        "test_schedules_against_those_of_torch_in_a_plain_loop": 8,
+    },
 }
 
 # What a test takes that is not named above.
