@@ -2,6 +2,7 @@
 
 import pytest
 
+from comparison.plan import DEFAULT_RUNS
 from shared.results_file import load_results
 from tests.support.commands import compare, real_data_dir
 
@@ -18,6 +19,7 @@ PROMISED = {"mnist": ("2", 0.96), "fashion-mnist": ("5", 0.86)}
 )
 def test_both_frameworks_learn(dataset, epochs, accuracy, tmp_path):
     done = compare(
+        *DEFAULT_RUNS,
         *("--dataset", dataset, "--epochs", epochs, "--offline", "--no-verify"),
         *("--output-dir", "out"),
         cwd=tmp_path,

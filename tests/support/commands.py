@@ -10,7 +10,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from shared.registry import IMPLEMENTATIONS, TWINS
+from shared.registry import IMPLEMENTATIONS
 from tests.support import warm_python
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,10 +130,11 @@ def compare(
     """Run `python compare.py ARGUMENTS` in `cwd`; the runs have processes of their own.
 
     Args:
-        cold: that these import their frameworks themselves, with variables that are given here.
+        cold: that these import their frameworks themselves, with variables that are given here; so
+            do those of implementations that no argument names.
     """
     named = {name for name in IMPLEMENTATIONS for word in arguments if word.startswith(name)}
-    executable = None if cold else warm_interpreter(frozenset(named or TWINS))
+    executable = None if cold or not named else warm_interpreter(frozenset(named))
     command = str(ROOT / "compare.py"), *arguments
     return warm("numpy").run(*command, cwd=cwd, executable=executable, **environment)
 
