@@ -69,17 +69,17 @@ def test_rounding_is_not_taken_for_a_fault(judged, name):
 def test_no_sound_run_is_accused_and_every_fault_is_found(monkeypatch, capsys):
     monkeypatch.setattr(verification, "STEPS", 30)
     monkeypatch.setattr(verification, "BATCHES_PER_EPOCH", 10)
-    request = alarms.Request(count=3, sharp=1)
+    request = alarms.Request(count=6, sharp=2)
     counts, caught = {}, {}
     alarms.count_alarms(request, counts)
     found = sum(counts.values(), Counter())
     assert found.keys() <= {"followed to the end", "for a part"}
-    assert found.total() == 3
+    assert found.total() == 6
     alarms.count_caught(request, caught)
-    assert caught == {name: {"caught": 1} for name in alarms.FAULTS}
+    assert caught == {name: {"caught": 2} for name in alarms.FAULTS}
     capsys.readouterr()
     alarms.print_table("fault", ("caught", "missed"), caught)
-    assert capsys.readouterr().out.splitlines()[-1] == "| all | 4 | 0 |"
+    assert capsys.readouterr().out.splitlines()[-1] == "| all | 8 | 0 |"
 
 
 def test_a_fault_that_is_missed_counts(monkeypatch, capsys):

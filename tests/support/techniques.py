@@ -81,7 +81,9 @@ EQUAL = {
 STEPPED = {"optimizer": "sgd", "schedule": "step", "schedule_factor": 0.5, "epochs": 7}
 SCHEDULED = [
     STEPPED | {"limit": limit, "accumulate": accumulate, "schedule_epochs": every}
-    for limit, accumulate, every in [(96, 3, 1), (150, 8, 2), (350, 8, 1), (150, 1, 2)]
+    for limit in (96, 150, 350)
+    for accumulate in (1, 3, 8)
+    for every in (1, 2)
 ]
 SCHEDULED.append(STEPPED | {"schedule": "cosine", "limit": 150})
 
