@@ -23,7 +23,7 @@ from comparison import plan
 from comparison.children import TEXT, child_environment
 from comparison.floor import lowest, measure_floor
 from comparison.jobs import run_job
-from report import sentences, terminal
+from report import sentences, terminal, wording
 from report.intervals import ratio_interval
 from report.progress import RunProgress
 from shared import formats
@@ -131,12 +131,10 @@ def rows(results: Sequence[RunResult], floor_seconds: float) -> list[list[str]]:
 
 
 def show_ratio(ratios: Sequence[float]) -> str:
-    """The median ratio, with its 95 % interval where there are repeats."""
+    """The ratio of one repeat, both of two, and of more their centre with its 95 % interval."""
     interval = ratio_interval(ratios)
-    if interval.low is None:
-        return formats.ratio(interval.median)
-    median, low, high = map(formats.ratio, (interval.median, interval.low, interval.high))
-    return f"{median} ({low} to {high})"
+    limits = wording.ratio_limits(interval)
+    return wording.ratio(interval) + (f" ({limits})" if limits else "")
 
 
 def describe_floors(measured: Sequence[Sequence[Floor]]) -> str:

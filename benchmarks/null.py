@@ -1,23 +1,26 @@
 """Does the comparison claim a difference where there is none, and see one where there is?
 
-`python -m benchmarks.null` sets pytorch/eager against itself, again and again: with 95 % intervals
-about one in twenty may claim a difference in time. `python -m benchmarks.null --slowdown 5` makes
-the second side 5 % slower, which has to be detected.
+`python -m benchmarks.null` trains pytorch/eager against itself in one long series of interleaved
+pairs. What it claims is then counted over comparisons drawn from that pool, each of a few pairs
+with random signs; with a difference added to the drawn pairs, how often that is found. The series
+is tested as a whole as well, for a label, an order or a memory of the machine that biases it.
+`--slowdown 5` makes the second side 5 % slower, which the first of these tests has to see.
 """
 
 import math
-import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from benchmarks.command import run_benchmark
 from comparison import plan as plan_module
 from comparison.jobs import Job, run_jobs
-from report.intervals import compare_runs, detectable
+from report.intervals import SAME_TIME, claims, estimate
 from report.progress import RunProgress
 from report.sentences import describe_end, describe_job, describe_machine
 from shared import formats
@@ -25,22 +28,27 @@ from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.environment import describe_environment
 from shared.errors import UsageError
-from shared.results import Pair
+from shared.results import RunResult
 from shared.rules import SEEDS
 from shared.sampling import load, prepare
 
 SIDES = ("pytorch/eager", "pytorch/eager#2")
 
+# Pairs of a comparison, and what is added to the second side.
+SIZES, ADDED = (5, 8, 10), (0.0, 0.01, 0.02, 0.03, 0.05, 0.1)
+DRAWS = 20_000
+
+# Below it a test of the whole series fails.
+LEAST_P = 0.01
+
 
 @dataclass(frozen=True)
 class Request:
-    """Set pytorch/eager against itself: how often is a difference claimed?"""
+    """Train pytorch/eager against itself: how often is a difference claimed?"""
 
     config: TrainConfig
-    repeats: int = 10
-    """Paired repeats of each comparison."""
-    nulls: int = 10
-    """Comparisons, each with seeds of its own."""
+    pairs: int = 60
+    """Pairs of runs in the series."""
     slowdown: float = 0.0
     """Per cent by which each step of the second side is made longer."""
 
@@ -50,16 +58,14 @@ class Request:
         Raises:
             UsageError: names the flag, what it got and what it expects.
         """
-        if self.repeats < 2:
-            raise UsageError(f"--repeats {self.repeats}: expected 2 or more, for an interval.")
-        if self.nulls < 1:
-            raise UsageError(f"--nulls {self.nulls}: expected 1 or more.")
+        if self.pairs < max(SIZES):
+            raise UsageError(f"--pairs {self.pairs}: expected {max(SIZES)} or more.")
         if not 0 <= self.slowdown < math.inf:
             raise UsageError(f"--slowdown {self.slowdown}: expected a per cent of 0 or more.")
-        if self.config.seed + self.nulls * self.repeats > SEEDS:
+        if self.config.seed + self.pairs > SEEDS:
             raise UsageError(
                 f"--seed {self.config.seed}: expected seeds that stay below {SEEDS} in "
-                f"{self.nulls} comparisons of {self.repeats} repeats."
+                f"{self.pairs} pairs."
             )
 
 
@@ -75,81 +81,100 @@ class SlowedJob(Job):
         return [interpreter, module, "benchmarks.slowed", str(self.percent), *flags]
 
 
-def plan(request: Request) -> list[list[Job]]:
-    """The jobs of each comparison, the second side slowed down if that was asked for."""
-    plans = []
-    for number in range(request.nulls):
-        config = replace(request.config, seed=request.config.seed + number * request.repeats)
-        interpreters = {"pytorch": sys.executable}
-        jobs = plan_module.plan_jobs(SIDES, interpreters, [config], request.repeats)
-        if request.slowdown:
-            jobs = [
-                SlowedJob(**vars(job), percent=request.slowdown) if job.run == SIDES[1] else job
-                for job in jobs
-            ]
-        plans.append(jobs)
-    return plans
-
-
-def describe_null(number: int, pair: Pair) -> str:
-    """One comparison in one line."""
-    ratio, accuracy = pair.train_time_ratio, pair.test_accuracy_difference
-    if ratio is None:
-        return f"{number}: the training times per epoch are not known"
-    claim = "a difference is claimed" if detectable(ratio, 1) else "no detectable difference"
-    return (
-        f"{number}: ratio {formats.decimal(ratio.median, 4)} ({formats.decimal(ratio.low, 4)} to "
-        f"{formats.decimal(ratio.high, 4)}), {claim}; "
-        f"test accuracy {formats.points(accuracy.mean, 3)} percentage points"
+def plan(request: Request) -> list[Job]:
+    """The jobs of the series, the second side slowed down if that was asked for."""
+    jobs = plan_module.plan_jobs(
+        SIDES, {"pytorch": sys.executable}, [request.config], request.pairs
     )
+    if not request.slowdown:
+        return jobs
+    return [
+        SlowedJob(**vars(job), percent=request.slowdown) if job.run == SIDES[1] else job
+        for job in jobs
+    ]
 
 
-def summarize(pairs: list[Pair], slowdown: float) -> str:
-    """How often a difference was claimed, and how far off the ratios were."""
-    ratios = [pair.train_time_ratio for pair in pairs if pair.train_time_ratio]
-    if not ratios:
-        return "No training times per epoch are known; more --epochs would tell."
-    if slowdown:
-        seen = sum(ratio.low > 1 for ratio in ratios)
-        median = statistics.median(ratio.median for ratio in ratios)
-        return (
-            f"A slow-down of {slowdown:g} % was detected in {seen} of {len(pairs)} comparisons of "
-            f"{pairs[0].repeats} paired repeats; median ratio {formats.decimal(median, 4)}."
-        )
-    claimed = sum(map(bool, (detectable(ratio, 1) for ratio in ratios)))
-    furthest = max((ratio.median for ratio in ratios), key=lambda ratio: abs(math.log(ratio)))
-    return (
-        f"A difference was claimed in {claimed} of {len(pairs)} null comparisons of "
-        f"{pairs[0].repeats} paired repeats ({formats.percent(claimed / len(pairs), 0)}; expected: "
-        f"about 5 %); the ratio furthest from 1: {formats.decimal(furthest, 4)}."
-    )
+def differences(results: Sequence[RunResult]) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of the ratios of epoch times, one a pair, of consecutive runs.
+
+    Returns:
+        The second side over the first, and the later run over the earlier one, each [pairs].
+    """
+    by_label, by_order = [], []
+    for earlier, later in zip(results[::2], results[1::2], strict=True):
+        order = math.log((later.epoch_seconds or math.nan) / (earlier.epoch_seconds or math.nan))
+        by_order.append(order)
+        by_label.append(order if later.run == SIDES[1] else -order)
+    return np.array(by_label), np.array(by_order)
+
+
+def claimed(pool: np.ndarray, pairs: int, added: float) -> tuple[float, float]:
+    """Shares of comparisons drawn from the pool that claim a difference, and that claim none.
+
+    Args:
+        pool: logarithms of ratios, [n].
+        pairs: of each comparison, drawn without replacement, each with a random sign.
+        added: what the second side takes longer: a share.
+    """
+    random = np.random.default_rng(0)
+    drawn = random.permuted(np.tile(pool, (DRAWS, 1)), axis=1)[:, :pairs]
+    found = estimate(drawn * random.choice((-1, 1), drawn.shape) + math.log1p(added), trim=True)
+    different, same = claims(found.p[:, None], found.bound[:, None], math.log1p(SAME_TIME))
+    return float(different.mean()), float(same.mean())
+
+
+def tests_of_the_series(by_label: np.ndarray, by_order: np.ndarray) -> dict[str, float]:
+    """What must not be there, and the probability of so much of it by chance."""
+    from scipy.stats import pearsonr, ttest_1samp
+
+    return {
+        "one label is slower than the other": float(ttest_1samp(by_label, 0).pvalue),
+        "the later run of a pair is slower or faster": float(ttest_1samp(by_order, 0).pvalue),
+        "a pair is like the one before": float(pearsonr(by_label[:-1], by_label[1:]).pvalue),
+    }
+
+
+def describe_pool(pool: np.ndarray) -> str:
+    """How often a difference, and how often none, is claimed: a table in Markdown."""
+    columns = [f"different, n = {n}" for n in SIZES] + [f"the same, n = {n}" for n in SIZES]
+    lines = [f"| added | {' | '.join(columns)} |", f"|---|{'---:|' * len(columns)}"]
+    for added in ADDED:
+        shares = np.array([claimed(pool, n, added) for n in SIZES]).T.ravel()
+        cells = " | ".join(formats.percent(share, 1) for share in shares)
+        lines.append(f"| {formats.percent(added, 0)} | {cells} |")
+    return "\n".join(lines)
 
 
 def measure(request: Request) -> int:
-    """Compare and print; returns 1 if a run did not complete."""
+    """Train and print; returns 1 if a run did not complete or a test of the series failed."""
     environment = describe_environment()
     config, missing = prepare(request.config)
     dataset = load(config, Clock())
-    plans = plan(replace(request, config=replace(config, offline=True)))
-    print(describe_job(config, dataset, missing))
-    pairs = []
-    for number, jobs in enumerate(plans, start=1):
-        with tempfile.TemporaryDirectory() as folder:
-            silent = RunProgress(Console(quiet=True, force_terminal=False), config, dataset)
-            results = run_jobs(jobs, Path(folder), silent).results
-        for run in results:
-            if run.status != "completed":
-                print(
-                    f"{run.run} (seed {run.seed}) {run.status}: {describe_end(run, config)}",
-                    file=sys.stderr,
-                )
-                return 1
-        (pair,) = compare_runs(results).pairs
-        pairs.append(pair)
-        print(describe_null(number, pair), flush=True)
-    print(summarize(pairs, request.slowdown))
+    jobs = plan(replace(request, config=replace(config, offline=True)))
+    print(describe_job(config, dataset, missing), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        silent = RunProgress(Console(quiet=True, force_terminal=False), config, dataset)
+        results = run_jobs(jobs, Path(folder), silent).results
+    for run in results:
+        if run.status != "completed":
+            end = describe_end(run, config)
+            print(f"{run.run} (seed {run.seed}) {run.status}: {end}", file=sys.stderr)
+            return 1
+        if run.epoch_seconds is None:
+            print("No training times per epoch are known; more --epochs help.", file=sys.stderr)
+            return 1
+    by_label, by_order = differences(results)
+    spread = formats.percent(float(by_label.std(ddof=1)), 1)
+    print(f"{len(by_label)} pairs; the logarithms of their ratios spread by {spread}.")
+    print(f"Shares of {formats.count(DRAWS)} comparisons drawn from them:\n")
+    print(describe_pool(by_label))
+    tests = tests_of_the_series(by_label, by_order)
+    failed = [name for name, p in tests.items() if p < LEAST_P]
+    print()
+    for name, p in tests.items():
+        print(f"{name}: {'found' if name in failed else 'not found'} (p = {formats.decimal(p, 3)})")
     print(describe_machine(environment))
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

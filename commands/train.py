@@ -5,7 +5,7 @@ from functools import partial
 from commands.requests import TrainRequest
 from commands.single_run import train_and_save
 from report import sentences, terminal, write
-from report.intervals import compare_runs
+from report.pairs import compare_runs
 from shared import interrupts
 from shared.clock import Clock
 from shared.config import TrainConfig

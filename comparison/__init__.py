@@ -13,5 +13,6 @@ reference.py     what each run is held against, and how far it may stray from it
 control.py       how far rounding alone drives correct trainings apart
 judging.py       where a run strays first, and what that points to
 floor.py         the matrix products alone, the lower limit of an epoch
+ladder.py        the defaults that are switched one at a time, and how each is trained
 attribution.py   how much each default that differs between the frameworks matters
 """

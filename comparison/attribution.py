@@ -7,77 +7,34 @@ is nothing, the same training with only the rounding changed.
 """
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import active_children
 from pathlib import Path
 
-import numpy as np
 from rich import box, progress
 from rich.console import Console
 from rich.table import Table
-from threadpoolctl import threadpool_limits
 
-from numpy_impl.data import make_batches
-from numpy_impl.model import Sequential, build_model, set_weights
-from numpy_impl.optimizer import Adam, Optimizer
-from numpy_impl.train import Tensors, train, train_epoch, train_step
+from comparison.ladder import BASE, CONTROL, LADDER, Rung, train_rung
 from report import plotting, sentences, terminal
-from report.intervals import detectable, paired_interval
+from report.intervals import paired_interval
+from report.pairs import verdicts
 from report.write import told
 from shared import formats, interrupts
-from shared.batches import batch_sizes, epoch_order
 from shared.clock import Clock
-from shared.config import ADAM_EPSILON, TrainConfig
+from shared.config import TrainConfig
 from shared.dataset_records import DATASETS
 from shared.datasets import Dataset
 from shared.download import MissingFiles
 from shared.environment import Environment, describe_environment
-from shared.initial_weights import initial_weights
 from shared.outputs import claimed_output_dir, current_command
-from shared.results import EpochResult, MeanInterval, write_atomically
+from shared.pairs import MeanInterval
+from shared.results import EpochResult, write_atomically
 from shared.results_file import encode_json
 from shared.sampling import load
 from shared.series import Line
-
-# Far from every seed that a repeat may have.
-OTHER_ORDER = 1_000_000
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One way to train; the defaults are PyTorch's."""
-
-    name: str
-    weights: str = "pytorch"
-    """Scheme of the initial weights."""
-    epsilon: float = ADAM_EPSILON
-    epsilon_hat: bool = False
-    """Whether Adam's epsilon stands outside the bias correction."""
-    order: int = 0
-    """Added to the seed of the batch order."""
-    permuted: bool = False
-    """Whether the rows inside each batch are permuted."""
-
-
-BASE = Rung("PyTorch's defaults")
-
-KERAS_EPSILON = 1e-7
-
-LADDER = (
-    Rung("initial weights", weights="keras"),
-    Rung("Adam's epsilon and its place", epsilon=KERAS_EPSILON, epsilon_hat=True),
-    Rung("order of the images", order=OTHER_ORDER),
-    Rung(
-        "all three: Keras's defaults",
-        weights="keras",
-        order=OTHER_ORDER,
-        epsilon=KERAS_EPSILON,
-        epsilon_hat=True,
-    ),
-    Rung("nothing but rounding", permuted=True),
-)
 
 
 @dataclass(frozen=True)
@@ -105,41 +62,6 @@ class Attribution:
     base: dict[str, float]
     """Mean figures of the base: test_accuracy, test_loss."""
     effects: list[Effect]
-
-
-def permuted_step(
-    model: Sequential, optimizer: Optimizer, images: np.ndarray, labels: np.ndarray
-) -> Tensors:
-    """Learn from one batch with its rows in another order: the same but for rounding."""
-    rows = np.random.default_rng(len(labels)).permutation(len(labels))
-    return train_step(model, optimizer, images[rows], labels[rows])
-
-
-def train_rung(config: TrainConfig, dataset: Dataset, rung: Rung) -> list[EpochResult]:
-    """Train once as the rung says, with one thread; returns the figures of each epoch."""
-    with threadpool_limits(1):
-        first, second = config.hidden
-        model = build_model((first, second))
-        weights = initial_weights(config.hidden, config.seed, config.float_type, rung.weights)
-        set_weights(model, weights)
-        optimizer = Adam(
-            model.parameters(),
-            config.learning_rate,
-            epsilon=rung.epsilon,
-            epsilon_hat=rung.epsilon_hat,
-        )
-        images, labels = dataset.train_images, dataset.train_labels
-        step = permuted_step if rung.permuted else train_step
-        clock = Clock()
-
-        def learn(epoch: int) -> Tensors:
-            order = epoch_order(len(labels), config.seed + rung.order, epoch)
-            batches = make_batches(images, labels, order, config.batch_size)
-            return train_epoch(model, optimizer, batches, clock, step)
-
-        sizes = batch_sizes(len(labels), config.batch_size)
-        test_set = dataset.test_images, dataset.test_labels
-        return list(train(model, learn, sizes, test_set, range(1, config.epochs + 1), clock))
 
 
 # Of a worker process: read once, not once a job.
@@ -203,26 +125,43 @@ def compare_rungs(results: dict[str, list[list[EpochResult]]]) -> list[Effect]:
     ]
 
 
-def describe_effect(effect: Effect) -> tuple[str, str, str, str]:
-    """A row of the table: name, change of accuracy and of both losses, each with its interval."""
-    accuracy, last = effect.test_accuracy, effect.train_losses[-1]
-    return (
-        effect.name,
-        _with_limits(accuracy, formats.points),
-        _with_limits(effect.test_loss, formats.loss_change),
-        _with_limits(last, formats.loss_change),
-    )
+def outcomes(effect: Effect) -> tuple[MeanInterval, MeanInterval, MeanInterval]:
+    """What the table shows of a rung: test accuracy, test loss, last training loss."""
+    return effect.test_accuracy, effect.test_loss, effect.train_losses[-1]
+
+
+def describe_effects(effects: Sequence[Effect]) -> list[tuple[str, ...]]:
+    """The rows of the table: name, change of accuracy and of both losses, each with its interval.
+
+    A star stands where Holm's correction over the rungs leaves a difference. The control is none
+    of them: whatever it shows, nothing was switched.
+    """
+    rungs = [effect for effect in effects if effect.name != CONTROL]
+    starred = {
+        (effect.name, column)
+        for column, family in enumerate(zip(*map(outcomes, rungs), strict=True))
+        for effect, verdict in zip(rungs, verdicts(family, margin=0), strict=True)
+        if verdict == "different"
+    }
+    forms = formats.points, formats.loss_change, formats.loss_change
+    return [
+        (
+            effect.name if effect.name != CONTROL else f"control: {CONTROL}",
+            *(
+                _with_limits(interval, show) + (" *" if (effect.name, column) in starred else "")
+                for column, (interval, show) in enumerate(zip(outcomes(effect), forms, strict=True))
+            ),
+        )
+        for effect in effects
+    ]
 
 
 def _with_limits(interval: MeanInterval, show: Callable[[float], str]) -> str:
-    """`+0.12 (+0.03 to +0.21) *`, with the star where the interval excludes zero."""
+    """`+0.12 (+0.03 to +0.21)`."""
     text = show(interval.mean)
     if interval.low is None or interval.high is None:
         return text
-    low, high = show(interval.low), show(interval.high)
-    # Nor does a star stand where all that is shown is zero.
-    star = detectable(interval, 0) and float(low) * float(high) > 0
-    return f"{text} ({low} to {high})" + (" *" if star else "")
+    return f"{text} ({show(interval.low)} to {show(interval.high)})"
 
 
 RESULT = "attribution.json"
@@ -230,8 +169,9 @@ RESULT = "attribution.json"
 HEADER = ("switched", "test accuracy, points", "test loss", "training loss, last epoch")
 
 EXPLANATION = (
-    "Differences from PyTorch's defaults, mean over paired seeds with 95 % interval; "
-    "* where the interval excludes zero."
+    "Differences from PyTorch's defaults: means over paired seeds with 95 % intervals. * marks a "
+    "difference that holds, from five seeds on, after Holm's correction over the four rungs. The "
+    "control changes nothing but rounding: it shows how far chance alone goes."
 )
 
 
@@ -260,8 +200,8 @@ def attribute(
     table = Table(box=box.SIMPLE_HEAD)
     for column in HEADER:
         table.add_column(column)
-    for effect in effects:
-        table.add_row(*describe_effect(effect))
+    for row in describe_effects(effects):
+        table.add_row(*row)
     console.print(table)
     terminal.say(console, describe_base(attribution), EXPLANATION, terminal.describe_files(folder))
     terminal.complain(failures)
@@ -293,7 +233,7 @@ def describe_base(attribution: Attribution) -> str:
 
 def markdown(attribution: Attribution) -> str:
     """The content of `attribution.md`."""
-    rows = [HEADER, ("---",) * len(HEADER), *map(describe_effect, attribution.effects)]
+    rows = [HEADER, ("---",) * len(HEADER), *describe_effects(attribution.effects)]
     return "\n".join(
         [
             f"# Which default matters on {DATASETS[attribution.dataset].title}",

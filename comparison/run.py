@@ -17,8 +17,9 @@ from comparison.plan import (
 )
 from comparison.verification import verify
 from report import sentences, terminal, write
-from report.intervals import compare_runs
+from report.pairs import compare_runs, with_comparison
 from report.progress import RunProgress
+from report.read import with_whole_paths
 from report.verification import describe_verification
 from shared import interrupts
 from shared.checkpoints import refuse_existing
@@ -76,6 +77,9 @@ def compare(request: Request) -> int:
             verification = prove(request, prepared, console)
         measured = measure(request, prepared, verification, folder, known, console)
         comparison = assemble(prepared, verification, measured)
+        whole_paths = with_whole_paths(comparison, folder)
+        compared = with_comparison(whole_paths, prepared.dataset.test_labels).comparison
+        comparison = replace(comparison, comparison=compared)
         with interrupts.held(write.say_that_it_goes_on):
             failures = write.write_report(comparison, prepared.dataset, folder)
             terminal.print_report(comparison, console)

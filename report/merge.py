@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from report.intervals import compare_runs
+from report.pairs import compare_runs
 from shared import formats
 from shared.config import TrainConfig
 from shared.errors import UsageError

@@ -16,8 +16,9 @@ from report.lettering import drawable, letters
 from shared import formats
 from shared.clock import PHASES
 from shared.datasets import Dataset
+from shared.pairs import MeanInterval
 from shared.registry import COLORS
-from shared.results import MeanInterval, write_atomically
+from shared.results import write_atomically
 from shared.series import Ledger, Line
 from shared.visible import visible
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from report.pairs import with_comparison
 from shared.errors import UsageError
 from shared.inputs import path_within
 from shared.results import ComparisonResult, RunResult
@@ -11,7 +12,7 @@ from shared.visible import spell_out
 
 
 def read_folder(folder: Path) -> ComparisonResult:
-    """The results in a folder.
+    """The results in a folder, compared by today's rules.
 
     Raises:
         UsageError: there are none, or something in them is not as it must be to be shown.
@@ -28,7 +29,7 @@ def read_folder(folder: Path) -> ComparisonResult:
         ) from None
     except ValueError as error:
         raise UsageError(f"{error}.") from None
-    return spell_out(result)
+    return spell_out(with_comparison(result))
 
 
 def _require_within(folder: Path, run: RunResult, place: int) -> None:

@@ -1,10 +1,10 @@
 """What the figures mean, in sentences."""
 
 import math
-import statistics
 
-from report.intervals import describe_pair
-from report.table import completed_by_run, lowest_floor
+from report.break_even import break_evens, describe_break_even
+from report.figures import completed_by_run, lowest_floor, reached
+from report.verdicts import crossings, verdicts
 from report.verification import describe_verification
 from shared import formats
 from shared.checkpoint_events import describe_event
@@ -13,14 +13,7 @@ from shared.dataset_records import DATASETS
 from shared.datasets import Dataset
 from shared.download import MissingFiles, describe_stand_in
 from shared.environment import Environment
-from shared.results import (
-    ComparisonResult,
-    CompletedRun,
-    Pair,
-    RunResult,
-    completed,
-    group_by_run,
-)
+from shared.results import ComparisonResult, RunResult, completed, group_by_run
 
 OPTIMIZER_TITLES = {
     "adam": "Adam",
@@ -118,22 +111,6 @@ def explain_status(status: int) -> str:
     return f" (0x{status:08X}, {WINDOWS_ENDS.get(status, 'an error of Windows')})"
 
 
-def verdicts(result: ComparisonResult) -> list[str]:
-    """Each run set against the first, in each setting."""
-    return [describe_setting(result, pair) for pair in result.comparison.pairs]
-
-
-def describe_setting(result: ComparisonResult, pair: Pair) -> str:
-    """A run set against the first; where there are several settings, in which."""
-    figures = pair.train_time_ratio, pair.test_accuracy_difference, pair.repeats
-    words = describe_pair(pair.run, result.comparison.baseline, *figures)
-    if len(result.plan.settings) == 1:
-        return words
-    setting = result.plan.settings[pair.setting].items()
-    changed = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in setting)
-    return f"At {changed}: {words}"
-
-
 def in_words(result: ComparisonResult) -> list[str]:
     """What the table means: warnings first, then what failed, then each run against the first."""
     sentences = []
@@ -160,7 +137,8 @@ def in_words(result: ComparisonResult) -> list[str]:
             f"The floor, the eight matrix products of a step alone, is an epoch in "
             f"{formats.seconds(floor.median_seconds, 3)} with {floor.library}."
         )
-    return sentences + paid_off(result)
+    sentences += crossings(result)
+    return sentences + unreached(result) + list(map(describe_break_even, break_evens(result)))
 
 
 # Above these, figures are called doubtful: cores kept busy by others, slowest to fastest probe.
@@ -235,53 +213,23 @@ def untimed(result: ComparisonResult) -> list[str]:
     ]
 
 
-def paid_off(result: ComparisonResult) -> list[str]:
-    """For each compiled run: after how many epochs it has made up for its compiling, in words."""
-    groups = completed_by_run(result)
-    # What went on from a checkpoint tells nothing about its start.
-    groups = {
-        name: runs
-        for name, runs in groups.items()
-        if all(run.resumed_from_step is None and run.epoch_seconds is not None for run in runs)
-    }
+def unreached(result: ComparisonResult) -> list[str]:
+    """Which runs reached the target accuracy in some repeats only."""
+    target = formats.percent(result.config.target_accuracy, None)
     sentences = []
-    for name, runs in groups.items():
-        framework, _, variant = name.partition("/")
-        others = [
-            other
-            for other in groups
-            if other.startswith(f"{framework}/") and not other.startswith(f"{framework}/compiled")
-        ]
-        if variant != "compiled" or not others:
-            continue
-        plain = others[0]
-        start, plain_start = (
-            statistics.fmean(map(start_up_seconds, group)) for group in (runs, groups[plain])
-        )
-        epoch, plain_epoch = (
-            statistics.fmean(run.epoch_seconds or 0 for run in group)
-            for group in (runs, groups[plain])
-        )
-        later = start - plain_start
-        more = "more" if later > 0 else "less"
-        costs = f"{name} spends {formats.seconds(abs(later), 1)} {more} than {plain}"
-        if epoch < plain_epoch:
-            ahead = (
-                f"after epoch {math.ceil(later / (plain_epoch - epoch))}"
-                if later > 0
-                else "at once"
+    for name, repeats in completed_by_run(result).items():
+        found = reached(repeats)
+        if 0 < len(found.times) < found.repeats:
+            median = (
+                ""
+                if math.isinf(found.median)
+                else (f", after {formats.seconds(found.median, 2)} in the median")
             )
-            saves = f"saves {formats.seconds(plain_epoch - epoch, 2)} an epoch: it is ahead {ahead}"
-        else:
-            saves = "saves nothing an epoch: it never makes up for that"
-        sentences.append(f"{costs} on its start and {saves}.")
+            sentences.append(
+                f"{name} reached {target} test accuracy in {len(found.times)} of {found.repeats} "
+                f"repeats{median}."
+            )
     return sentences
-
-
-def start_up_seconds(run: CompletedRun) -> float:
-    """What a run's training took beyond its epochs at their usual speed: tracing, compiling."""
-    spent = run.phases["build"] + run.phases["first_step"] + run.phases["train"]
-    return spent - len(run.epochs) * (run.epoch_seconds or 0)
 
 
 def describe_machine(environment: Environment) -> str:

@@ -1,16 +1,58 @@
-"""The figures of a comparison as tables of text: ROWS is the one list of those of a run."""
+"""The figures of a run as tables of text: COLUMNS and ROWS list them."""
 
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
+from report import wording
+from report.figures import Reached, dataset_title, multiple_of_floor, reached
+from report.intervals import paired_interval
 from shared import formats
-from shared.dataset_records import DATASETS
-from shared.results import ComparisonResult, CompletedRun, Floor, RunResult, completed, group_by_run
-
-Row = tuple[str, Callable[[RunResult], float | None], Callable[[float], str]]
+from shared.results import ComparisonResult, RunResult, completed, group_by_run
 
 UNKNOWN = "-"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells of text under a header; in each row the first cell names it.
+
+    `best` are the places, row and column, of the best value of each column.
+    """
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+    note: str = ""
+    best: set[tuple[int, int]] = field(default_factory=set)
+
+    def with_known_columns(self) -> "Table":
+        """The same without the columns in which nothing is known."""
+        kept = [
+            place
+            for place in range(len(self.header))
+            if place == 0 or any(row[place] not in ("", UNKNOWN) for row in self.rows)
+        ]
+        rows = [[row[place] or UNKNOWN for place in kept] for row in self.rows]
+        best = {(row, kept.index(column)) for row, column in self.best}
+        return Table(self.caption, [self.header[k] for k in kept], rows, self.note, best)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a run: its name, its value, its form, and which value is the best of all."""
+
+    name: str
+    of: Callable[[RunResult], float | None]
+    show: Callable[[float], str]
+    best: Callable[[Iterable[float]], float] = min
+
+    def mean(self, repeats: Iterable[RunResult]) -> float | None:
+        """Over the completed repeats of which it is known."""
+        known = [value for run in completed(repeats) if (value := self.of(run)) is not None]
+        return statistics.fmean(known) if known else None
 
 
 def latency(batch_size: int, figure: str, run: RunResult) -> float | None:
@@ -19,19 +61,34 @@ def latency(batch_size: int, figure: str, run: RunResult) -> float | None:
     return measured.get(batch_size)
 
 
-# Name, figure and form of each; a row in which no run has a figure is left out.
-ROWS: tuple[Row, ...] = (
-    ("test accuracy", lambda run: run.test_accuracy, formats.percent),
-    ("test loss", lambda run: run.test_loss, formats.loss),
-    ("training time per epoch", lambda run: run.epoch_seconds, partial(formats.seconds, digits=3)),
-    ("training images per second", lambda run: run.samples_per_second, formats.count),
-    (
+# What most people look for: the first table, a column each.
+COLUMNS: tuple[Figure, ...] = (
+    Figure("accuracy, %", lambda run: run.test_accuracy, formats.percentage, max),
+    Figure("epoch, s", lambda run: run.epoch_seconds, partial(formats.decimal, digits=3)),
+    Figure(
+        "first step, s",
+        lambda run: run.time_to_first_step_seconds,
+        partial(formats.decimal, digits=2),
+    ),
+    Figure("images/s", lambda run: run.samples_per_second, formats.count, max),
+    Figure("memory, MiB", lambda run: run.peak_memory_bytes, formats.whole_mebibytes),
+)
+
+# Everything that is known, a row each; one in which no run has a figure is left out.
+ROWS: tuple[Figure, ...] = (
+    Figure("test accuracy", lambda run: run.test_accuracy, formats.percent),
+    Figure("test loss", lambda run: run.test_loss, formats.loss),
+    Figure(
+        "training time per epoch", lambda run: run.epoch_seconds, partial(formats.seconds, digits=3)
+    ),
+    Figure("training images per second", lambda run: run.samples_per_second, formats.count),
+    Figure(
         "time to first step",
         lambda run: run.time_to_first_step_seconds,
         partial(formats.seconds, digits=2),
     ),
     *(
-        (
+        Figure(
             f"inference, batch of {size}, {name}",
             partial(latency, size, figure),
             partial(formats.milliseconds, digits=2),
@@ -39,25 +96,81 @@ ROWS: tuple[Row, ...] = (
         for size in (1, 64, 1000)
         for name, figure in (("median", "median_seconds"), ("99th percentile", "p99_seconds"))
     ),
-    ("peak memory", lambda run: run.peak_memory_bytes, formats.mebibytes),
-    ("peak GPU memory", lambda run: run.peak_device_memory_bytes, formats.mebibytes),
-    ("energy", lambda run: run.energy_joules, formats.joules),
-    (
-        "cores that others kept busy",
+    Figure("peak memory", lambda run: run.peak_memory_bytes, formats.mebibytes),
+    Figure("peak GPU memory", lambda run: run.peak_device_memory_bytes, formats.mebibytes),
+    Figure("energy", lambda run: run.energy_joules, formats.joules),
+    Figure(
+        "CPU cores used by other processes",
         lambda run: run.foreign_cpus,
         partial(formats.decimal, digits=2),
     ),
-    ("wall time", lambda run: run.wall_seconds, partial(formats.seconds, digits=1)),
+    Figure("wall time", lambda run: run.wall_seconds, partial(formats.seconds, digits=1)),
 )
 
 
-def tables(result: ComparisonResult) -> list[list[list[str]]]:
-    """The table of the runs, and that of the sweep if there was one."""
-    return [table(result)] + ([sweep_table(result)] if len(result.batch_sizes()) > 1 else [])
+def headline(result: ComparisonResult) -> Table:
+    """The first table, a row a run: means over the completed repeats, and the floor below."""
+    groups = group_by_run(result.main_runs())
+    means = [[figure.mean(repeats) for figure in COLUMNS] for repeats in groups.values()]
+    times = {
+        pair.run: wording.ratio(pair.train_time_ratio)
+        for pair in result.comparison.pairs
+        if pair.setting == 0 and pair.train_time_ratio
+    }
+    whole = all(run.status == "completed" for run in result.main_runs())
+    rows = []
+    for (name, repeats), row in zip(groups.items(), means, strict=True):
+        accuracy, epoch, *others = (
+            "" if mean is None else figure.show(mean)
+            for figure, mean in zip(COLUMNS, row, strict=True)
+        )
+        status = "" if whole else _statuses(repeats)
+        ratio = times.get(name, "1" if times and name == result.comparison.baseline else "")
+        rows.append([name, status, accuracy + _spread(repeats), epoch, ratio, *others])
+    names = [figure.name for figure in COLUMNS]
+    header = ["run", "status", *names[:2], "times as long", *names[2:]]
+    best = {
+        (row, header.index(figure.name))
+        for column, figure in enumerate(COLUMNS)
+        for row, each in enumerate(means)
+        if len(rows) > 1 and each[column] in _best(figure, [mean[column] for mean in means])
+    }
+    for floor in result.floor:
+        if floor.setting == 0:
+            seconds = formats.decimal(floor.median_seconds, 3)
+            rows.append([f"floor, {floor.library}", "", "", seconds, *[""] * (len(header) - 4)])
+    most = max(len(repeats) for repeats in groups.values())
+    means_of = f", means over {most} repeats" if most > 1 else ""
+    caption = f"{dataset_title(result)}{means_of}"
+    return Table(caption, header, rows, "", best).with_known_columns()
 
 
-def table(result: ComparisonResult) -> list[list[str]]:
-    """The runs as columns: a header row, then one row a figure; means over completed repeats."""
+def _best(figure: Figure, means: Sequence[float | None]) -> list[float]:
+    """The best of the values that are known, if any is."""
+    known = [mean for mean in means if mean is not None]
+    return [figure.best(known)] if known else []
+
+
+def _spread(repeats: Sequence[RunResult]) -> str:
+    """Half the width of the 95 % interval of a run's own accuracy, from three repeats on."""
+    interval = paired_interval([run.test_accuracy for run in completed(repeats)] or [0.0])
+    return "" if interval.high is None else f" ±{wording.points(interval.high - interval.mean)}"
+
+
+def sweep_table(result: ComparisonResult) -> Table:
+    """Training images per second: a row for each batch size, a column for each run; means."""
+    names = list(group_by_run(result.runs))
+    speed = Figure("images/s", lambda run: run.samples_per_second, formats.count, max)
+    rows = []
+    for size in result.batch_sizes():
+        runs = [run for run in result.runs if run.batch_size == size]
+        means = [speed.mean([run for run in runs if run.run == name]) for name in names]
+        rows.append([str(size), *(UNKNOWN if m is None else speed.show(m) for m in means)])
+    return Table("Training images per second by batch size", ["batch size", *names], rows)
+
+
+def details(result: ComparisonResult) -> Table:
+    """Everything that is known, the runs as columns; means over completed repeats."""
     groups = group_by_run(result.main_runs())
     rows = [
         *_figure_rows(result, groups),
@@ -65,90 +178,38 @@ def table(result: ComparisonResult) -> list[list[str]]:
         _fact_row("device", "device", groups),
         _fact_row("version", "framework_version", groups),
     ]
-    return [
-        [dataset_title(result), *groups],
-        ["status", *(_statuses(repeats) for repeats in groups.values())],
-        *(row for row in rows if any(cell != UNKNOWN for cell in row[1:])),
-    ]
-
-
-def sweep_table(result: ComparisonResult) -> list[list[str]]:
-    """Training images per second: a row for each batch size, a column for each run; means."""
-    names = list(group_by_run(result.runs))
-    rows = [["batch size", *(f"{name}, images/s" for name in names)]]
-    for size in result.batch_sizes():
-        cells = []
-        for name in names:
-            speeds = [
-                run.samples_per_second
-                for run in result.runs
-                if (run.run, run.batch_size, run.status) == (name, size, "completed")
-            ]
-            cells.append(_mean_cell(speeds, formats.count))
-        rows.append([str(size), *cells])
-    return rows
-
-
-def dataset_title(result: ComparisonResult) -> str:
-    """The dataset's name as people write it."""
-    return DATASETS[result.dataset.name].title
-
-
-def completed_by_run(result: ComparisonResult) -> dict[str, list[CompletedRun]]:
-    """The completed repeats of each run; runs without one are left out."""
-    return group_by_run(completed(result.main_runs()))
-
-
-def mean_epoch_seconds(repeats: Iterable[RunResult]) -> float | None:
-    """Training time per epoch of equal runs, over those of which it is known."""
-    known = [run.epoch_seconds for run in repeats if run.epoch_seconds is not None]
-    return statistics.fmean(known) if known else None
-
-
-def multiple_of_floor(result: ComparisonResult, run: RunResult) -> float | None:
-    """A run's epoch time over that of the lowest floor of its machine, if both are known."""
-    floor = lowest_floor(result, machine=run.run.rpartition(": ")[0])
-    return run.epoch_seconds / floor.median_seconds if floor and run.epoch_seconds else None
-
-
-def lowest_floor(result: ComparisonResult, machine: str = "") -> Floor | None:
-    """The matrix products alone by the fastest library, if they were timed.
-
-    Args:
-        machine: the name of one, where results of several were merged: all names begin with theirs.
-    """
-    floors = [
-        each for each in result.floor if each.setting == 0 and each.library.startswith(machine)
-    ]
-    return min(floors, key=lambda floor: floor.median_seconds, default=None)
+    rows = [row for row in rows if any(cell != UNKNOWN for cell in row[1:])]
+    statuses = ["status", *(_statuses(repeats) for repeats in groups.values())]
+    return Table("All figures", [dataset_title(result), *groups], [statuses, *rows])
 
 
 def _figure_rows(
     result: ComparisonResult, groups: Mapping[str, Sequence[RunResult]]
 ) -> Iterable[list[str]]:
-    for name, figure, show in (*ROWS, *_rows_as_asked(result)):
-        cells = (
-            _mean_cell([figure(run) for run in repeats if run.status == "completed"], show)
-            for repeats in groups.values()
-        )
-        yield [name, *cells]
-
-
-def _rows_as_asked(result: ComparisonResult) -> list[Row]:
-    """The rows that depend on what was asked for: the target accuracy, the floor."""
+    floor = Figure(
+        "training time in multiples of the floor",
+        partial(multiple_of_floor, result),
+        formats.ratio,
+    )
+    for figure in (*ROWS, floor):
+        means = [figure.mean(repeats) for repeats in groups.values()]
+        yield [figure.name, *(UNKNOWN if mean is None else figure.show(mean) for mean in means)]
     target = formats.percent(result.config.target_accuracy, None)
-    return [
-        (
-            f"time to {target} test accuracy",
-            lambda run: run.time_to_target_seconds,
-            partial(formats.seconds, digits=2),
-        ),
-        (
-            "training time in multiples of the floor",
-            partial(multiple_of_floor, result),
-            formats.ratio,
-        ),
+    yield [
+        f"time to {target} test accuracy",
+        *(_time_to_target(reached(repeats)) for repeats in groups.values()),
     ]
+
+
+def _time_to_target(found: Reached) -> str:
+    """`12.30 s`, or with how many of the repeats reached it: `12.30 s (4 of 5)`."""
+    if not found.times:
+        return UNKNOWN
+    how_many = (
+        "" if len(found.times) == found.repeats else f" ({len(found.times)} of {found.repeats})"
+    )
+    median = UNKNOWN if math.isinf(found.median) else formats.seconds(found.median, 2)
+    return median + how_many
 
 
 def _oracle_rows(result: ComparisonResult, groups: Iterable[str]) -> Iterable[list[str]]:
@@ -169,11 +230,6 @@ def _fact_row(name: str, attribute: str, groups: Mapping[str, Sequence[RunResult
         for repeats in groups.values()
     )
     return [name, *cells]
-
-
-def _mean_cell(values: Iterable[float | None], show: Callable[[float], str]) -> str:
-    known = [value for value in values if value is not None]
-    return show(statistics.fmean(known)) if known else UNKNOWN
 
 
 def _statuses(repeats: Sequence[RunResult]) -> str:

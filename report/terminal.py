@@ -3,13 +3,17 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as DrawnTable
+from rich.text import Text
 
+from report.against import tables
 from report.sentences import in_words
-from report.table import tables
+from report.table import Table
 from shared import formats
 from shared.config import TrainConfig
 from shared.datasets import Dataset
@@ -65,19 +69,61 @@ def seconds_left(epochs: Sequence[EpochResult], total: int) -> float:
     return (total - last.epoch) * (last.train_seconds + last.evaluate_seconds)
 
 
-def print_report(result: ComparisonResult, console: Console) -> None:
-    """Print the table and what it means."""
-    for header, *rows in tables(result):
-        drawn = Table(box=box.SIMPLE_HEAD)
-        drawn.add_column(header[0])
-        for run in header[1:]:
-            drawn.add_column(run, justify="right")
-        for row in rows:
-            drawn.add_row(*row)
-        console.print(drawn)
+def print_report(result: ComparisonResult, console: Console, everything: bool = False) -> None:
+    """Print the tables and what they mean.
+
+    Args:
+        everything: with the table of all figures.
+    """
+    say(console, "")
+    for table in tables(result, everything):
+        print_table(table, console)
     say(console, *in_words(result))
     for each in result.runs:
-        say(console, *(f"  {each.run}: {line}" for line in each.error_output))
+        for line in each.error_output:
+            say(console, f"  {each.run}: {line}")
+
+
+# Between two columns.
+GAP = 2
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Print a table, its best values in bold; columns that do not fit stand below the others."""
+    say(console, table.caption)
+    widths = [
+        max(map(cell_len, [*name.split(), *(row[place] for row in table.rows)]))
+        for place, name in enumerate(table.header)
+    ]
+    for columns in fitting(widths, console.width):
+        drawn = DrawnTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0)
+        left = console.width - sum(widths[place] + GAP for place in columns) + GAP
+        for place in columns:
+            # Names that need two lines get one where there is room.
+            more = cell_len(table.header[place]) - widths[place]
+            width = widths[place] + (more if 0 < more <= left else 0)
+            left -= width - widths[place]
+            justify: Literal["left", "right"] = "right" if place else "left"
+            # The box draws one blank between columns.
+            gap = GAP - 1 if place else 0
+            drawn.add_column(Text(table.header[place]), justify=justify, width=width + gap)
+        for number, row in enumerate(table.rows):
+            styles = ["bold" if (number, place) in table.best else "" for place in columns]
+            cells = [row[place] for place in columns]
+            drawn.add_row(*map(Text, cells, styles))
+        console.print(drawn)
+    say(console, *([table.note] if table.note else []), "")
+
+
+def fitting(widths: Sequence[int], most: int) -> list[list[int]]:
+    """The columns in as few parts as fit into so many places; each part begins with the first."""
+    parts = [[0]]
+    for place in range(1, len(widths)):
+        wanted = sum(widths[each] + GAP for each in (*parts[-1], place)) - GAP
+        if wanted > most and len(parts[-1]) > 1:
+            parts.append([0])
+        parts[-1].append(place)
+    return parts
 
 
 def complain(failures: Sequence[str]) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from report import plotting, series
+from report.figures import dataset_title
 from report.markdown import markdown
 from report.read import with_whole_paths
-from report.table import dataset_title
 from shared import interrupts
 from shared.datasets import Dataset
 from shared.download import MissingFiles

@@ -37,6 +37,7 @@ metrics.py            figures of an epoch and of each class
 trained.py            what an implementation hands back
 verified.py           what verification found
 run_ends.py           how a run ended
+pairs.py              differences and ratios of paired runs, and what they support
 results.py            what a run and a comparison leave behind
 kinds.py              what the names and numbers in them may be
 results_rules.py      what must hold between them

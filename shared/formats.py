@@ -10,6 +10,11 @@ def percent(share: float, digits: int | None = 2) -> str:
     return f"{100 * share:{form}} %"
 
 
+def percentage(share: float) -> str:
+    """`93.00`, of 0.93, where the unit stands above."""
+    return f"{100 * share:.2f}"
+
+
 def probability(share: float) -> str:
     """`99.9 %`; a network's 99.97 % is not certainty, and is shown as `> 99.9 %`."""
     if percent(share, 1) == percent(1, 1):
@@ -34,9 +39,9 @@ def loss_change(difference: float) -> str:
     return f"{difference:+z.4f}"
 
 
-def ratio(value: float) -> str:
+def ratio(value: float, digits: int = 2) -> str:
     """`1.23`; where so few repeats say so little that it is out of proportion, `2e+05`."""
-    return f"{value:.2f}" if 0.01 <= value < 1000 else f"{value:.0e}"
+    return f"{value:.{digits}f}" if 0.01 <= value < 1000 else f"{value:.0e}"
 
 
 def seconds(value: float, digits: int) -> str:
@@ -92,7 +97,12 @@ def error(value: float, digits: int = 0) -> str:
 
 def mebibytes(value: float) -> str:
     """`300 MiB`, of bytes."""
-    return f"{count(value / 2**20)} MiB"
+    return f"{whole_mebibytes(value)} MiB"
+
+
+def whole_mebibytes(value: float) -> str:
+    """`300`, of bytes, where the unit stands above."""
+    return count(value / 2**20)
 
 
 def gibibytes(value: float) -> str:

@@ -31,6 +31,7 @@ from shared.kinds import (
     Share,
     Size,
 )
+from shared.pairs import Comparison
 from shared.run_ends import RunEnd, Unwritten
 from shared.verified import Verification
 
@@ -172,24 +173,6 @@ class DatasetFacts:
 
 
 @dataclass(frozen=True)
-class MeanInterval:
-    """A mean with its 95 % confidence limits; they are None where nothing supports them."""
-
-    mean: Finite
-    low: Finite | None = None
-    high: Finite | None = None
-
-
-@dataclass(frozen=True)
-class RatioInterval:
-    """The median of a ratio with its 95 % confidence limits, None where nothing supports them."""
-
-    median: Positive
-    low: NotNegative | None = None
-    high: NotNegative | None = None
-
-
-@dataclass(frozen=True)
 class Floor:
     """The matrix products of one epoch alone, as fast as one library does them, again and again."""
 
@@ -213,28 +196,6 @@ class Probe:
     setting: Count
     repeat: Count
     seconds: Seconds
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One run set against the baseline in one setting, over the seeds that both completed.
-
-    `train_time_ratio` is None where a run's speed is not known.
-    """
-
-    run: Name
-    setting: Count
-    repeats: Size
-    train_time_ratio: RatioInterval | None
-    test_accuracy_difference: MeanInterval
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Every run set against the first."""
-
-    baseline: Name
-    pairs: list[Pair]
 
 
 @dataclass(frozen=True)

@@ -33,18 +33,15 @@ from shared.download import MissingFiles
 from shared.environment import describe_environment
 from shared.errors import UsageError
 from shared.initial_weights import initial_weights
+from shared.pairs import Comparison, MeanInterval, Pair, RatioInterval
 from shared.results import (
-    Comparison,
     ComparisonResult,
     DatasetFacts,
     EpochResult,
     Floor,
     InferenceResult,
-    MeanInterval,
-    Pair,
     Plan,
     Probe,
-    RatioInterval,
     RunResult,
 )
 from shared.results_file import encode_json

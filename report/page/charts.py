@@ -9,21 +9,13 @@ from markupsafe import Markup
 
 from report import series
 from report.page import svg
-from report.sentences import describe_setting
 from report.series import EpochTime, Groups, Latency
+from report.table import Table
+from report.verdicts import crossings, describe_setting
 from shared import formats
 from shared.clock import PHASES
 from shared.results import ComparisonResult
 from shared.series import Ledger, Line
-
-
-@dataclass(frozen=True)
-class Table:
-    """The figures of a chart, or any others, as text."""
-
-    caption: str
-    header: list[str]
-    rows: list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -177,6 +169,7 @@ def throughput(result: ComparisonResult) -> Throughput | None:
     words = [
         describe_setting(result, pair) for pair in result.comparison.pairs if pair.setting != 0
     ]
+    words += crossings(result)
     floors = [line.label for line in lines if line.dashed]
     return Throughput(Figure(title, chart, table, "Both axes are logarithmic."), floors, words)
 

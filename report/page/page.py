@@ -15,11 +15,12 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from report import plotting, sentences, table
+from report import figures, plotting, sentences, table, verdicts
+from report.against import tables_against
 from report.merge import label_runs, machine_labels, merge_notices, merge_results
 from report.page import charts
-from report.page.charts import Table
 from report.page.predictions import first_layers, predictions_of
+from report.pairs import with_comparison
 from report.read import with_whole_paths
 from report.verification import describe_verification
 from shared import formats
@@ -57,7 +58,11 @@ def render(parts: Sequence[tuple[ComparisonResult, Path]], dataset: Dataset | No
         parts: each result and the folder of its files; all of the same dataset.
         dataset: as in `write_page`.
     """
-    results = [with_whole_paths(result, folder) for result, folder in parts]
+    labels_of_images = None if dataset is None else dataset.test_labels
+    results = [
+        with_comparison(with_whole_paths(result, folder), labels_of_images)
+        for result, folder in parts
+    ]
     labels = [""]
     if len(results) > 1:
         labels = machine_labels(results, [folder for _, folder in parts])
@@ -85,16 +90,16 @@ def _content(results: Sequence[ComparisonResult], labels: Sequence[str]) -> dict
     firsts = [first_size(each) for each in results]
     first = merge_results(firsts)
     groups = group_by_run(first.runs)
-    header, *rows = table.table(first)
     return {
-        "dataset_title": table.dataset_title(first),
+        "dataset_title": figures.dataset_title(first),
         "runs": list(groups),
         "created": [_date(each.created) for each in results],
-        "verdict": verdict(first),
-        "details": sentences.verdicts(first) if len(groups) > 2 else [],
+        "verdict": verdicts.headline(first),
+        "details": verdicts.each_pair(first),
         "notices": [*merge_notices(firsts), *notices(firsts, labels)],
         "cards": list(_cards(groups)),
-        "overview": Table("The runs side by side", ["", *header[1:]], rows),
+        "tables": [table.headline(first), *tables_against(first)],
+        "everything": table.details(first),
         "repeats": max(map(len, groups.values())),
         "verifications": [_verification(each) for each in firsts],
         "labels": labels,
@@ -145,48 +150,12 @@ def first_size(result: ComparisonResult) -> ComparisonResult:
     )
 
 
-def verdict(result: ComparisonResult) -> str:
-    """What came out, in one or two sentences that claim no more than is known."""
-    finished = table.completed_by_run(result)
-    if not finished:
-        return "No run completed, so there is nothing to compare."
-    if len(finished) == 2 and len(result.comparison.pairs) == 1:
-        return sentences.verdicts(result)[0]
-    times = {run: table.mean_epoch_seconds(repeats) for run, repeats in finished.items()}
-    means = {run: seconds for run, seconds in times.items() if seconds is not None}
-    accuracies = [
-        statistics.fmean(each.test_accuracy for each in repeats) for repeats in finished.values()
-    ]
-    if len(finished) == 1:
-        (run,) = finished
-        return (
-            f"{run} classifies {formats.percent(accuracies[0])} of "
-            f"{table.dataset_title(result)}'s test images correctly"
-            + (
-                f", and needs {formats.time(means[run])} of training time per epoch."
-                if means
-                else "."
-            )
-        )
-    low, high = formats.percent(min(accuracies)), formats.percent(max(accuracies))
-    spread = f"are all {low}" if low == high else f"lie between {low} and {high}"
-    if len(means) < 2:
-        return f"The test accuracies of {len(finished)} runs {spread}."
-    fastest, slowest = (limit(means, key=means.__getitem__) for limit in (min, max))
-    factor = formats.number(means[slowest] / means[fastest])
-    return (
-        f"Of {len(means)} runs, {fastest} needs the least training time per epoch "
-        f"({formats.time(means[fastest])}) and {slowest} the most, {factor} times as long. "
-        f"Their test accuracies {spread}."
-    )
-
-
 def notices(results: Sequence[ComparisonResult], labels: Sequence[str]) -> Iterable[str]:
     """What the words of each result say besides the verdicts."""
     for result, label in zip(results, labels, strict=True):
-        verdicts = set(sentences.verdicts(result))
+        claims = set(verdicts.verdicts(result))
         for sentence in sentences.in_words(result):
-            if sentence not in verdicts:
+            if sentence not in claims:
                 named = label and label not in sentence
                 yield f"{label}: {sentence}" if named else sentence
 
@@ -213,8 +182,8 @@ def _cards(groups: Mapping[str, Sequence[RunResult]]) -> Iterable[tuple[str, str
         done = completed(repeats)
         if done:
             accuracy = formats.percent(statistics.fmean(run.test_accuracy for run in done))
-            seconds = table.mean_epoch_seconds(done)
-            time = table.UNKNOWN if seconds is None else formats.time(seconds)
+            seconds = figures.mean_epoch_seconds(done)
+            time = table.UNKNOWN if seconds is None else formats.seconds(seconds, 3)
             yield name, "completed", accuracy, time
         else:
             yield name, repeats[0].status, "", ""

@@ -1,6 +1,6 @@
 """summary.md as a whole."""
 
-from report import markdown, table
+from report import against, markdown
 from tests.support.results import make_result, make_run, make_unfinished
 
 
@@ -11,14 +11,18 @@ def test_markdown(dataset):
     lines = markdown.markdown(result, {"time.png": "Where the time went"}).splitlines()
     assert lines[0] == "# pytorch/eager, tensorflow/fit on scikit-learn's embedded digits"
     assert f"`python compare.py --epochs 3` ({result.created})" in lines
-    rows = [line for line in lines if line.startswith("|")]
-    assert rows[1] == "|---|---:|---:|"
-    assert "| test accuracy | 93.00 % | - |" in rows
-    assert len(rows) == len(table.table(result)) + 1
-    assert {row.count("|") for row in rows} == {4}
-    # A blank line is what separates a table from the text around it.
-    start = lines.index(rows[0])
-    assert lines[start - 1] == lines[start + len(rows)] == ""
+    assert "| test accuracy | 93.00 % | - |" in lines
+    # The best values are bold, and a blank line separates each table from the text around it.
+    first, *_, everything = against.tables(result, everything=True)
+    best = "| pytorch/eager | completed | **93.00** | **1.000** | **0.75** | **1,437** | **300** |"
+    assert best in lines
+    for each in (first, everything):
+        start = lines.index("| " + " | ".join(each.header) + " |")
+        assert lines[start + 1] == "|---|" + "---:|" * (len(each.header) - 1)
+        assert lines[start - 2] == f"{each.caption}:"
+        block = lines[start : start + 2 + len(each.rows)]
+        assert {row.count("|") for row in block} == {len(each.header) + 1}
+        assert lines[start - 1] == lines[start + len(block)] == ""
     assert "![Where the time went](time.png)" in lines
     assert "tensorflow/fit (seed 0) failed: It broke." in lines
     quoted = lines.index("```")

@@ -17,8 +17,9 @@ from tests.support.results import (
 
 
 def rows_of(result: ComparisonResult) -> dict[str, list[str]]:
-    """The table by the names of its rows."""
-    return {name: cells for name, *cells in table.table(result)}
+    """The table of all figures by the names of its rows."""
+    found = table.details(result)
+    return {name: cells for name, *cells in (found.header, *found.rows)}
 
 
 def test_table_of_one_run(dataset):
@@ -97,17 +98,67 @@ def test_time_to_the_target(dataset):
     assert rows_of(make_result(dataset, run))["time to 97 % test accuracy"] == ["2.50 s"]
 
 
+def test_a_target_that_a_repeat_missed_counts_as_reached_never(dataset):
+    seconds = {"numpy/reference": (2.5, None, 3.5), "pytorch/eager": (None, None, 1.5)}
+    runs = []
+    for name, times in seconds.items():
+        for seed, time in enumerate(times):
+            run = make_run(name, seed)
+            run.time_to_target_seconds = time
+            runs.append(run)
+    resumed = make_run("numpy/reference", 3)
+    resumed.resumed_from_step = 10
+    result = make_result(dataset, *runs, resumed)
+    cells = rows_of(result)["time to 97 % test accuracy"]
+    assert cells == ["3.50 s (2 of 3)", "- (1 of 3)"]
+    words = sentences.in_words(result)
+    assert (
+        "numpy/reference reached 97 % test accuracy in 2 of 3 repeats, after 3.50 s in the median."
+        in words
+    )
+    assert "pytorch/eager reached 97 % test accuracy in 1 of 3 repeats." in words
+
+
+def test_the_first_table_has_the_runs_as_rows(dataset):
+    floors = [Floor("fast", 64, [0.2, 0.4, 0.3])]
+    runs = [make_run("pytorch/eager", speed=2), make_run("tensorflow/fit")]
+    first = table.headline(make_result(dataset, *runs, floors=floors))
+    assert first.caption == "scikit-learn's embedded digits"
+    assert first.header == [
+        *("run", "accuracy, %", "epoch, s", "times as long", "first step, s", "images/s"),
+        "memory, MiB",
+    ]
+    assert first.rows == [
+        ["pytorch/eager", "93.00", "2.000", "1", "0.75", "718", "300"],
+        ["tensorflow/fit", "93.00", "1.000", "0.50", "0.75", "1,437", "300"],
+        ["floor, fast", "-", "0.300", "-", "-", "-", "-"],
+    ]
+    # The faster one is best in time and speed; of equal values each is.
+    assert {place for place in first.best if place[1] in (2, 5)} == {(1, 2), (1, 5)}
+    assert {(0, 1), (1, 1)} <= first.best
+
+
+def test_the_first_table_says_what_is_missing_and_how_far_accuracies_spread(dataset):
+    runs = [make_run("pytorch/eager", seed) for seed in range(3)]
+    for run, accuracy in zip(runs, (0.92, 0.93, 0.94), strict=True):
+        run.test_accuracy = accuracy
+    broken = make_unfinished("tensorflow/fit", "failed", "It broke.")
+    first = table.headline(make_result(dataset, *runs, broken))
+    assert first.caption == "scikit-learn's embedded digits, means over 3 repeats"
+    # t(2) = 4.303 at 97.5 %; the deviation is one point.
+    assert first.rows[0][:3] == ["pytorch/eager", "3 completed", "93.00 ±2.48"]
+    assert first.rows[1] == ["tensorflow/fit", "failed", "-", "-", "-", "-", "-"]
+
+
 def test_a_sweep_has_a_table_and_a_picture_of_its_own(figures, dataset, tmp_path):
     runs = [make_run("pytorch/eager", speed=1.0), make_run("pytorch/eager", speed=0.5)]
     runs[1].batch_size, runs[1].setting = 256, 1
     floors = [Floor("slow", 64, [0.5]), Floor("fast", 64, [0.25]), Floor("fast", 256, [0.125], 1)]
     settings = [{"batch_size": 64}, {"batch_size": 256}]
     result = make_result(dataset, *runs, settings=settings, floors=floors)
-    assert table.sweep_table(result) == [
-        ["batch size", "pytorch/eager, images/s"],
-        ["64", "1,437"],
-        ["256", "2,874"],
-    ]
+    sweep = table.sweep_table(result)
+    assert sweep.header == ["batch size", "pytorch/eager"]
+    assert sweep.rows == [["64", "1,437"], ["256", "2,874"]]
     assert rows_of(result)["training time per epoch"] == ["1.000 s"]
     assert "| 256 | 2,874 |" in markdown.markdown(result, {})
     plotting.plot_throughput("Speed", series.throughput(result), tmp_path / "throughput.png")
@@ -120,8 +171,7 @@ def test_a_sweep_has_a_table_and_a_picture_of_its_own(figures, dataset, tmp_path
 
 
 def test_an_unknown_time_per_epoch_is_a_dash(dataset):
-    rows = table.table(make_result(dataset, make_run("numpy/reference"), UNTIMED[0]))
-    cells = {name: row for name, *row in rows}
+    cells = rows_of(make_result(dataset, make_run("numpy/reference"), UNTIMED[0]))
     assert cells["training time per epoch"] == ["1.000 s", "-"]
     assert cells["training images per second"] == ["1,437", "-"]
-    assert "time per epoch" not in str(table.table(make_result(dataset, UNTIMED[0])))
+    assert "training time per epoch" not in rows_of(make_result(dataset, UNTIMED[0]))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from report import write
-from report.intervals import compare_runs
+from report.pairs import compare_runs
 from shared.clock import PHASES
 from shared.config import TrainConfig
 from shared.datasets import Dataset

@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from report import __main__ as report_main
-from report import read
+from report import read, verdicts
 from report.page import charts as charts_module
 from report.page import page as page_module
 from report.page import predictions as predictions_module
@@ -192,15 +192,16 @@ def test_hostile_names_stay_text(dataset, tmp_path):
 
 VERDICTS = {
     "none": ([make_unfinished("pytorch/eager", "failed", "It broke.")], "No run completed"),
-    "one": ([make_run("numpy/reference", speed=0.5)], "numpy/reference classifies 93.00 %"),
+    "one": ([make_run("numpy/reference", speed=0.5)], "numpy/reference classified 93.00 %"),
     "two": (
         [make_run("pytorch/eager"), make_run("tensorflow/fit", speed=3)],
-        "tensorflow/fit needs 3.00 times the training time per epoch of pytorch/eager",
+        "tensorflow/fit took 3.00 times as long per epoch as pytorch/eager. Its test accuracy was "
+        "the same. Observed once; --repeats 8 for a verdict.",
     ),
     "three": (
         [make_run("a/a"), make_run("b/b", speed=3), make_run("c/c", speed=0.5)],
-        "Of 3 runs, c/c needs the least training time per epoch (500 ms) and b/b the most, "
-        "6 times as long. Their test accuracies are all 93.00 %.",
+        "The fastest run of each framework: c/c and a/a. a/a took 2.00 times as long per epoch as "
+        "c/c. Test accuracies were all 93.00 %. Observed once; --repeats 8 for a verdict.",
     ),
 }
 
@@ -208,7 +209,7 @@ VERDICTS = {
 @pytest.mark.parametrize(("runs", "words"), VERDICTS.values(), ids=VERDICTS)
 def test_the_verdict_comes_first(runs, words, dataset):
     result = make_result(dataset, *runs)
-    assert page_module.verdict(result).startswith(words)
+    assert verdicts.headline(result).startswith(words)
     page = Page(page_module.render([(result, Path("nowhere"))], dataset))
     assert page.text.index(words) < page.text.index("Side by side")
 
@@ -441,7 +442,7 @@ def test_the_command_draws_a_page_again(dataset, tmp_path):
     # The real digits have 360 test images, the predictions here are of 50.
     page = Page((tmp_path / "one" / "report.html").read_text(encoding="utf-8"))
     assert "The predictions of pytorch/eager are missing" in page.text
-    assert page_module.verdict(result) in page.text
+    assert verdicts.headline(result) in page.text
 
 
 def test_the_command_merges_and_opens(dataset, tmp_path):
