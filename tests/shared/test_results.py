@@ -222,7 +222,7 @@ def test_keys(tmp_path):
     assert run["epochs"][0].keys() == {
         *("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
         *("train_seconds", "evaluate_seconds"),
-        *("validation_loss", "validation_accuracy", "learning_rate"),
+        *("validation_loss", "validation_accuracy", "learning_rate", "probe_seconds"),
     }
     assert run["inference"][0].keys() == {"batch_size", "median_seconds", "p99_seconds"}
     assert content["comparison"].keys() == {"baseline", "pairs"}

@@ -1,0 +1,53 @@
+"""The probe measures what it says, on a clock that the tests set by hand."""
+
+import numpy as np
+import pytest
+
+from shared import probe
+from shared.probe import AFTER_EPOCH, BEFORE_RUN, find_blas, probe_seconds
+
+
+@pytest.fixture
+def rounds(monkeypatch):
+    """Lets rounds take as long as it is told; returns the products that were made."""
+    made = []
+
+    def take(*seconds):
+        moments = iter([moment for each in seconds for moment in (0, each)])
+        monkeypatch.setattr(probe.time, "perf_counter", lambda: next(moments))
+        monkeypatch.setattr(np, "ones", lambda shape, _: Counting(shape))
+        return made
+
+    class Counting:
+        """A matrix that notes what it is multiplied with, and by how many threads."""
+
+        def __init__(self, shape):
+            self.shape = shape
+
+        @property
+        def T(self):
+            return Counting(self.shape[::-1])
+
+        def __matmul__(self, other):
+            threads = {each["num_threads"] for each in find_blas().info()}
+            made.append((self.shape, other.shape, *threads))
+            return Counting((self.shape[0], other.shape[1]))
+
+    return take
+
+
+def test_the_probe_is_the_median_of_its_rounds(rounds):
+    made = rounds(9, 1, 3, 2, 5)
+    assert probe_seconds(1, *BEFORE_RUN) == 3
+    assert len(made) == 2 * 5 * 20
+    assert made[:2] == [((64, 784), (784, 128), 1), ((784, 64), (64, 128), 1)]
+
+
+def test_a_slow_machine_is_not_kept_longer_than_it_takes_to_know(rounds):
+    made = rounds(0.002, 0.004)
+    assert probe_seconds(1, *AFTER_EPOCH, longest=0.005) == 0.004
+    assert len(made) == 2 * 2 * 5
+
+
+def test_only_blas_gets_other_threads():
+    assert {each["user_api"] for each in find_blas().info()} == {"blas"}
