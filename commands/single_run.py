@@ -98,13 +98,14 @@ def train_and_save(
             raise Diverged(epoch.epoch)
         if epoch.epoch == config.epochs:
             interrupts.hold()
-        with clock.phase("other"):
-            epoch = replace(epoch, probe_seconds=probe())
-        result.epochs.append(epoch)
         reached = epoch.test_accuracy >= config.target_accuracy
         whole = result.resumed_from_step is None
         if reached and whole and result.time_to_target_seconds is None:
             result.time_to_target_seconds = clock.read()
+        # The epoch is over, whoever interrupts the probe.
+        with interrupts.held(), clock.phase("other"):
+            epoch = replace(epoch, probe_seconds=probe())
+        result.epochs.append(epoch)
         listen(Event(epoch=epoch, process_seconds=time.process_time()))
         # What a framework calls may have swallowed it.
         if interrupts.is_noted() and epoch.epoch < config.epochs:

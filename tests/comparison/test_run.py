@@ -129,6 +129,23 @@ def test_every_second_repeat_is_in_reverse():
     assert [job.config.seed for job in jobs] == [0] * 4 + [1] * 4
 
 
+def test_a_resumed_comparison_keeps_what_was_measured_beside_whole_runs(tmp_path):
+    flags = ("--dataset", "digits", "--epochs", "1", "--no-verify", "--checkpoint-dir", "kept")
+    command = "numpy/reference", "numpy/reference", *flags, "--output-dir", "out"
+    folder = tmp_path / "out"
+    assert compare(*command, cwd=tmp_path).returncode == 0
+    first = load_results(folder / "results.json")
+    (folder / first.runs[1].weights).unlink()
+    (folder / "report.html").unlink()
+    done = compare(*command, "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    again = load_results(folder / "results.json")
+    assert again.runs[0] == first.runs[0]
+    assert again.runs[1] != first.runs[1]
+    assert again.probes[0] == first.probes[0]
+    assert [probe.run for probe in again.probes] == ["numpy/reference", "numpy/reference#2"]
+
+
 def floors_of(script, folder):
     """Compare a run with itself, twice, with the floor, PyTorch's from a script in its place."""
     python = fake_interpreter(folder / "python", script)
