@@ -23,7 +23,7 @@ from shared.environment import peak_memory_bytes
 from shared.errors import CheckpointError, UsageError
 from shared.events import Event, encode_event
 from shared.initial_weights import learned
-from shared.probe import AFTER_EPOCH, LONGEST, probe_seconds
+from shared.probe import probe_after_epoch
 from shared.registry import RUNS
 from shared.results import EpochResult, RunResult, write_atomically
 from shared.run_ends import RunEnd, Unwritten
@@ -225,8 +225,8 @@ def run_as_child(
 
     try:
         dataset = load(config, clock)
-        probe = partial(probe_seconds, config.threads, *AFTER_EPOCH, LONGEST)
-        result = train_and_save(name, variant, config, dataset, clock, folder, slug, send, probe)
+        asked = name, variant, config, dataset, clock, folder, slug
+        result = train_and_save(*asked, send, probe_after_epoch)
     except UsageError as error:
         result = begin(name, variant, config)
         result.status, result.error = "unavailable", str(error)

@@ -21,7 +21,7 @@ from shared.config import TrainConfig
 from shared.events import TOKEN_VARIABLE, Event, read_event
 from shared.flags import CHILD_VARIABLE
 from shared.inputs import LARGEST_JSON, path_within
-from shared.probe import BEFORE_RUN, probe_seconds
+from shared.probe import probe_seconds
 from shared.registry import RUNS, Run
 from shared.results import EpochResult, Floor, Probe, RunResult
 from shared.results_rules import require_run_rules
@@ -301,7 +301,7 @@ def run_jobs(
                         for floor in measure_floor(job.config)
                     )
                 progress.start(job.title)
-                seconds = probe_seconds(job.config.threads, *BEFORE_RUN)
+                seconds = probe_seconds(job.config.threads)
             measured.probes.append(Probe(*job.key, seconds))
             measured.results.append(run_job(job, folder, [], progress))
             progress.end(measured.results[-1])

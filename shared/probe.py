@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
-# Rounds and steps a round, before a run and after an epoch.
-BEFORE_RUN = (5, 20)
-AFTER_EPOCH = (3, 5)
 
-# Seconds after which no further round after an epoch begins.
-LONGEST = 0.005
+def probe_after_epoch() -> float:
+    """A quarter of the work of `probe_seconds`, on one thread, for a few milliseconds.
+
+    BLAS's other threads would go on looking for work, into the epoch that follows: OpenBLAS's do so
+    for 25 to 40 ms.
+    """
+    return probe_seconds(1, rounds=3, steps=5, longest=0.005)
 
 
-def probe_seconds(threads: int, rounds: int, steps: int, longest: float = float("inf")) -> float:
+def probe_seconds(
+    threads: int, rounds: int = 5, steps: int = 20, longest: float = float("inf")
+) -> float:
     """Median seconds of a round: `steps` times the largest products of a training step.
 
     Many short pieces on several threads show what a long one would not: how fast the cores hear
