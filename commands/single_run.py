@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +23,7 @@ from shared.environment import peak_memory_bytes
 from shared.errors import CheckpointError, UsageError
 from shared.events import Event, encode_event
 from shared.initial_weights import learned
+from shared.probe import probe_after_epoch
 from shared.registry import RUNS
 from shared.results import EpochResult, RunResult, write_atomically
 from shared.run_ends import RunEnd, Unwritten
@@ -65,6 +67,7 @@ def train_and_save(
     folder: Path,
     slug: str,
     listen: Callable[[Event], None],
+    probe: Callable[[], float | None] = lambda: None,
 ) -> RunResult:
     """Run `name/variant`; write `slug.safetensors` and `slug.predictions.safetensors`.
 
@@ -72,6 +75,7 @@ def train_and_save(
 
     Args:
         listen: told of each epoch when it ends, and of the result before its files are written.
+        probe: tells after each epoch in how many seconds the machine did a small piece of work.
 
     Returns:
         The result, whether the run completed, failed, diverged, was interrupted or could not start
@@ -94,11 +98,14 @@ def train_and_save(
             raise Diverged(epoch.epoch)
         if epoch.epoch == config.epochs:
             interrupts.hold()
-        result.epochs.append(epoch)
         reached = epoch.test_accuracy >= config.target_accuracy
         whole = result.resumed_from_step is None
         if reached and whole and result.time_to_target_seconds is None:
             result.time_to_target_seconds = clock.read()
+        # The epoch is over, whoever interrupts the probe.
+        with interrupts.held(), clock.phase("other"):
+            epoch = replace(epoch, probe_seconds=probe())
+        result.epochs.append(epoch)
         listen(Event(epoch=epoch, process_seconds=time.process_time()))
         # What a framework calls may have swallowed it.
         if interrupts.is_noted() and epoch.epoch < config.epochs:
@@ -218,7 +225,8 @@ def run_as_child(
 
     try:
         dataset = load(config, clock)
-        result = train_and_save(name, variant, config, dataset, clock, folder, slug, send)
+        asked = name, variant, config, dataset, clock, folder, slug
+        result = train_and_save(*asked, send, probe_after_epoch)
     except UsageError as error:
         result = begin(name, variant, config)
         result.status, result.error = "unavailable", str(error)

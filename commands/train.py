@@ -48,7 +48,7 @@ def train_alone(name: str, request: TrainRequest, clock: Clock) -> int:
             if event.run:
                 write.write_figures(assemble_result(event.run), folder)
 
-        known = whole_runs(folder, config)
+        known, *_ = whole_runs(folder, config)
         result = (
             known[0]
             if known

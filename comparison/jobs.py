@@ -14,13 +14,14 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from comparison.children import apart, ask_to_end, child_environment, missing_modules
-from comparison.probes import CpuReading, energy_joules, probe_seconds
+from comparison.probes import CpuReading, energy_joules
 from report.progress import RunProgress
 from shared import interrupts
 from shared.config import TrainConfig
 from shared.events import TOKEN_VARIABLE, Event, read_event
 from shared.flags import CHILD_VARIABLE
 from shared.inputs import LARGEST_JSON, path_within
+from shared.probe import probe_seconds
 from shared.registry import RUNS, Run
 from shared.results import EpochResult, Floor, Probe, RunResult
 from shared.results_rules import require_run_rules
@@ -52,6 +53,11 @@ class Job:
     """Which of the plan's settings, counted from 0."""
     repeat: int = 0
     """Counted from 0."""
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What its result is known by."""
+        return self.run, self.setting, self.repeat
 
     @property
     def entry(self) -> Run:
@@ -87,11 +93,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Measured:
-    """What jobs came to: results, a probe before each job that was started, and floors."""
+    """What jobs came to: results, a probe before each job that was started, and floors.
+
+    Probes and floors are in the order in which they were taken.
+    """
 
     results: list[RunResult] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
     floors: list[Floor] = field(default_factory=list)
+
+
+NOTHING = Measured()
 
 
 def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProgress) -> RunResult:
@@ -255,42 +267,42 @@ def run_jobs(
     progress: RunProgress,
     measure_floor: Callable[[TrainConfig], list[Floor]] = lambda _: [],
     keep: Callable[[Measured], None] = lambda _: None,
-    known: Sequence[RunResult] = (),
+    known: Measured = NOTHING,
 ) -> Measured:
     """Run all jobs, one after the other; after an interrupt the rest is reported as interrupted.
 
     Args:
-        measure_floor: called before the jobs of each repeat and batch size, so that a drift of the
-            machine falls on the floor as it falls on the runs.
+        measure_floor: called before the first job of each repeat and batch size, so that a drift of
+            the machine falls on the floor as it falls on the runs.
         keep: told after each job what is known, the jobs to come as not started.
-        known: results of jobs that are not to be run again.
+        known: what was measured before; jobs that have a result there are not run again.
     """
-    measured = Measured()
-    finished = {(run.run, run.setting, run.repeat): run for run in known}
-    config = None
+    measured = Measured(probes=[*known.probes], floors=[*known.floors])
+    finished = {(run.run, run.setting, run.repeat): run for run in known.results}
+    floored = {(floor.setting, floor.repeat) for floor in known.floors}
 
     def with_rest() -> Measured:
         rest = [
-            job.result(status="interrupted", end=RunEnd("not_started"))
+            finished.get(job.key) or job.result(status="interrupted", end=RunEnd("not_started"))
             for job in jobs[len(measured.results) :]
         ]
         return replace(measured, results=measured.results + rest)
 
     try:
         for job in jobs:
-            if result := finished.get((job.run, job.setting, job.repeat)):
+            if result := finished.get(job.key):
                 measured.results.append(result)
                 continue
             with interrupts.allowed():
-                if job.config != config:
-                    config = job.config
+                if (place := (job.setting, job.repeat)) not in floored:
+                    floored.add(place)
                     measured.floors.extend(
                         replace(floor, setting=job.setting, repeat=job.repeat)
-                        for floor in measure_floor(config)
+                        for floor in measure_floor(job.config)
                     )
                 progress.start(job.title)
-                seconds = probe_seconds(config.threads)
-            measured.probes.append(Probe(job.run, job.setting, job.repeat, seconds))
+                seconds = probe_seconds(job.config.threads)
+            measured.probes.append(Probe(*job.key, seconds))
             measured.results.append(run_job(job, folder, [], progress))
             progress.end(measured.results[-1])
             keep(with_rest())

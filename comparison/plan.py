@@ -1,5 +1,6 @@
 """Which runs a comparison makes, with which settings, in which order."""
 
+import math
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 from shared.config import TrainConfig
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 DEFAULT_RUNS = ("pytorch/eager", "tensorflow/fit")
 
+# With --ratio-precision: the fewest repeats, by which more it goes on, and the most by default.
+# To stop earlier would be to pick out intervals that are too narrow by chance.
+FEWEST, MORE, MOST = 8, 2, 30
+
 
 @dataclass(frozen=True)
 class Request:
@@ -33,7 +39,11 @@ class Request:
     batch_size: tuple[int, ...] = (64,)
     """Images per training step; several draw the throughput of each against them."""
     repeats: int | None = None
-    """Paired repeats, with seed, seed + 1, ...; by default 1, and 8 with --attribute."""
+    """Paired repeats, with seed, seed + 1, ...; best an even number, 8 or 10. By default 1, 8 with
+    --attribute, and at most 30 with --ratio-precision."""
+    ratio_precision: float | None = None
+    """Repeat until each ratio of training times is known within so many per cent (95 %): 8 times,
+    then 2 more each time, at most REPEATS times."""
     python: Repeatable = ()
     """Interpreter for one implementation, as tensorflow=PATH."""
     verify: bool = True
@@ -48,6 +58,11 @@ class Request:
     """Folder for the results, new or empty; by default results/<UTC time>."""
     open: Flag = False
     """Open report.html in the browser at the end."""
+
+    @property
+    def most_repeats(self) -> int:
+        """How often each run is made if nothing ends that earlier."""
+        return self.repeats or (1 if self.ratio_precision is None else MOST)
 
     def settings(self) -> list[dict[str, Setting]]:
         """What each setting changes of the first configuration; nothing if there is one setting."""
@@ -76,10 +91,10 @@ def plan_runs(request: Request) -> tuple[list[str], dict[str, str]]:
     """
     if request.repeats is not None and request.repeats < 1:
         raise UsageError(f"--repeats {request.repeats}: expected 1 or more.")
-    if request.config.seed + (request.repeats or 1) > SEEDS:
+    if request.config.seed + request.most_repeats > SEEDS:
         raise UsageError(
-            f"--seed {request.config.seed} --repeats {request.repeats}: expected seeds that stay "
-            f"below {SEEDS}."
+            f"--seed {request.config.seed} --repeats {request.most_repeats}: expected seeds that "
+            f"stay below {SEEDS}."
         )
     interpreters = dict.fromkeys(IMPLEMENTATIONS, sys.executable) | _interpreters(request.python)
     seen: Counter[str] = Counter()
@@ -87,7 +102,52 @@ def plan_runs(request: Request) -> tuple[list[str], dict[str, str]]:
     for name in (name for word in request.run for name in _expand(word, interpreters)):
         seen[name] += 1
         runs.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    _check_precision(request, runs)
     return runs, interpreters
+
+
+def _check_precision(request: Request, runs: Sequence[str]) -> None:
+    """Refuse a precision that can't be reached.
+
+    Raises:
+        UsageError: names the flag.
+    """
+    percent, repeats = request.ratio_precision, request.repeats
+    if percent is None:
+        return
+    if not 0 < percent < math.inf:
+        raise UsageError(f"--ratio-precision {percent:g}: expected a finite per cent above 0.")
+    if repeats is not None and repeats < FEWEST:
+        raise UsageError(
+            f"--repeats {repeats}: expected {FEWEST} or more with --ratio-precision, because fewer "
+            "say too little about their spread; without --repeats there are at most "
+            f"{MOST}."
+        )
+    if len(runs) < 2:
+        raise UsageError(
+            f"--ratio-precision {percent:g}: expected two runs or more, because a ratio is between "
+            "two; name another run."
+        )
+
+
+def run_order(count: int, repeats: int, seed: int) -> list[tuple[int, int]]:
+    """In which order `count` things run: repeat and place of each, both counted from 0.
+
+    Two alternate, A B, B A, A B, ...: whatever drifts, such as a processor getting warm, falls on
+    both alike. Of more, every first repeat of two is a random permutation and the second its
+    reverse. In A B C, C B A, ... all would always have the same neighbours, so that one which
+    slows down its successor would make that look slow.
+    """
+    random = Random(seed)
+    order: list[tuple[int, int]] = []
+    places = list(range(count))
+    for repeat in range(repeats):
+        if repeat % 2 == 0 and count > 2:
+            random.shuffle(places)
+        elif repeat:
+            places.reverse()
+        order += [(repeat, place) for place in places]
+    return order
 
 
 def plan_jobs(
@@ -98,26 +158,25 @@ def plan_jobs(
 ) -> list["Job"]:
     """One job for each run, configuration and repeat, in the order in which they are to run.
 
-    Repeats are interleaved, every second one in reverse (A B, B A, ...), so that a drift of the
-    machine falls on all runs and batch sizes alike.
+    With another number of repeats the first of them stay where they are, and so do their seeds.
     """
     from comparison.jobs import Job
 
     jobs = []
-    order = list(product(enumerate(configs), runs))
-    for repeat in range(repeats):
-        for (setting, config), run in order if repeat % 2 == 0 else reversed(order):
-            seeded = replace(config, seed=config.seed + repeat)
-            slug = run.replace("/", "-").replace("#", "-")
-            title = run
-            if len(configs) > 1:
-                slug += f"-batch{config.batch_size}"
-                title += f", batch size {config.batch_size}"
-            if repeats > 1:
-                slug += f"-seed{seeded.seed}"
-                title += f", seed {seeded.seed}"
-            interpreter = interpreters[run.partition("/")[0]]
-            jobs.append(Job(run, interpreter, seeded, slug, title, setting, repeat))
+    made = list(product(enumerate(configs), runs))
+    for repeat, place in run_order(len(made), repeats, configs[0].seed):
+        (setting, config), run = made[place]
+        seeded = replace(config, seed=config.seed + repeat)
+        slug = run.replace("/", "-").replace("#", "-")
+        title = run
+        if len(configs) > 1:
+            slug += f"-batch{config.batch_size}"
+            title += f", batch size {config.batch_size}"
+        if repeats > 1:
+            slug += f"-seed{seeded.seed}"
+            title += f", seed {seeded.seed}"
+        interpreter = interpreters[run.partition("/")[0]]
+        jobs.append(Job(run, interpreter, seeded, slug, title, setting, repeat))
     return jobs
 
 
@@ -135,6 +194,7 @@ def refuse_with_attribute(request: Request) -> None:
         "--alignment": request.config.alignment != "matched",
         "--device": request.config.device not in ("auto", "cpu"),
         "--floor": request.floor,
+        "--ratio-precision": request.ratio_precision is not None,
         "--checkpoint-dir": request.config.checkpoint_dir is not None,
         "several --batch-size": len(request.batch_size) > 1,
         request.config.techniques(): bool(request.config.techniques()),
@@ -153,6 +213,7 @@ def refuse_with_verify_only(request: Request) -> None:
         "--open": request.open,
         "--output-dir": request.output_dir is not None,
         "--repeats": request.repeats is not None,
+        "--ratio-precision": request.ratio_precision is not None,
     }
     _refuse_with("--verify-only", ignored, "nothing is trained, timed or kept")
 

@@ -1,4 +1,4 @@
-"""What the machine did meanwhile: other processes, energy, and a speed that changes by itself."""
+"""What the machine did meanwhile: other processes, and energy."""
 
 import time
 from dataclasses import dataclass
@@ -8,8 +8,6 @@ from typing import Self
 import psutil
 
 POWERCAP = Path("/sys/class/powercap")
-
-PROBE_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -51,23 +49,3 @@ def energy_joules(powercap: Path = POWERCAP) -> float | None:
     except OSError:
         return None
     return sum(zones) / 1e6 if zones else None
-
-
-def probe_seconds(threads: int, batch_size: int = 64) -> float:
-    """Time a fixed piece of work, in seconds: the largest product of a training step, repeated.
-
-    Many short pieces on several threads show what a long one would not: how fast the cores hear
-    from one another, which on a virtual machine may change from one second to the next.
-    """
-    import numpy as np
-    from threadpoolctl import threadpool_limits
-
-    images, kernel = np.ones((batch_size, 784), np.float32), np.ones((784, 128), np.float32)
-    durations = []
-    with threadpool_limits(threads):
-        for _ in range(5):
-            started = time.perf_counter()
-            for _ in range(PROBE_STEPS):
-                images.T @ (images @ kernel)
-            durations.append(time.perf_counter() - started)
-    return sorted(durations)[2]

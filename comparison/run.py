@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from comparison import precision
 from comparison.attribution import attribute
 from comparison.floor import measure_floor
 from comparison.jobs import Job, Measured, run_jobs
@@ -16,6 +17,7 @@ from comparison.plan import (
     refuse_with_verify_only,
 )
 from comparison.verification import verify
+from comparison.warm_up import cold_jobs, warm_up
 from report import sentences, terminal, write
 from report.pairs import compare_runs, with_comparison
 from report.progress import RunProgress
@@ -30,7 +32,7 @@ from shared.download import MissingFiles
 from shared.environment import Environment, describe_environment
 from shared.errors import UsageError
 from shared.outputs import RESULTS, claimed_output_dir, current_command
-from shared.results import ComparisonResult, Floor, Plan, RunResult
+from shared.results import ComparisonResult, Floor, Plan
 from shared.results_file import PAGE, is_unfinished, whole_runs
 from shared.sampling import load, refuse_without_update
 from shared.sampling import prepare as prepare_dataset
@@ -72,7 +74,7 @@ def compare(request: Request) -> int:
     goes_on = is_unfinished if prepared.config.resume else None
     with claimed_output_dir(request.output_dir, command, RESULTS, goes_on) as folder:
         terminal.say(console, job)
-        known = whole_runs(folder, prepared.config)
+        known = Measured(*whole_runs(folder, prepared.config))
         with interrupts.allowed():
             verification = prove(request, prepared, console)
         measured = measure(request, prepared, verification, folder, known, console)
@@ -83,6 +85,9 @@ def compare(request: Request) -> int:
         with interrupts.held(write.say_that_it_goes_on):
             failures = write.write_report(comparison, prepared.dataset, folder)
             terminal.print_report(comparison, console)
+        if percent := request.ratio_precision:
+            reached = comparison.comparison, percent, comparison.plan.repeats
+            terminal.say(console, precision.describe_precision(*reached))
         terminal.say(console, terminal.describe_files(folder))
         terminal.complain(failures)
     if request.open:
@@ -119,11 +124,11 @@ def prepare(request: Request) -> Prepared:
     dataset = load(configs[0], Clock())
     for config in configs:
         refuse_without_update(config, len(dataset.train_labels))
-    jobs = plan_jobs(runs, interpreters, configs, request.repeats or 1)
+    jobs = plan_jobs(runs, interpreters, configs, request.most_repeats)
     for job in jobs if not request.verify_only else ():
         refuse_existing(job.config, job.slug)
     environment = describe_environment()
-    plan = Plan(request.settings(), runs, request.repeats or 1)
+    plan = Plan(request.settings(), runs, request.most_repeats)
     return Prepared(plan, interpreters, jobs, configs[0], dataset, missing, environment)
 
 
@@ -155,10 +160,13 @@ def measure(
     prepared: Prepared,
     verification: Verification | None,
     folder: Path,
-    known: list[RunResult],
+    known: Measured,
     console: Console,
 ) -> Measured:
-    """Run all jobs, and time the floor beside them if asked to; keep what is known after each.
+    """Run the jobs, and time the floor beside them if asked to; keep what is known after each.
+
+    Args:
+        known: what an earlier part of the comparison measured.
 
     Raises:
         KeyboardInterrupt: before an epoch was over.
@@ -174,14 +182,41 @@ def measure(
                 write.write_figures(assemble(prepared, verification, measured), folder)
             )
 
+    start_once(prepared, verification, known, console)
+    measured = known
     with RunProgress(console, prepared.config, prepared.dataset) as progress:
-        measured = run_jobs(prepared.jobs, folder, progress, floors_of, keep, known)
+        for repeats in precision.blocks(request, known.results):
+            jobs = [job for job in prepared.jobs if job.repeat < repeats]
+            measured = run_jobs(jobs, folder, progress, floors_of, keep, measured)
+            so_far = assemble(prepared, verification, measured).comparison
+            percent = request.ratio_precision
+            if interrupts.is_noted() or (percent and precision.is_reached(so_far, percent)):
+                break
     if interrupts.is_noted() and not any(result.epochs for result in measured.results):
         raise KeyboardInterrupt
     if all(result.status == "unavailable" for result in measured.results):
         ends = (sentences.describe_end(run, prepared.config) for run in measured.results)
         raise UsageError(" ".join(dict.fromkeys(ends)))
     return measured
+
+
+def start_once(
+    prepared: Prepared, verification: Verification | None, known: Measured, console: Console
+) -> None:
+    """Start each run that is to be timed and has not been started by verification.
+
+    Raises:
+        KeyboardInterrupt: there was an interrupt.
+    """
+    cold = cold_jobs(prepared.jobs, verification)
+    whole = {(run.run, run.setting, run.repeat) for run in known.results}
+    if cold and not whole.issuperset(job.key for job in prepared.jobs):
+        names = ", ".join(job.entry.name for job in cold)
+        terminal.say(
+            console,
+            f"Starting {names} once, untimed, so that no timed run waits for the disk",
+        )
+        warm_up(cold, len(prepared.dataset.train_labels))
 
 
 def time_floor(config: TrainConfig, prepared: Prepared, console: Console) -> list[Floor]:
@@ -197,15 +232,17 @@ def time_floor(config: TrainConfig, prepared: Prepared, console: Console) -> lis
 def assemble(
     prepared: Prepared, verification: Verification | None, measured: Measured
 ) -> ComparisonResult:
-    """All that is known."""
+    """All that is known, the runs in the order of the plan."""
+    places = {run: place for place, run in enumerate(prepared.plan.runs)}
+    runs = sorted(measured.results, key=lambda run: (run.repeat, run.setting, places[run.run]))
     return ComparisonResult(
         command=current_command(),
         config=prepared.config,
-        plan=prepared.plan,
+        plan=replace(prepared.plan, repeats=runs[-1].repeat + 1),
         dataset=write.describe_dataset(prepared.dataset, prepared.missing),
         environment=prepared.environment,
-        runs=measured.results,
-        comparison=compare_runs(measured.results),
+        runs=runs,
+        comparison=compare_runs(runs),
         verification=verification,
         floors=measured.floors,
         probes=measured.probes,

@@ -141,7 +141,7 @@ def in_words(result: ComparisonResult) -> list[str]:
     return sentences + unreached(result) + list(map(describe_break_even, break_evens(result)))
 
 
-# Above these, figures are called doubtful: cores kept busy by others, slowest to fastest probe.
+# Above these, figures are called doubtful: cores kept busy by others, slow to fast probes.
 MOST_FOREIGN_CPUS = 0.1
 MOST_DRIFT = 1.15
 
@@ -152,7 +152,6 @@ def doubts(result: ComparisonResult) -> list[str]:
     cores = environment.physical_cores
     load, *_ = environment.load_average or (0.0,)
     devices = {run.run: run.device for run in result.runs if run.device}
-    busy = [run for run in result.runs if (run.foreign_cpus or 0) > MOST_FOREIGN_CPUS]
     found = []
     if len(set(devices.values())) > 1:
         where = ", ".join(f"{run} on {device}" for run, device in devices.items())
@@ -165,23 +164,8 @@ def doubts(result: ComparisonResult) -> list[str]:
             "the machine was busy when the comparison began (load "
             f"{formats.decimal(load, 1)} on {cores} cores), so its timings may not be repeatable."
         )
-    if busy:
-        most = max(busy, key=lambda run: run.foreign_cpus or 0)
-        cores_kept = formats.decimal(most.foreign_cpus or 0, 1)
-        found.append(
-            f"other processes were at work during {len(busy)} of {len(result.runs)} runs, most "
-            f"during {most.run} (seed {most.seed}): {cores_kept} cores "
-            "on average."
-        )
-    probes = [probe.seconds for probe in result.probes]
-    if probes and max(probes) > MOST_DRIFT * min(probes):
-        low, high = min(probes), max(probes)
-        found.append(
-            "the machine changed its speed by itself: the same small piece of work took "
-            f"{formats.decimal(1000 * low, 1)} to {formats.milliseconds(high, 1)} before different "
-            "runs. More --repeats help, and so does --threads 1 where cores are at times slow to "
-            "hear from one another, as on virtual machines."
-        )
+    if disturbances := describe_disturbances(result):
+        found.append("; ".join(disturbances) + ".")
     if cores and result.config.threads > cores:
         found.append(
             f"{result.config.threads} threads share {cores} physical cores, which costs time."
@@ -189,6 +173,38 @@ def doubts(result: ComparisonResult) -> list[str]:
     if environment.on_battery:
         found.append("the machine runs on its battery, which lowers most processors' speed.")
     return [f"WARNING: {doubt}" for doubt in found]
+
+
+def describe_disturbances(result: ComparisonResult) -> list[str]:
+    """Other processes and changes of speed, which often explain one another, each in a clause.
+
+    Speed is doubted from the 90th over the 10th percentile of the probes, because their range grows
+    with their number. Percentiles lie on straight lines between the sorted times, of which the
+    extremes are the 0th and the 100th: definition 7 of Hyndman and Fan, "Sample Quantiles in
+    Statistical Packages", The American Statistician 50 (1996).
+    """
+    busy = [run for run in result.runs if (run.foreign_cpus or 0) > MOST_FOREIGN_CPUS]
+    probes = [probe.seconds for probe in result.probes]
+    found = []
+    if busy:
+        most = max(busy, key=lambda run: run.foreign_cpus or 0)
+        found.append(
+            f"other processes were at work during {len(busy)} of {len(result.runs)} runs, most "
+            f"during {most.run} (seed {most.seed}): "
+            f"{formats.decimal(most.foreign_cpus or 0, 1)} cores on average"
+        )
+    # A single probe has no percentiles.
+    fast, *_, slow = (
+        statistics.quantiles(probes, method="inclusive", n=10) if probes[1:] else (0, 0)
+    )
+    if slow > MOST_DRIFT * fast:
+        found.append(
+            "the machine changed its speed: the same small piece of work took "
+            f"{formats.decimal(1000 * fast, 1)} to {formats.milliseconds(slow, 1)} before "
+            "different runs (10th to 90th percentile); more --repeats help, and on virtual "
+            "machines --threads 1"
+        )
+    return found
 
 
 def unwritten(result: ComparisonResult) -> list[str]:

@@ -33,6 +33,7 @@ checkpoints.py        where a training is, so that it can be resumed
 checkpoint_files.py   their files, complete or not there
 checkpoint_events.py  what became of checkpoints
 clock.py              where the time of a run goes, by phase
+probe.py              how fast the machine is at the moment
 metrics.py            figures of an epoch and of each class
 trained.py            what an implementation hands back
 verified.py           what verification found

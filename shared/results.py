@@ -52,6 +52,8 @@ class EpochResult:
     `train_loss` and `train_accuracy` are means over the epoch's images, each measured just before
     the step that used it: the weights move meanwhile. Accuracies are fractions. The validation
     figures and the learning rate are those at the epoch's end, where there is something to tell.
+    `probe_seconds` is what a small piece of work, always the same, took right after the epoch, in
+    a comparison.
     """
 
     epoch: Size
@@ -64,6 +66,7 @@ class EpochResult:
     validation_loss: Finite | None = None
     validation_accuracy: Share | None = None
     learning_rate: NotNegative | None = None
+    probe_seconds: Positive | None = None
 
 
 @dataclass(frozen=True)

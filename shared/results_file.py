@@ -1,7 +1,6 @@
 """`results.json`: the one writer and the one reader, which upgrades files of the first schema."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from shared.config import TrainConfig
 from shared.errors import UsageError
 from shared.inputs import LARGEST_JSON, decode_json, read_regular
 from shared.outputs import RESULTS
-from shared.results import ComparisonResult, RunResult, write_atomically
+from shared.results import ComparisonResult, Floor, Probe, RunResult, write_atomically
 from shared.results_rules import require_rules
 from shared.upgrade import FIRST_SCHEMA, upgrade
 from shared.visible import spell_out, visible
@@ -93,20 +92,31 @@ def is_unfinished(folder: Path) -> bool:
     return not (whole and (folder / PAGE).exists())
 
 
-def whole_runs(folder: Path, config: TrainConfig) -> list[RunResult]:
-    """The runs that the same training left in a folder with all their files."""
+def whole_runs(
+    folder: Path, config: TrainConfig
+) -> tuple[list[RunResult], list[Probe], list[Floor]]:
+    """What the same training left in a folder: the runs with all their files, and what was measured
+    beside these: the probe before each, and the floors of their repeats.
+    """
     try:
         result = load_results(folder / RESULTS)
     except (OSError, ValueError):
-        return []
-    if replace(result.config, resume=True) != replace(spell_out(config), resume=True):
-        return []
-    return [
+        return [], [], []
+    # As JSON, because a comparison's own kind of configuration equals no other kind.
+    asked = spell_out(config).as_json()
+    if result.config.as_json() != asked | {"resume": result.config.resume}:
+        return [], [], []
+    runs = [
         run
         for run in result.runs
         if run.status == "completed"
         and all(file and (folder / file).exists() for file in (run.weights, run.predictions))
     ]
+    keys = {(run.run, run.setting, run.repeat) for run in runs}
+    places = {(run.setting, run.repeat) for run in runs}
+    probes = [each for each in result.probes if (each.run, each.setting, each.repeat) in keys]
+    floors = [each for each in result.floors if (each.setting, each.repeat) in places]
+    return runs, probes, floors
 
 
 def encode_json(content: object) -> bytes:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,10 +40,12 @@ def run(dataset, tmp_path, monkeypatch):
 
     monkeypatch.setattr(numpy_impl.run, "measure_inference", lambda *_: [])
 
-    def train(listen=lambda event: None, config: TrainConfig = TINY) -> RunResult:
+    def train(
+        listen=lambda event: None, config: TrainConfig = TINY, probe=lambda: None
+    ) -> RunResult:
         asked = ("numpy", "reference", config, dataset, Clock(), tmp_path, "slug")
         with interrupts.held():
-            return train_and_save(*asked, listen)
+            return train_and_save(*asked, listen, probe)
 
     return train
 
@@ -72,6 +75,31 @@ def test_an_interrupt_after_the_last_epoch_ends_nothing(run, tmp_path):
     assert (result.status, len(result.epochs)) == ("completed", TINY.epochs)
     assert files(tmp_path) == ["slug.predictions.safetensors", "slug.safetensors"]
     assert interrupts.is_noted()
+
+
+def test_a_probe_between_epochs_is_kept_and_is_no_part_of_any_other_phase(run):
+    told = []
+
+    def listen(event: Event) -> None:
+        if event.epoch:
+            told.append(event.epoch.probe_seconds)
+
+    def probe() -> float:
+        time.sleep(0.2)
+        return 0.25 + len(told)
+
+    result = run(listen, probe=probe)
+    assert told == [each.probe_seconds for each in result.epochs]
+    assert told == [0.25 + k for k in range(TINY.epochs)]
+    assert result.phases["other"] >= 0.2 * TINY.epochs
+    others = sum(result.phases[each] for each in ("first_step", "train", "evaluate"))
+    assert others < 0.2 * TINY.epochs
+    assert all(each.probe_seconds is None for each in run().epochs)
+
+
+def test_whoever_interrupts_the_probe_keeps_the_epoch_before_it(run):
+    result = run(probe=lambda: os.kill(os.getpid(), signal.SIGTERM) or 0.5)
+    assert (result.status, [each.probe_seconds for each in result.epochs]) == ("interrupted", [0.5])
 
 
 def test_an_interrupt_that_a_framework_swallows_is_not_forgotten(run):

@@ -13,11 +13,12 @@ import msgspec
 import pytest
 
 from comparison import jobs
-from comparison.jobs import Job, run_job, run_jobs
+from comparison.jobs import Job, Measured, run_job, run_jobs
 from comparison.verification import verify
 from shared import interrupts
 from shared.config import TrainConfig
 from shared.events import Event
+from shared.results import Floor, Probe
 from tests.support.commands import fake_interpreter
 from tests.support.results import make_run
 
@@ -134,15 +135,52 @@ def test_what_is_known_is_told_after_each_job(tmp_path):
     assert len(measured.probes) == 3
 
 
-def test_what_is_known_already_is_not_run_again(tmp_path):
+def test_what_is_known_already_is_not_measured_again(tmp_path):
     known = replace(make_run("numpy/reference"), repeat=0, seed=7)
     asked = [
         job(tmp_path, "exit 9", repeat=0),
         job(tmp_path, say(run=make_run("numpy/reference")), repeat=1),
     ]
-    first, second = run_jobs(asked, tmp_path, Progress(), known=[known]).results
+    probe, floor = Probe(*asked[0].key, 0.5), Floor("a BLAS", 64, [0.25])
+    floored = []
+
+    def measure_floor(config: TrainConfig) -> list[Floor]:
+        floored.append(config.seed)
+        return [Floor("a BLAS", 64, [0.125])]
+
+    before = Measured([known], [probe], [floor])
+    measured = run_jobs(asked, tmp_path, Progress(), measure_floor, known=before)
+    first, second = measured.results
     assert first == known
     assert (second.status, second.repeat) == ("completed", 1)
+    # Beside it, what was measured beside it then.
+    assert [(each.repeat, each.seconds == 0.5) for each in measured.probes] == [(0, 1), (1, 0)]
+    assert [(each.repeat, *each.epoch_seconds) for each in measured.floors] == [
+        (0, 0.25),
+        (1, 0.125),
+    ]
+    assert before == Measured([known], [probe], [floor])
+
+
+def test_what_is_known_already_outlives_an_interrupt_before_it(tmp_path):
+    known = replace(make_run("numpy/reference"), repeat=1, seed=7)
+    asked = [
+        job(tmp_path, say(epoch=EPOCHS[0]), "exec sleep 60", repeat=0),
+        *(job(tmp_path, "exit 9", repeat=repeat) for repeat in (1, 2)),
+    ]
+    measured = run_jobs(asked, tmp_path, Progress(interrupt), known=Measured([known]))
+    assert [run.status for run in measured.results] == ["interrupted", "completed", "interrupted"]
+    assert measured.results[1] == known
+
+
+def test_the_floor_is_measured_once_for_each_repeat_and_setting(tmp_path):
+    done = say(run=make_run("numpy/reference"))
+    places = [(0, 0), (1, 0), (0, 0), (1, 0), (1, 1), (0, 1), (1, 1)]
+    asked = [replace(job(tmp_path, done, repeat=repeat), setting=s) for s, repeat in places]
+    measured = run_jobs(asked, tmp_path, Progress(), lambda _: [Floor("a BLAS", 64, [0.25])])
+    assert [(each.setting, each.repeat) for each in measured.floors] == [
+        *((0, 0), (1, 0), (1, 1), (0, 1))
+    ]
 
 
 def test_after_an_interrupt_no_job_is_started(tmp_path):

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from comparison import probes
-from comparison.probes import CpuReading, energy_joules, probe_seconds
+from comparison.probes import CpuReading, energy_joules
 from shared import environment
 
 Times = namedtuple("Times", "user system idle iowait steal guest guest_nice")
@@ -50,12 +50,6 @@ def test_energy_is_summed_over_the_packages(zones, joules, tmp_path):
 def test_hidden_energy_is_unknown(tmp_path):
     (tmp_path / "intel-rapl:0").mkdir()
     assert energy_joules(tmp_path) is None
-
-
-def test_the_probe_is_the_median_of_its_rounds(monkeypatch):
-    moments = iter([0, 9, 10, 11, 20, 23, 30, 32, 40, 45])
-    monkeypatch.setattr(probes.time, "perf_counter", lambda: next(moments))
-    assert probe_seconds(1) == 3
 
 
 def test_a_desktop_is_not_on_battery(monkeypatch):

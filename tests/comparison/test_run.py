@@ -92,13 +92,21 @@ def test_repeats_change_the_seed_and_give_intervals(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     result = load_results(tmp_path / "out" / "results.json")
-    # Interleaved, the second repeat in reverse.
+    # In the order of the plan, but interleaved when they ran, the second repeat in reverse.
     assert [(run.run[-1], run.seed) for run in result.runs] == [
-        *(("e", 0), ("2", 0), ("2", 1), ("e", 1))
+        *(("e", 0), ("2", 0), ("e", 1), ("2", 1))
     ]
-    places = [(run.run, run.setting, run.repeat) for run in result.runs]
-    assert places == [(probe.run, probe.setting, probe.repeat) for probe in result.probes]
+    assert [(probe.run[-1], probe.setting, probe.repeat) for probe in result.probes] == [
+        *(("e", 0, 0), ("2", 0, 0), ("2", 0, 1), ("e", 0, 1))
+    ]
     assert [run.repeat for run in result.runs] == [0, 0, 1, 1]
+    # Without verification, the run is started once before both sides of it are timed.
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("Starting", "numpy"))]
+    assert lines[0] == (
+        "Starting numpy/reference once, untimed, so that no timed run waits for the disk"
+    )
+    assert sum(line.startswith("Starting") for line in lines) == 1
+    assert all(epoch.probe_seconds > 0 for run in result.runs for epoch in run.epochs)
     names = ["numpy/reference", "numpy/reference#2"]
     assert result.plan == Plan([{}], names, repeats=2)
     (pair,) = result.comparison.pairs
@@ -115,9 +123,27 @@ def test_every_second_repeat_is_in_reverse():
     interpreters = dict.fromkeys(("numpy", "pytorch"), sys.executable)
     jobs = plan_jobs(runs, interpreters, configs, repeats=2)
     first = [(job.run, job.config.batch_size) for job in jobs[:4]]
-    assert first == [(run, size) for size in (16, 64) for run in runs]
+    assert sorted(first) == [(run, size) for run in runs for size in (16, 64)]
     assert [(job.run, job.config.batch_size) for job in jobs[4:]] == first[::-1]
+    assert [(job.setting, job.config.batch_size) for job in jobs if job.setting] == [(1, 64)] * 4
     assert [job.config.seed for job in jobs] == [0] * 4 + [1] * 4
+
+
+def test_a_resumed_comparison_keeps_what_was_measured_beside_whole_runs(tmp_path):
+    flags = ("--dataset", "digits", "--epochs", "1", "--no-verify", "--checkpoint-dir", "kept")
+    command = "numpy/reference", "numpy/reference", *flags, "--output-dir", "out"
+    folder = tmp_path / "out"
+    assert compare(*command, cwd=tmp_path).returncode == 0
+    first = load_results(folder / "results.json")
+    (folder / first.runs[1].weights).unlink()
+    (folder / "report.html").unlink()
+    done = compare(*command, "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    again = load_results(folder / "results.json")
+    assert again.runs[0] == first.runs[0]
+    assert again.runs[1] != first.runs[1]
+    assert again.probes[0] == first.probes[0]
+    assert [probe.run for probe in again.probes] == ["numpy/reference", "numpy/reference#2"]
 
 
 def floors_of(script, folder):

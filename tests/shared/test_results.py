@@ -33,7 +33,7 @@ from shared.results import (
     pool,
     write_atomically,
 )
-from shared.results_file import encode_json, load_results, save_results
+from shared.results_file import encode_json, load_results, save_results, whole_runs
 from shared.run_ends import RunEnd
 from shared.verified import RunVerification, Verification, VerificationFailure
 from shared.visible import spell_out
@@ -219,7 +219,7 @@ def test_keys(tmp_path):
     assert run["epochs"][0].keys() == {
         *("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"),
         *("train_seconds", "evaluate_seconds"),
-        *("validation_loss", "validation_accuracy", "learning_rate"),
+        *("validation_loss", "validation_accuracy", "learning_rate", "probe_seconds"),
     }
     assert run["inference"][0].keys() == {"batch_size", "median_seconds", "p99_seconds"}
     assert content["comparison"].keys() == {"baseline", "pairs"}
@@ -537,6 +537,27 @@ def test_each_run_has_its_configuration():
     assert result.config_of(run) == replace(result.config, batch_size=16, seed=3)
     result.plan.settings[1]["hidden"] = [9, 8]
     assert result.config_of(run).hidden == (9, 8)
+
+
+def test_of_a_whole_run_all_is_kept_that_was_measured_beside_it(tmp_path):
+    result = make_result()
+    whole = replace(result.runs[0], run="numpy/reference", setting=0, repeat=0)
+    runs = [
+        whole,
+        replace(whole, setting=1),
+        # Of these there is no file, or no result.
+        replace(whole, repeat=1, weights="gone.safetensors"),
+        replace(whole, setting=1, repeat=1, status="failed"),
+    ]
+    probes = [Probe(run.run, run.setting, run.repeat, 0.005 + k) for k, run in enumerate(runs)]
+    floors = [Floor("a BLAS", 64, [0.25 + k], k % 2, k // 2) for k in range(4)]
+    result = replace(result, runs=runs, probes=probes, floors=floors)
+    save_results(result, tmp_path / "results.json")
+    for name in (whole.weights, whole.predictions):
+        (tmp_path / name).touch()
+    assert whole_runs(tmp_path, result.config) == (runs[:2], probes[:2], floors[:2])
+    other = replace(result.config, learning_rate=0.5)
+    assert whole_runs(tmp_path, other) == whole_runs(tmp_path / "none", other) == ([], [], [])
 
 
 # Results of the first schema

@@ -76,6 +76,7 @@ SLOW: dict[str, dict[str, float]] = {
     "comparison/test_run.py": {
         "finished": 35,
         "test_repeats_change_the_seed_and_give_intervals": 8,
+        "test_a_resumed_comparison_keeps_what_was_measured_beside_whole_runs": 5,
         "test_the_floor_is_measured_anew_before_each_repeat": 10,
         "test_a_floor_that_fails_leaves_the_runs_alone": 8,
         "test_a_child_that_dies_leaves_the_others_alone": 5,
