@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from comparison.plan import FEWEST, MORE, Request
 from shared import formats
-from shared.results import Comparison, RatioInterval, RunResult
+from shared.pairs import Comparison, RatioInterval
+from shared.results import RunResult
 
 
 def blocks(request: Request, known: Sequence[RunResult] = ()) -> Iterator[int]:

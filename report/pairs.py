@@ -180,7 +180,11 @@ def verdicts(found: Sequence[MeanInterval | RatioInterval | None], margin: float
     words: list[Verdict] = ["none"] * len(found)
     if judged:
         p, bound = np.array(list(judged.values()), float).T
-        different, same = intervals.claims(p, bound, margin)
+        trimmed = any(
+            isinstance(each, RatioInterval) and len(each.values) >= intervals.LEAST_FOR_TRIMMING
+            for each in found
+        )
+        different, same = intervals.claims(p, bound, margin, trimmed)
         for place, differs, equal in zip(judged, different, same, strict=True):
             words[place] = "different" if differs else "same" if equal else "undecided"
     return words

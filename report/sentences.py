@@ -1,6 +1,7 @@
 """What the figures mean, in sentences."""
 
 import math
+import statistics
 
 from report.break_even import break_evens, describe_break_even
 from report.figures import completed_by_run, lowest_floor, reached

@@ -377,6 +377,7 @@ REFUSED = {
     "floor: device": (["floor", "--dataset", "digits", "--device", "tpu"], "tpu"),
     "null: few pairs": (["null", "--pairs", "9"], "--pairs 9: expected 10 or more"),
     "null: seeds": (["null", "--seed", "4294967290"], "--seed 4294967290"),
+    "verdicts: few": (["verdicts", "--replicates", "3"], "--replicates 3: expected 50 or more"),
     "tried: none": (["tried", "--only", "sleeping"], "--only sleeping"),
     "tried: repeats": (["tried", "--repeats", "0"], "--repeats 0"),
     "tuning: repeats": (["tuning", "--repeats", "0"], "--repeats 0"),

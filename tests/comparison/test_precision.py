@@ -8,10 +8,11 @@ import pytest
 from comparison import precision, run
 from comparison.jobs import Measured
 from comparison.plan import Request, plan_jobs
-from report.intervals import compare_runs
+from report.pairs import compare_runs
 from shared.config import TrainConfig
 from shared.environment import describe_environment
-from shared.results import Comparison, MeanInterval, Pair, Plan, RatioInterval
+from shared.pairs import Comparison, MeanInterval, Pair, RatioInterval
+from shared.results import Plan
 from shared.results_file import load_results
 from tests.support.results import make_run
 

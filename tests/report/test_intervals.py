@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from report import intervals
 from report.intervals import (
     claims,
     crossed_interval,
@@ -159,8 +158,7 @@ def test_holm_is_closed_testing_by_bonferroni(p):
             itertools.combinations(others, size) for size in range(len(p))
         )
         rejected.append(all(min([p[place], *s]) <= 0.05 / (len(s) + 1) for s in sets))
-    alpha = (1 - intervals.CONFIDENCE) / 0.05
-    assert holm(np.array(p) * alpha).tolist() == rejected
+    assert holm(np.array(p)).tolist() == rejected
 
 
 def test_claims():
@@ -170,6 +168,14 @@ def test_claims():
     assert same.tolist() == [False, True, False, False]
     # One alone needs no correction.
     assert claims(p[-1:], bound[-1:], 0.05)[0].tolist() == [True]
+
+
+def test_trimmed_means_share_a_little_less():
+    """Where they are several; alone, the words go with the interval."""
+    p, bound = np.array([0.024, 0.9]), np.array([0.5, 0.5])
+    assert claims(p, bound, 0.05)[0].any()
+    assert not claims(p, bound, 0.05, trimmed=True)[0].any()
+    assert claims(np.array([0.049]), bound[:1], 0.05, trimmed=True)[0].all()
 
 
 @given(
