@@ -188,9 +188,11 @@ def measure(
         for repeats in precision.blocks(request, known.results):
             jobs = [job for job in prepared.jobs if job.repeat < repeats]
             measured = run_jobs(jobs, folder, progress, floors_of, keep, measured)
-            so_far = assemble(prepared, verification, measured).comparison
             percent = request.ratio_precision
-            if interrupts.is_noted() or (percent and precision.is_reached(so_far, percent)):
+            if percent is None or interrupts.is_noted():
+                break
+            so_far = assemble(prepared, verification, measured).comparison
+            if precision.is_reached(so_far, percent):
                 break
     if interrupts.is_noted() and not any(result.epochs for result in measured.results):
         raise KeyboardInterrupt

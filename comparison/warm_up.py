@@ -16,8 +16,12 @@ from shared.verified import Verification
 
 
 def cold_jobs(jobs: Sequence[Job], verification: Verification | None) -> list[Job]:
-    """One job of each run that verification did not start; none where nothing follows another."""
-    started = {each.run for each in verification.runs if each.device} if verification else set()
+    """One job of each run that verification has neither started nor found unavailable.
+
+    None where nothing follows another.
+    """
+    judged = verification.runs if verification else []
+    started = {each.run for each in judged if each.device or not each.available}
     first = {job.entry.name: job for job in reversed(jobs)}
     return [job for run, job in first.items() if run not in started] if len(jobs) > 1 else []
 

@@ -137,40 +137,33 @@ def test_what_is_known_is_told_after_each_job(tmp_path):
 
 def test_what_is_known_already_is_not_measured_again(tmp_path):
     known = replace(make_run("numpy/reference"), repeat=0, seed=7)
-    asked = [
-        job(tmp_path, "exit 9", repeat=0),
-        job(tmp_path, say(run=make_run("numpy/reference")), repeat=1),
-    ]
-    probe, floor = Probe(*asked[0].key, 0.5), Floor("a BLAS", 64, [0.25])
-    floored = []
-
-    def measure_floor(config: TrainConfig) -> list[Floor]:
-        floored.append(config.seed)
-        return [Floor("a BLAS", 64, [0.125])]
-
-    before = Measured([known], [probe], [floor])
-    measured = run_jobs(asked, tmp_path, Progress(), measure_floor, known=before)
-    first, second = measured.results
-    assert first == known
-    assert (second.status, second.repeat) == ("completed", 1)
+    again = job(tmp_path, say(run=make_run("numpy/reference")), repeat=1)
+    asked = [job(tmp_path, "exit 9"), replace(again, run="numpy/reference#2", repeat=0), again]
+    before = Measured([known], [Probe(*asked[0].key, 0.5)], [Floor("a BLAS", 64, [0.25])])
+    measured = run_jobs(
+        asked, tmp_path, Progress(), lambda _: [Floor("a BLAS", 64, [0.125])], known=before
+    )
+    assert measured.results[0] == known
+    assert [run.status for run in measured.results] == ["completed"] * 3
     # Beside it, what was measured beside it then.
-    assert [(each.repeat, each.seconds == 0.5) for each in measured.probes] == [(0, 1), (1, 0)]
-    assert [(each.repeat, *each.epoch_seconds) for each in measured.floors] == [
-        (0, 0.25),
-        (1, 0.125),
+    assert measured.probes[0].seconds == 0.5
+    assert [(each.run, each.setting, each.repeat) for each in measured.probes] == [
+        each.key for each in asked
     ]
-    assert before == Measured([known], [probe], [floor])
+    floors = [(each.repeat, *each.epoch_seconds) for each in measured.floors]
+    assert floors == [(0, 0.25), (1, 0.125)]
+    assert [len(each) for each in (before.results, before.probes, before.floors)] == [1, 1, 1]
 
 
 def test_what_is_known_already_outlives_an_interrupt_before_it(tmp_path):
-    known = replace(make_run("numpy/reference"), repeat=1, seed=7)
+    known = replace(make_run("numpy/reference"), repeat=2, seed=7)
     asked = [
         job(tmp_path, say(epoch=EPOCHS[0]), "exec sleep 60", repeat=0),
         *(job(tmp_path, "exit 9", repeat=repeat) for repeat in (1, 2)),
     ]
     measured = run_jobs(asked, tmp_path, Progress(interrupt), known=Measured([known]))
-    assert [run.status for run in measured.results] == ["interrupted", "completed", "interrupted"]
-    assert measured.results[1] == known
+    assert [run.status for run in measured.results] == ["interrupted", "interrupted", "completed"]
+    assert measured.results[2] == known
 
 
 def test_the_floor_is_measured_once_for_each_repeat_and_setting(tmp_path):

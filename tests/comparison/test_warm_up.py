@@ -36,6 +36,8 @@ def test_what_verification_started_is_not_started_again():
     oracle = RunVerification("numpy/reference", device="cpu")
     traced = RunVerification("pytorch/eager", device="cpu")
     assert cold_jobs(jobs(), verified(oracle, traced)) == []
+    missing = RunVerification("pytorch/eager", failure=VerificationFailure("unavailable"))
+    assert cold_jobs(jobs(), verified(oracle, missing)) == []
     crashed = RunVerification("pytorch/eager", failure=VerificationFailure("not_traced"))
     (cold,) = cold_jobs(jobs(), verified(oracle, crashed))
     assert cold.entry.name == "pytorch/eager"
