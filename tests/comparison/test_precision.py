@@ -97,7 +97,7 @@ def test_it_ends_at_the_first_block_that_is_precise_enough(measure, tmp_path):
 
 
 def test_it_goes_on_by_two_until_it_is(measure):
-    result, asked = measure(request(ratio_precision=5.0), noisy(0.1))
+    result, asked = measure(request(ratio_precision=8.0), noisy(0.1))
     repeats = result.plan.repeats
     assert 8 < repeats < 30
     assert repeats % 2 == 0
