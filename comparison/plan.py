@@ -56,6 +56,8 @@ class Request:
     """Also time the matrix products alone, the lower limit, and show each run as its multiple."""
     output_dir: Path | None = None
     """Folder for the results, new or empty; by default results/<UTC time>."""
+    details: Flag = False
+    """Print every figure that was measured, not only the main ones."""
     open: Flag = False
     """Open report.html in the browser at the end."""
 
@@ -190,6 +192,7 @@ def refuse_with_attribute(request: Request) -> None:
         "RUN": request.run != DEFAULT_RUNS,
         "--python": bool(request.python),
         "--verify-only": request.verify_only,
+        "--details": request.details,
         "--open": request.open,
         "--alignment": request.config.alignment != "matched",
         "--device": request.config.device not in ("auto", "cpu"),
@@ -209,6 +212,7 @@ def refuse_with_verify_only(request: Request) -> None:
         UsageError: names the flag.
     """
     ignored = {
+        "--details": request.details,
         "--floor": request.floor,
         "--open": request.open,
         "--output-dir": request.output_dir is not None,

@@ -79,12 +79,13 @@ def compare(request: Request) -> int:
             verification = prove(request, prepared, console)
         measured = measure(request, prepared, verification, folder, known, console)
         comparison = assemble(prepared, verification, measured)
-        whole_paths = with_whole_paths(comparison, folder)
-        compared = with_comparison(whole_paths, prepared.dataset.test_labels).comparison
-        comparison = replace(comparison, comparison=compared)
         with interrupts.held(write.say_that_it_goes_on):
+            # Only now are there answers to compare image by image.
+            answered = with_whole_paths(comparison, folder)
+            compared = with_comparison(answered, prepared.dataset.test_labels).comparison
+            comparison = replace(comparison, comparison=compared)
             failures = write.write_report(comparison, prepared.dataset, folder)
-            terminal.print_report(comparison, console)
+            terminal.print_report(comparison, console, request.details)
         if percent := request.ratio_precision:
             reached = comparison.comparison, percent, comparison.plan.repeats
             terminal.say(console, precision.describe_precision(*reached))

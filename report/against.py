@@ -44,14 +44,16 @@ ACCURACY: Columns = (
 
 
 def tables(result: ComparisonResult, everything: bool = False) -> list[Table]:
-    """All tables in the order of reading.
+    """All tables in the order of reading; of a single run all its figures.
 
     Args:
         everything: with the table of all figures at the end.
     """
+    alone = len(result.plan.runs) == 1
+    main = [] if alone else [headline(result), *tables_against(result)]
     sweep = [sweep_table(result)] if len(result.batch_sizes()) > 1 else []
-    rest = [details(result)] if everything else []
-    return [headline(result), *tables_against(result), *sweep, *rest]
+    rest = [details(result)] if everything or alone else []
+    return [*main, *sweep, *rest]
 
 
 def tables_against(result: ComparisonResult) -> list[Table]:

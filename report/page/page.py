@@ -98,7 +98,7 @@ def _content(results: Sequence[ComparisonResult], labels: Sequence[str]) -> dict
         "details": verdicts.each_pair(first),
         "notices": [*merge_notices(firsts), *notices(firsts, labels)],
         "cards": list(_cards(groups)),
-        "tables": [table.headline(first), *tables_against(first)],
+        "tables": [table.headline(first), *tables_against(first)] if len(groups) > 1 else [],
         "everything": table.details(first),
         "repeats": max(map(len, groups.values())),
         "verifications": [_verification(each) for each in firsts],

@@ -105,7 +105,7 @@ def test_it_goes_on_by_two_until_it_is(measure):
         precision.widest(compare_runs([run for run in result.runs if run.repeat < n]))
         for n in range(8, repeats + 1, 2)
     ]
-    assert widths[-1] <= 5 < min(widths[:-1])
+    assert widths[-1] <= 8 < min(widths[:-1])
     assert len(asked) == len(set(asked)) == 2 * repeats
 
 
