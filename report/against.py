@@ -38,8 +38,12 @@ ACCURACY: Columns = (
     ("95 % interval", lambda pair: wording.points_limits(pair.test_accuracy_difference)),
     ("same within", lambda pair: wording.within_points(pair.test_accuracy_difference)),
     ("seeds resolve", lambda pair: wording.resolved_points(pair.test_accuracy_difference)),
-    ("new images", lambda pair: wording.points_limits(pair.new_images) if pair.new_images else ""),
     ("verdict", lambda pair: pair.accuracy_verdict.replace("none", "")),
+)
+
+NEW_IMAGES = (
+    "95 % interval",
+    lambda pair: wording.points_limits(pair.new_images) if pair.new_images else "",
 )
 
 
@@ -92,10 +96,14 @@ def pair_tables(result: ComparisonResult) -> list[Table]:
     n = max(pair.repeats for pair in pairs)
     time = f"Training time per epoch against {baseline}, {n} paired repeats"
     accuracy = f"Test accuracy against {baseline}, percentage points, {n} paired seeds"
-    return [
+    tables = [
         _pair_table(time, [*start, *TIME], pairs, _note(result)),
         _pair_table(accuracy, [*start, *ACCURACY], pairs, ""),
     ]
+    if any(pair.new_images for pair in pairs):
+        others = "The same for new images of this kind"
+        tables.append(_pair_table(others, [*start, ACCURACY[0], NEW_IMAGES], pairs, ""))
+    return tables
 
 
 def _pair_table(caption: str, columns: Columns, pairs: Sequence[Pair], note: str) -> Table:

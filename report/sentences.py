@@ -88,6 +88,22 @@ def describe_job(config: TrainConfig, dataset: Dataset, missing: MissingFiles | 
     return f"NOTICE: {describe_stand_in(missing)}\n{job}" if missing else job
 
 
+def describe_training(result: ComparisonResult) -> str:
+    """What each run trained: the network, the data and the settings, in one line."""
+    config, count = result.config, result.plan.repeats
+    sizes = "-".join(map(str, (IMAGE_SIZE, *config.hidden, CLASSES)))
+    devices = ", ".join(dict.fromkeys(run.device for run in result.runs if run.device))
+    epochs = f"{config.epochs} epochs" if config.epochs > 1 else "1 epoch"
+    threads = f"{config.threads} threads" if config.threads > 1 else "1 thread"
+    techniques = config.techniques()
+    return (
+        f"network {sizes}, {formats.count(result.dataset.train_size)} images, {epochs}, batches of "
+        f"{config.batch_size}, {OPTIMIZER_TITLES[config.optimizer]} {config.learning_rate:g}"
+        f"{', ' + techniques if techniques else ''}; {threads}"
+        f"{', ' + devices if devices else ''}, n = {count}"
+    )
+
+
 def describe_end(run: RunResult, config: TrainConfig) -> str:
     """Why a run did not complete.
 

@@ -146,9 +146,9 @@ def headline(result: ComparisonResult) -> Table:
 
 
 def _best(figure: Figure, means: Sequence[float | None]) -> list[float]:
-    """The best of the values that are known, if any is."""
-    known = [mean for mean in means if mean is not None]
-    return [figure.best(known)] if known else []
+    """The best of the values that are known, unless all are equal."""
+    known = {mean for mean in means if mean is not None}
+    return [figure.best(known)] if len(known) > 1 else []
 
 
 def _spread(repeats: Sequence[RunResult]) -> str:

@@ -27,16 +27,25 @@ def verdicts(result: ComparisonResult) -> list[str]:
     """The headline, what holds for several pairs, and the pairs in a sweep's other settings."""
     pairs = result.comparison.pairs
     said = [headline(result)] if pairs else []
+    said += correction(result)
+    return said + [describe_setting(result, pair) for pair in pairs if pair.setting != 0]
+
+
+def correction(result: ComparisonResult) -> list[str]:
+    """What goes for the verdicts of several comparisons together: a sentence, if there are any."""
     families = [
-        sum(pair.setting == setting and pair.accuracy_verdict != "none" for pair in pairs)
+        sum(
+            pair.setting == setting and pair.accuracy_verdict != "none"
+            for pair in result.comparison.pairs
+        )
         for setting in range(len(result.plan.settings))
     ]
-    if (most := max(families)) > 1:
-        said.append(
-            "Each interval holds with 95 % for its own pair; a difference is claimed only where it "
-            f"passes Holm's correction for {most} comparisons."
-        )
-    return said + [describe_setting(result, pair) for pair in pairs if pair.setting != 0]
+    if max(families) < 2:
+        return []
+    return [
+        "Each interval holds with 95 % for its own pair; a difference is claimed only where it "
+        f"passes Holm's correction for {max(families)} comparisons."
+    ]
 
 
 def each_pair(result: ComparisonResult) -> list[str]:

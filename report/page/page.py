@@ -95,7 +95,8 @@ def _content(results: Sequence[ComparisonResult], labels: Sequence[str]) -> dict
         "runs": list(groups),
         "created": [_date(each.created) for each in results],
         "verdict": verdicts.headline(first),
-        "details": verdicts.each_pair(first),
+        "about": list(_about(firsts, labels)),
+        "details": [*verdicts.each_pair(first), *verdicts.correction(first)],
         "notices": [*merge_notices(firsts), *notices(firsts, labels)],
         "cards": list(_cards(groups)),
         "tables": [table.headline(first), *tables_against(first)] if len(groups) > 1 else [],
@@ -148,6 +149,19 @@ def first_size(result: ComparisonResult) -> ComparisonResult:
         comparison=replace(result.comparison, pairs=pairs),
         floors=[floor for floor in result.floors if floor.setting == 0],
     )
+
+
+def _about(results: Sequence[ComparisonResult], labels: Sequence[str]) -> Iterable[tuple[str, str]]:
+    """What was trained, on what machine, and whether it computes the same: a line each."""
+    yield "Trained", sentences.describe_training(results[0])
+    for result, label in zip(results, labels, strict=True):
+        cores = f"{result.environment.physical_cores} cores"
+        machine = f"{result.environment.processor}, {cores}, {result.environment.platform}"
+        yield "Machine", f"{label}: {machine}" if label else machine
+    for result, label in zip(results, labels, strict=True):
+        heading, _, good = _verification(result)
+        steps = f" ({result.verification.steps} steps)" if good and result.verification else ""
+        yield "Verified", f"{label + ': ' if label else ''}{heading}{steps}"
 
 
 def notices(results: Sequence[ComparisonResult], labels: Sequence[str]) -> Iterable[str]:

@@ -214,6 +214,18 @@ def test_the_verdict_comes_first(runs, words, dataset):
     assert page.text.index(words) < page.text.index("Side by side")
 
 
+def test_the_first_screen_says_what_was_trained_where_and_whether_it_is_proven(dataset, tmp_path):
+    runs = [make_run(name) for name in ("pytorch/eager", "tensorflow/fit")]
+    result = make_folder(tmp_path, dataset, *runs, verification=make_verification(True))
+    first, _, _ = draw(result, dataset, tmp_path).text.partition("Side by side")
+    assert (
+        "network 784-128-64-10, 1,437 images, 5 epochs, batches of 64, Adam 0.001; 2 threads, cpu, "
+        "n = 1"
+    ) in first
+    assert "Processor 9000, 2 cores, Linux" in first
+    assert "It computes the same thing as the oracle (20 steps)" in first
+
+
 def test_what_went_wrong_is_told_beside_the_verdict(dataset, tmp_path):
     broken = make_unfinished("tensorflow/fit", "failed", "It broke.")
     broken.error_output = ["The last line."]
