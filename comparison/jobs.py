@@ -158,7 +158,7 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
 
 def note_missing(result: RunResult, slug: str, exit_status: int) -> None:
     """Say what is not there of a completed run whose process did not live to say it."""
-    why, known = "the process ended before", {each.file for each in result.unwritten}
+    why, known = "the process had ended", {each.file for each in result.unwritten}
     for kind, suffix in SUFFIXES.items():
         if not (getattr(result, kind) or slug + suffix in known):
             result.unwritten.append(Unwritten(slug + suffix, why))

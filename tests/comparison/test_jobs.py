@@ -103,12 +103,12 @@ def test_a_child_that_is_killed_while_it_writes_has_completed(tmp_path):
     told = make_run("numpy/reference")
     result = run_job(job(tmp_path, say(run=told), "kill -9 $$"), tmp_path, [], Progress())
     assert result.status == "completed"
-    assert {each.error for each in result.unwritten} == {"the process ended before"}
+    assert {each.error for each in result.unwritten} == {"the process had ended"}
     assert [each.file for each in result.unwritten] == [
         "slug.safetensors",
         "slug.predictions.safetensors",
     ]
-    assert result.inference_error == "the process ended before"
+    assert result.inference_error == "the process had ended"
 
 
 def test_weights_that_are_written_outlive_their_process(tmp_path):
