@@ -187,6 +187,24 @@ def test_a_small_loss_may_be_off_by_what_is_left_of_larger_numbers(loss, error, 
     assert verdict.passed == passed, verdict.failure
 
 
+@pytest.mark.parametrize(
+    ("float_type", "rate", "own", "error"),
+    [
+        ("float32", 0.0, 6e-39, 0),
+        ("float32", 6e-39, 0.0, 0),
+        ("float32", 0.0, 2e-38, 1),
+        ("float32", 0.0, 0.001, 1),
+        ("float64", 0.0, 6e-39, 1),
+        ("float64", 0.0, 6e-309, 0),
+    ],
+)
+def test_a_rate_too_small_for_a_normal_number_is_none(float_type, rate, own, error):
+    oracle = reference_of(0.5)
+    oracle.float_type = float_type
+    got, expected = ({"learning_rate": np.array(each)} for each in (rate, own))
+    assert oracle.errors("epoch", got, expected) == {"learning_rate": error}
+
+
 @pytest.mark.parametrize(("loss", "kind"), [(2.3, "undecided"), (1e5, "diverges")])
 def test_a_run_that_is_hardly_followed_is_not_shown_to_compute_the_same(loss, kind):
     verdict = RunVerification("run")
