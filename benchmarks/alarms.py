@@ -242,7 +242,9 @@ def send_all(request: Request, runs: Sequence[Run]) -> int:
     """Do a child's work; returns the exit status."""
     from comparison.tracing import FLOAT_TYPES, send_traces
 
-    stream, sys.stdout = sys.stdout.buffer, sys.stderr
+    # The text's own stream, which closes the bytes below it when nobody has it any more.
+    text, sys.stdout = sys.stdout, sys.stderr
+    stream = text.buffer
     for _, config in configurations(request, request.count, draw_config):
         send_traces(stream, runs[0].package, [run.variant for run in runs], FLOAT_TYPES, config)
     return 0

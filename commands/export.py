@@ -18,12 +18,12 @@ from commands.evaluate import load_images
 from commands.foreign.weights import open_network
 from commands.requests import ExportRequest, FormatName
 from commands.twin import import_twin, native_chatter_held_back
-from report.terminal import make_console, say
+from report.terminal import complain, make_console, say
 from shared import formats
 from shared.datasets import Dataset
 from shared.download import describe_stand_in
 from shared.errors import UsageError
-from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.outputs import COMMAND, abandon_output_dir, claim_output_dir, current_command
 from shared.results import InferenceResult, write_atomically
 from shared.trained import Exporter, Predict, measure_inference
 from shared.visible import visible
@@ -52,11 +52,13 @@ class Measured:
 def export(name: str, request: ExportRequest) -> int:
     """Write what was asked for, check it, print the table; returns the exit status.
 
+    A format that fails costs no other.
+
     Args:
         name: a key of IMPLEMENTATIONS.
 
     Raises:
-        UsageError: weights, dataset or folder can't be used, or a package is missing.
+        UsageError: weights, dataset or folder can't be used, or no format can be written.
     """
     network = open_network(request)
     # In float32, which is what programs that read such files feed.
@@ -69,12 +71,12 @@ def export(name: str, request: ExportRequest) -> int:
         _, model = twin.restore(replace(network, weights=weights), "cpu")
         original = measure(request.weights, partial(twin.predict, model), dataset)
         check_outputs(request.weights, original.logits)
-        files: dict[FormatName, Measured] = {
-            kind: export_one(kind, exporters[kind], model, dataset, folder)
-            for kind in dict.fromkeys(request.format)
-        }
+        chosen = {kind: exporters[kind] for kind in dict.fromkeys(request.format)}
+        files, failures = export_all(chosen, model, dataset, folder)
     except BaseException:
-        abandon_output_dir(folder)
+        # What is there beside the command is whole.
+        if not set(folder.glob("*")) - {folder / COMMAND}:
+            abandon_output_dir(folder)
         raise
     if missing:
         print(f"NOTICE: {describe_stand_in(missing)}")
@@ -82,7 +84,27 @@ def export(name: str, request: ExportRequest) -> int:
     print(
         f"Written to {visible(folder)}: {', '.join(measured.file for measured in files.values())}"
     )
-    return status
+    complain(failures)
+    return 1 if failures else status
+
+
+def export_all(
+    exporters: Mapping[FormatName, Exporter], model: Any, dataset: Dataset, folder: Path
+) -> tuple[dict[FormatName, Measured], list[str]]:
+    """Write and measure all files; returns those that are whole, and a sentence for each other.
+
+    Raises:
+        UsageError: none can be written.
+    """
+    files, failures = {}, []
+    for kind, exporter in exporters.items():
+        try:
+            files[kind] = export_one(kind, exporter, model, dataset, folder)
+        except UsageError as error:
+            failures.append(str(error))
+    if not files:
+        raise UsageError(" ".join(failures))
+    return files, failures
 
 
 def export_one(
@@ -91,7 +113,8 @@ def export_one(
     """Write one file, complete or not at all, and measure it.
 
     Raises:
-        UsageError: a package that this format needs is not installed.
+        UsageError: a package that this format needs is not installed, the framework can't translate
+            the network, or the file can't be written.
     """
     with tempfile.TemporaryDirectory() as elsewhere:
         path = Path(elsewhere, exporter.file)
@@ -103,7 +126,19 @@ def export_one(
                 f"--format {kind} needs a package that is not installed ({missing(error)}): "
                 "pip install '.[export]' brings it; or name other formats."
             ) from error
-        write_atomically(folder / exporter.file, path.read_bytes())
+        # Translators raise errors of any kind.
+        except Exception as error:
+            words = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+            raise UsageError(
+                f"--format {kind}: {exporter.file} cannot be made ({words}); name other formats."
+            ) from error
+        try:
+            write_atomically(folder / exporter.file, path.read_bytes())
+        except OSError as error:
+            raise UsageError(
+                f"--format {kind}: {visible(folder / exporter.file)} cannot be written "
+                f"({error.strerror or error}); choose another --output-dir."
+            ) from None
     return measured
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
+import numpy as np
 from safetensors.numpy import save
 
 from commands.twin import MissingFramework, import_twin
@@ -26,9 +27,9 @@ from shared.initial_weights import learned
 from shared.probe import probe_after_epoch
 from shared.registry import RUNS
 from shared.results import EpochResult, RunResult, write_atomically
-from shared.run_ends import RunEnd, Unwritten
+from shared.run_ends import SUFFIXES, RunEnd, Unwritten
 from shared.sampling import load
-from shared.trained import Trained
+from shared.trained import Predict, Trained, measure_inference
 from shared.weights_file import dump_weights
 
 
@@ -71,10 +72,12 @@ def train_and_save(
 ) -> RunResult:
     """Run `name/variant`; write `slug.safetensors` and `slug.predictions.safetensors`.
 
-    An interrupt ends the training, but no longer once its last epoch is over.
+    An interrupt ends the training, but no longer once its last epoch is over. What fails from then
+    on costs nothing but itself, and the result says what is missing.
 
     Args:
-        listen: told of each epoch when it ends, and of the result before its files are written.
+        listen: told of each epoch when it ends, and of the result before its files are written and
+            again once the weights are.
         probe: tells after each epoch in how many seconds the machine did a small piece of work.
 
     Returns:
@@ -85,13 +88,8 @@ def train_and_save(
         UsageError: the device asked for is not there, or checkpoints stand in the way.
     """
     result = begin(name, variant, config)
-    checkpoints, begun = open_checkpoints(config, result.run, slug, dataset), None
-    if checkpoints:
-        begun = len(checkpoints.epochs) + 1 if checkpoints.steps_in_epoch else None
-        result.checkpoints, result.epochs = checkpoints.events, list(checkpoints.epochs)
-        result.resumed_from_step = checkpoints.steps or None
-        for sentence in checkpoints.words():
-            print(sentence, file=sys.stderr)
+    checkpoints = open_checkpoints(config, result.run, slug, dataset)
+    begun = go_on(result, checkpoints) if checkpoints else None
 
     def record(epoch: EpochResult) -> None:
         if not math.isfinite(epoch.train_loss + epoch.test_loss):
@@ -124,11 +122,28 @@ def train_and_save(
         measure()
         if trained:
             describe(result, trained, config)
+            if checkpoints and checkpoints.unwritten:
+                reason = checkpoints.unwritten.reason
+                result.unwritten.append(Unwritten(str(checkpoints.folder), reason))
             listen(Event(run=result))
-            with clock.phase("save"):
-                write_arrays(result, trained, name, config, folder / slug)
+            write = partial(write_arrays, result, folder / slug, clock)
+            write("weights", partial(dump_weights, trained.weights, name, config))
+            measure()
+            listen(Event(run=result))
+            images, predict = dataset.test_images, trained.predict
+            write("predictions", partial(dump_predictions, predict, images, clock))
+            time_inference(result, predict, images, clock)
             measure()
     return result
+
+
+def go_on(result: RunResult, checkpoints: Checkpoints) -> int | None:
+    """Begin with what checkpoints hold; returns the epoch that was begun before, if any."""
+    result.checkpoints, result.epochs = checkpoints.events, list(checkpoints.epochs)
+    result.resumed_from_step = checkpoints.steps or None
+    for sentence in checkpoints.words():
+        print(sentence, file=sys.stderr)
+    return len(checkpoints.epochs) + 1 if checkpoints.steps_in_epoch else None
 
 
 def attempt(
@@ -177,34 +192,56 @@ def describe(result: RunResult, trained: Trained, config: TrainConfig) -> None:
     result.parameters = sum(trained.weights[name].size for name in learned(trained.weights))
     kept = kept_epoch(result.epochs, config)
     result.test_loss, result.test_accuracy = kept.test_loss, kept.test_accuracy
-    result.inference = trained.inference
     result.peak_device_memory_bytes = trained.peak_device_memory_bytes
 
 
 def write_arrays(
-    result: RunResult, trained: Trained, name: str, config: TrainConfig, start: Path
+    result: RunResult,
+    start: Path,
+    clock: Clock,
+    kind: Literal["weights", "predictions"],
+    dump: Callable[[], bytes],
 ) -> None:
-    """Write weights and predictions, each on its own; the result says which there are.
+    """Write one file of arrays; the result says where it is, or why it is not there.
 
     Args:
-        start: path of the files, without the end of their names.
+        start: path of the file, without the end of its name.
+        dump: makes its content.
     """
-    contents = {
-        "weights": (".safetensors", partial(dump_weights, trained.weights, name, config)),
-        "predictions": (
-            ".predictions.safetensors",
-            partial(save, {"logits": trained.test_logits}),
-        ),
-    }
-    for kind, (suffix, dump) in contents.items():
-        path = start.with_name(start.name + suffix)
-        try:
+    path = start.with_name(start.name + SUFFIXES[kind])
+    try:
+        with clock.phase("save"):
+            content = dump()
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, dump())
-        except OSError as error:
-            result.unwritten.append(Unwritten(path.name, error.strerror or str(error)))
-        else:
-            setattr(result, kind, path.name)
+            write_atomically(path, content)
+    # Frameworks raise errors of any kind.
+    except Exception as error:  # noqa: BLE001
+        result.unwritten.append(Unwritten(path.name, why(error)))
+    else:
+        setattr(result, kind, path.name)
+
+
+def dump_predictions(predict: Predict, images: np.ndarray, clock: Clock) -> bytes:
+    """The content of the file of predictions: the logits [n, 10] of images [n, 784]."""
+    with clock.phase("evaluate"):
+        logits = predict(images)
+    return save({"logits": logits})
+
+
+def time_inference(result: RunResult, predict: Predict, images: np.ndarray, clock: Clock) -> None:
+    """Add the latencies to the result, or what kept them from being measured."""
+    try:
+        with clock.phase("inference"):
+            result.inference = measure_inference(predict, images)
+    # As above.
+    except Exception as error:  # noqa: BLE001
+        result.inference_error = why(error)
+
+
+def why(error: Exception) -> str:
+    """What went wrong: in the system's words if it was the system."""
+    told = error.strerror if isinstance(error, OSError) else None
+    return told or f"{type(error).__name__}: {error}"
 
 
 def run_as_child(

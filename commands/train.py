@@ -69,7 +69,7 @@ def train_alone(name: str, request: TrainRequest, clock: Clock) -> int:
                 profile_more(name, request.variant, config, dataset, folder)
         print(terminal.describe_files(folder))
         terminal.complain(failures)
-    return 0 if completed and not (failures or result.unwritten) else 1
+    return 0 if result.is_whole and not failures else 1
 
 
 def assemble(

@@ -25,7 +25,7 @@ from shared.probe import probe_seconds
 from shared.registry import RUNS, Run
 from shared.results import EpochResult, Floor, Probe, RunResult
 from shared.results_rules import require_run_rules
-from shared.run_ends import RunEnd, Unwritten
+from shared.run_ends import SUFFIXES, RunEnd, Unwritten
 from shared.visible import visible
 
 # The end of a child's log that is kept with its result.
@@ -158,15 +158,24 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
     result = replace(result, **job.facts())
     if result.status == "failed":
         result.error_output = output
-    if result.status == "completed" and not (result.weights or result.unwritten):
-        # It told of the run's end, and was ended while it wrote.
-        result.unwritten.append(Unwritten(f"{job.slug}.safetensors", "the process was ended"))
+    if result.status == "completed":
+        note_missing(result, job.slug, child.returncode)
     if len(readings) > 1:
         result.foreign_cpus = readings[0].foreign_cpus(readings[-1])
     used = energy_joules()
     if energy is not None and used is not None:
         result.energy_joules = max(0.0, used - energy)
     return result
+
+
+def note_missing(result: RunResult, slug: str, exit_status: int) -> None:
+    """Say what is not there of a completed run whose process did not live to say it."""
+    why, known = "the process had ended", {each.file for each in result.unwritten}
+    for kind, suffix in SUFFIXES.items():
+        if not (getattr(result, kind) or slug + suffix in known):
+            result.unwritten.append(Unwritten(slug + suffix, why))
+    if exit_status and not result.inference:
+        result.inference_error = result.inference_error or why
 
 
 def events_of(child: subprocess.Popen, log: IO[bytes], token: str) -> Iterator[Event]:

@@ -96,7 +96,7 @@ def compare(request: Request) -> int:
 
         open_in_browser(folder / PAGE)
     verified = verification is None or verification.passed
-    whole = all(run.status == "completed" and not run.unwritten for run in measured.results)
+    whole = all(run.is_whole for run in measured.results)
     return 0 if verified and whole and not failures else 1
 
 

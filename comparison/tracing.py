@@ -121,7 +121,8 @@ def send_traces(
                 summary = traceback.format_exception_only(error)[-1]
                 write_frame(stream, Frame("broken", text=summary.partition("\n")[0]))
             write_frame(stream, Frame("end"))
-    stream.flush()
+            # Whatever ends this process next, this trace is whole.
+            stream.flush()
 
 
 def find_device(device: ModuleType, name: DeviceName, float_type: FloatType) -> DeviceName:

@@ -7,11 +7,12 @@ process; how far they may stray is in `reference.py`, how they are judged in `ju
 """
 
 import math
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -40,6 +41,9 @@ BATCHES_PER_EPOCH = 50
 # However many batches each of them is to take: then it takes fewer here.
 LEAST_UPDATES = 4
 
+# Of a run that was not traced because its process ended while it traced another.
+TAKEN_ALONG = VerificationFailure("not_traced", message="the process that traced it ended")
+
 # The oracle's weights after every step are held in memory: at most 400 MB of float64.
 MOST_NUMBERS = 50_000_000
 
@@ -59,25 +63,22 @@ def verify(
     started = time.perf_counter()
     config = shorten(config, train_size)
     groups = group_by_process(runs)
-    children: list[subprocess.Popen] = []
+    children = Children(interpreters, config)
     with ThreadPoolExecutor(max(1, len(groups))) as pool:
         try:
             with interrupts.held():
-                for group in groups:
-                    interpreter = interpreters[group[0].implementation]
-                    children.append(_start_child(group, interpreter, config))
-            # Meanwhile the children import their frameworks.
-            with threadpool_limits(1):
+                first = [children.start(group) for group in groups]
+            # Meanwhile the children import their frameworks; an interrupt so far is heard now.
+            with interrupts.allowed(), threadpool_limits(1):
                 references = [Reference(config, float_type) for float_type in FLOAT_TYPES]
             judge_all = partial(judge_child, references=references, interpreters=interpreters)
-            judged = pool.map(judge_all, children, groups)
+            judge_each = partial(judge_group, start=children.start, judge_all=judge_all)
+            judged = pool.map(judge_each, first, groups)
             verdicts = {verdict.run: verdict for group in judged for verdict in group}
         finally:
             # Before the pool waits for those who read what they write.
-            for child in children:
-                child.kill()
-                child.wait()
-    for child in children:
+            children.end()
+    for child in children.started:
         child.communicate()
     verdicts[REFERENCE.name] = RunVerification(REFERENCE.name, device="cpu")
     return Verification(
@@ -143,6 +144,32 @@ def _shorten_to(size: int, config: TrainConfig, train_size: int) -> TrainConfig:
     )
 
 
+@dataclass
+class Children:
+    """The processes that trace, none of which is left at the end."""
+
+    interpreters: Mapping[str, str]
+    config: TrainConfig
+    started: list[subprocess.Popen] = field(default_factory=list)
+    over: bool = False
+
+    def start(self, runs: Sequence[Run]) -> subprocess.Popen:
+        """Start one that traces these runs, which share package and environment."""
+        child = _start_child(runs, self.interpreters[runs[0].implementation], self.config)
+        self.started.append(child)
+        # Whoever ended the others meanwhile may not have seen it.
+        if self.over:
+            child.kill()
+        return child
+
+    def end(self) -> None:
+        """End all, also those that are being started."""
+        self.over = True
+        for child in self.started:
+            child.kill()
+            child.wait()
+
+
 def _start_child(runs: Sequence[Run], interpreter: str, config: TrainConfig) -> subprocess.Popen:
     """Start a process that traces all these runs, which share package and environment."""
     variants = ",".join(run.variant for run in runs)
@@ -165,26 +192,52 @@ def judge_child(
     references: Sequence[Reference],
     interpreters: Mapping[str, str],
 ) -> list[RunVerification]:
-    """Read all traces of one child and judge each run by those in both float types."""
+    """Read all traces of one child and judge each run by those in both float types.
+
+    Where it dies, the run that it was tracing fails; others that are not finished get TAKEN_ALONG.
+    """
     traces = child.stdout
     assert traces is not None
     missing = partial(_unavailable, runs[0], interpreters[runs[0].implementation])
     verdicts = [RunVerification(run.name) for run in runs]
+    current = verdicts[0]
     try:
         for reference in references:
-            for verdict in verdicts:
-                judge(verdict, _moments(traces, verdict, missing), reference)
+            for current in verdicts:
+                judge(current, _moments(traces, current, missing), reference)
     except EOFError:
-        written = child.stderr.read() if child.stderr else b""
-        complaint = written.decode(errors="replace").strip().splitlines()
-        message = complaint[-1] if complaint else "it ended"
-        failure = VerificationFailure("not_traced", message=message)
+        others = TAKEN_ALONG
         if modules := missing_modules(runs[0], interpreters[runs[0].implementation]):
-            failure = missing(modules[0])
+            others = missing(modules[0])
+            current.fail(others)
+        current.fail(VerificationFailure("not_traced", message=_last_words(child)))
         for verdict in verdicts:
             if len(verdict.figures) < len(references):
-                verdict.fail(failure)
+                verdict.fail(others)
     return verdicts
+
+
+def judge_group(
+    child: subprocess.Popen,
+    runs: Sequence[Run],
+    start: Callable[[Sequence[Run]], subprocess.Popen],
+    judge_all: Callable[[subprocess.Popen, Sequence[Run]], list[RunVerification]],
+) -> list[RunVerification]:
+    """Judge the runs of one child; those that it took along are traced again, each on its own."""
+    return [
+        judge_all(start([run]), [run])[0] if verdict.failure is TAKEN_ALONG else verdict
+        for run, verdict in zip(runs, judge_all(child, runs), strict=True)
+    ]
+
+
+def _last_words(child: subprocess.Popen) -> str:
+    """The signal that ended a child, else the last line that it complained of."""
+    written = child.stderr.read() if child.stderr else b""
+    complaint = written.decode(errors="replace").strip().splitlines()
+    ended = child.wait()
+    if ended < 0:
+        return f"its process was ended by {signal.Signals(-ended).name}"
+    return complaint[-1] if complaint else "it ended"
 
 
 def _unavailable(run: Run, interpreter: str, module: str) -> VerificationFailure:

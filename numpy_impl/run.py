@@ -14,7 +14,7 @@ from shared.epochs import follow, validate
 from shared.initial_weights import initial_weights
 from shared.preparation import choose_rows, loss_options, to_pixels
 from shared.results import EpochResult
-from shared.trained import Trained, measure_inference
+from shared.trained import Trained
 
 from .data import make_batches, to_tensors
 from .device import (
@@ -205,16 +205,10 @@ def run(
 
     yield from epochs
 
-    with clock.phase("evaluate"):
-        test_logits = predict(model, dataset.test_images)
-    with clock.phase("inference"):
-        images = dataset.test_images
-        inference = measure_inference(partial(predict, model), images)
     return Trained(
         framework_version=np.__version__,
         device=describe_device(device),
         weights=get_weights(model),
-        test_logits=test_logits,
-        inference=inference,
+        predict=partial(predict, model),
         peak_device_memory_bytes=peak_device_memory(device),
     )

@@ -17,7 +17,7 @@ from shared.epochs import follow, validate
 from shared.initial_weights import initial_weights
 from shared.preparation import choose_rows, loss_options, to_pixels
 from shared.results import EpochResult
-from shared.trained import Trained, measure_inference
+from shared.trained import Trained
 
 from . import compiled
 from .data import make_batches, to_tensors
@@ -224,16 +224,10 @@ def run(
 
     yield from epochs
 
-    with clock.phase("evaluate"):
-        test_logits = predict(model, dataset.test_images)
-    with clock.phase("inference"):
-        images = dataset.test_images
-        inference = measure_inference(partial(predict, model), images)
     return Trained(
         framework_version=str(torch.__version__),
         device=describe_device(device),
         weights=get_weights(model),
-        test_logits=test_logits,
-        inference=inference,
+        predict=partial(predict, model),
         peak_device_memory_bytes=peak_device_memory(device),
     )

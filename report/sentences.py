@@ -225,12 +225,18 @@ def describe_disturbances(result: ComparisonResult) -> list[str]:
 
 
 def unwritten(result: ComparisonResult) -> list[str]:
-    """Which files of completed runs could not be written, and what the system said of it."""
+    """What is missing of completed runs, and what the system or the framework said of it."""
+    runs = completed(result.runs)
     return [
         f"NOTICE: {each.file} of {run.run} (seed {run.seed}) could not be written ({each.error}); "
         "the run's figures are whole."
-        for run in completed(result.runs)
+        for run in runs
         for each in run.unwritten
+    ] + [
+        f"NOTICE: the latencies of {run.run} (seed {run.seed}) could not be measured "
+        f"({run.inference_error}); its other figures are whole."
+        for run in runs
+        if run.inference_error
     ]
 
 

@@ -212,14 +212,23 @@ def _time_to_target(found: Reached) -> str:
     return median + how_many
 
 
-def _oracle_rows(result: ComparisonResult, groups: Iterable[str]) -> Iterable[list[str]]:
-    """How far each run was off the oracle."""
+def _oracle_rows(
+    result: ComparisonResult, groups: Mapping[str, Sequence[RunResult]]
+) -> Iterable[list[str]]:
+    """How far each run that can be had here was off the oracle."""
     if result.verification is None:
         return
-    verified = {run.run: run.figures.get("float64", {}) for run in result.verification.runs}
+    verified = {
+        run.run: run.figures.get("float64", {}) for run in result.verification.runs if run.available
+    }
     for figure in ("logits", "gradients", "weights"):
-        # The second of two equal runs was verified with the first.
-        offs = [verified.get(run.partition("#")[0], {}).get(figure) for run in groups]
+        offs = [
+            # The second of two equal runs was verified with the first.
+            verified.get(name.partition("#")[0], {}).get(figure)
+            if any(run.status != "unavailable" for run in repeats)
+            else None
+            for name, repeats in groups.items()
+        ]
         cells = (UNKNOWN if off is None else formats.error(off) for off in offs)
         yield [f"off the oracle, {figure}", *cells]
 

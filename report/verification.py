@@ -15,10 +15,11 @@ FAILURES = {
     "but this run with {moment}; a batch is missing or added",
     "not_traced": "could not be traced: {message}",
     "unavailable": "is unavailable: {message}",
-    "diverges": "cannot be compared, because the training diverges: after {step} steps rounding "
-    "alone decides what comes next; try a smaller --learning-rate",
-    "undecided": "cannot be compared: after {step} steps rounding alone decides what comes next; "
-    "try a smaller --learning-rate or a larger --batch-size",
+    "diverges": "cannot be compared, because the training diverges: it can be followed for "
+    "{followed}; beyond, rounding alone decides what is computed; try a smaller --learning-rate",
+    "undecided": "cannot be compared: it can be followed for {followed}, fewer than a comparison "
+    "needs; beyond, rounding alone decides what is computed; try a smaller --learning-rate or a "
+    "larger --batch-size",
     "told": "{message}",
 }
 
@@ -128,6 +129,7 @@ def describe_failure(failure: VerificationFailure) -> str:
             arrays=" and ".join(failure.arrays),
             verb="is" if len(failure.arrays) == 1 else "are",
         ),
+        "followed": "1 step" if failure.step == 1 else f"{failure.step or 0} steps",
         "moment": MOMENTS.get(failure.moment or ""),
         "expected_moment": MOMENTS.get(failure.expected_moment or ""),
     }

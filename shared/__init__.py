@@ -30,6 +30,7 @@ initial_weights.py    seeded starting weights
 weights_file.py       trained weights as a file, checked when read
 epochs.py             what works between epochs: validation, early stopping, checkpoints
 checkpoints.py        where a training is, so that it can be resumed
+checkpoint_state.py   what they hold
 checkpoint_files.py   their files, complete or not there
 checkpoint_events.py  what became of checkpoints
 clock.py              where the time of a run goes, by phase

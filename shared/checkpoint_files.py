@@ -114,8 +114,9 @@ def remove(path: Path) -> None:
 
 def unwritable(folder: Path, error: OSError) -> CheckpointError:
     """What to say of a folder that can't be written."""
+    reason = error.strerror or str(error)
     return CheckpointError(
-        f"--checkpoint-dir {folder}: cannot be written ({error.strerror}); choose another folder."
+        f"--checkpoint-dir {folder}: cannot be written ({reason}); choose another folder.", reason
     )
 
 

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 from filelock import BaseFileLock
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from shared.batches import batch_sizes
 from shared.checkpoint_events import CheckpointEvent, Difference, describe_event
@@ -21,20 +20,16 @@ from shared.checkpoint_files import (
     checksum,
     lock,
     numbers,
-    read_contents,
     remove,
     unwritable,
     write_checkpoint,
 )
+from shared.checkpoint_state import Access, Arrays, Origin, State, read, require_same, shapes
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.errors import CheckpointError, UsageError
 from shared.initial_weights import weight_shapes
-from shared.inputs import decode_json
-from shared.kinds import Setting
 from shared.results import EpochResult
-
-Arrays = dict[str, np.ndarray]
 
 # The newest may turn out to be damaged.
 KEPT = 2
@@ -43,41 +38,6 @@ WITHOUT_INFLUENCE = (
     *("preset", "data_dir", "offline", "target_accuracy"),
     *("checkpoint_dir", "checkpoint_steps", "resume"),
 )
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Of which training a checkpoint is: the run, its configuration, its data's checksums."""
-
-    run: str
-    config: dict[str, Setting]
-    data: dict[str, str]
-
-    def differences(self, other: "Origin") -> list[Difference]:
-        """In what the other training differs from this one.
-
-        It may be longer, or shorter, where no step depends on that.
-        """
-        free = () if other.config.get("schedule") == "cosine" else ("epochs",)
-        run = [Difference("run", self.run, other.run)] if self.run != other.run else []
-        settings = [
-            Difference(name, found, other.config.get(name))
-            for name in self.config | other.config
-            # A checkpoint from before there was such a setting is of a training with its default.
-            if (found := self.config.get(name, getattr(TrainConfig, name, None)))
-            != other.config.get(name)
-            and name not in free
-        ]
-        return [*run, *settings, *([Difference("data")] if self.data != other.data else [])]
-
-
-@dataclass(frozen=True)
-class State:
-    """What a checkpoint holds beside arrays; `epochs` are those that were over."""
-
-    origin: Origin
-    epochs: list[EpochResult]
-    schema: Literal["checkpoint/1"] = "checkpoint/1"
 
 
 @dataclass
@@ -101,6 +61,7 @@ class Checkpoints:
     state: Arrays | None = None
     events: list[CheckpointEvent] = field(default_factory=list)
     good: list[int] = field(default_factory=list)
+    unwritten: CheckpointError | None = None
     lock: BaseFileLock | None = None
 
     @property
@@ -138,22 +99,31 @@ class Checkpoints:
         self,
         epochs: Iterator[EpochResult],
         set_weights: Callable[[Arrays], None],
-        set_state: Callable[[Arrays], None],
+        state: Access,
     ) -> Iterator[EpochResult]:
-        """Pass on the checkpoint's epochs to those who decide by them, then go on from it."""
+        """Pass on the checkpoint's epochs to those who decide by them, then go on from it.
+
+        Raises:
+            CheckpointError: its optimizer's state is that of another, or no later epoch was saved.
+        """
         if self.weights is not None and self.state is not None:
+            get_state, set_state = state
             # Early stopping keeps the weights that it finds at the best epoch.
             set_weights(self.best)
             yield from list(self.epochs)
             set_weights(self.weights)
             try:
+                require_same(self.state, get_state())
                 set_state(self.state)
             except Exception as error:  # noqa: BLE001 - each framework raises errors of its own.
                 raise CheckpointError(
                     f"--checkpoint-dir {self.folder.parent}: the optimizer's state in "
                     f"{self.folder} does not fit ({error}); choose another folder to start anew."
                 ) from None
-        yield from epochs
+        for epoch in epochs:
+            yield epoch
+            if self.unwritten and epoch.epoch != self.origin.config["epochs"]:
+                raise self.unwritten
 
     def save_epochs(
         self,
@@ -161,20 +131,26 @@ class Checkpoints:
         get_weights: Callable[[], Arrays],
         get_state: Callable[[], Arrays],
     ) -> Iterator[EpochResult]:
-        """Pass on the epochs that are not in the checkpoint yet, and save after each."""
+        """Pass on the epochs that are not in the checkpoint yet, and save after each.
+
+        Where that fails, `replay` ends the training, unless its last epoch is over.
+        """
         known = len(self.epochs)
         for epoch in epochs:
             if epoch.epoch > known:
                 # First, because who looks at it may find that the training failed.
                 yield epoch
                 self.add_epoch(epoch)
-                self.save(get_weights(), get_state())
+                try:
+                    self.save(get_weights(), get_state())
+                except CheckpointError as error:
+                    self.unwritten = error
 
     def save(self, weights: Arrays, state: Arrays) -> None:
         """Write a checkpoint, completely or not at all; then delete those that are too old.
 
         Raises:
-            UsageError: the folder can't be written.
+            CheckpointError: the folder can't be written.
         """
         parts = dict(zip(PARTS, (weights, state, self.batches, self.best), strict=True))
         # The library expects arrays without gaps.
@@ -251,7 +227,7 @@ class Checkpoints:
         steps = [len(array) if array.ndim == 1 else -1 for array in batches.values()]
         return (
             all(
-                _shapes(parts[part]) == weights
+                shapes(parts[part]) == weights
                 and {str(a.dtype) for a in parts[part].values()} == {known["float_type"]}
                 for part in ("weights", "best")
                 if part in parts
@@ -260,10 +236,6 @@ class Checkpoints:
             and len(set(steps)) <= 1
             and all(0 < each <= self.steps_per_epoch for each in steps)
         )
-
-
-def _shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
-    return {name: array.shape for name, array in arrays.items()}
 
 
 def open_checkpoints(
@@ -322,26 +294,3 @@ def refuse_existing(config: TrainConfig, slug: str) -> BaseFileLock | None:
             "to go on from the newest, or choose another folder, so that none is overwritten."
         )
     return held
-
-
-def read(folder: Path) -> tuple[State, dict[str, Arrays]]:
-    """A checkpoint's state, and its arrays by the names of their files.
-
-    Raises:
-        Refused: anything in it is not what was written.
-    """
-    try:
-        contents = read_contents(folder)
-        state = decode_json(contents.pop(STATE), State)
-        # Copies, because those who take them over write to them.
-        parts = {
-            name.partition(".")[0]: {key: array.copy() for key, array in load(content).items()}
-            for name, content in contents.items()
-        }
-        if not {"weights", "state"} <= set(parts):
-            raise Refused("incomplete")
-    except OSError as error:
-        raise Refused("unreadable", file=Path(error.filename).name, error=error.strerror) from None
-    except (ValueError, KeyError, msgspec.MsgspecError, SafetensorError):
-        raise Refused("unknown") from None
-    return state, parts

@@ -194,11 +194,14 @@ def _unpack(raw: bytes, place: int) -> bytes:
         raise ValueError(f"its {ARRAYS[place]} cannot be read ({error})") from None
     # NumPy tells of damaged headers in several ways.
     except (ValueError, TypeError, SyntaxError, OverflowError, MemoryError) as error:
-        raise ValueError(f"its {ARRAYS[place]} is no array of bytes ({error})") from None
+        raise ValueError(f"its {ARRAYS[place]} cannot be used ({error})") from None
 
 
 def _read_archive(raw: bytes, array: str, most: int) -> bytes:
-    """An array of NumPy's archive as an IDX file; nothing is unpickled or allocated by a header."""
+    """An array of NumPy's archive as an IDX file; nothing is unpickled or allocated by a header.
+
+    Labels may be numbers of any type, as long as they are whole.
+    """
     # Only now, because NumPy reads the number of threads when it is imported.
     import numpy as np
     from numpy.lib import format as npy
@@ -216,7 +219,13 @@ def _read_archive(raw: bytes, array: str, most: int) -> bytes:
     if version not in readers:
         raise ValueError(f"version {version}")
     shape, fortran_order, dtype = readers[version](file)
-    if dtype != np.uint8 or fortran_order:
+    content = file.read()
+    if len(shape) == 1 and dtype.kind in "iuf":
+        labels = np.frombuffer(content, dtype)
+        if not np.isin(labels, np.arange(10)).all():
+            raise ValueError(f"{dtype} other than the labels 0 to 9")
+        content = labels.astype(np.uint8).tobytes()
+    elif dtype != np.uint8 or fortran_order:
         raise ValueError(f"{dtype}{' by columns' if fortran_order else ''} instead of uint8")
     sizes = b"".join(side.to_bytes(4, "big") for side in shape)
-    return bytes((0, 0, 8, len(shape))) + sizes + file.read()
+    return bytes((0, 0, 8, len(shape))) + sizes + content

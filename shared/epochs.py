@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from shared.checkpoints import Arrays, Checkpoints
+from shared.checkpoint_state import Access, Arrays
+from shared.checkpoints import Checkpoints
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.results import EpochResult
 
 Epochs = Iterator[EpochResult]
-# Copies weights, or a state, out; copies them in.
-Access = tuple[Callable[[], Arrays], Callable[[Arrays], None]]
 
 
 def validate(epochs: Epochs, measure: Callable[[], tuple[float, float]], clock: Clock) -> Epochs:
@@ -47,10 +46,10 @@ def follow(
     rate: tuple[Callable[[], float], Callable[[Epochs], Epochs]],
 ) -> Epochs:
     """Add to the epochs what is asked for; `rate` tells the learning rate, and reduces it."""
-    (get_weights, set_weights), (get_state, set_state) = weights, state
+    (get_weights, set_weights), (get_state, _) = weights, state
     learning_rate, reduce_on_plateau = rate
     if checkpoints:
-        epochs = checkpoints.replay(epochs, set_weights, set_state)
+        epochs = checkpoints.replay(epochs, set_weights, state)
     if config.schedule == "plateau":
         epochs = reduce_on_plateau(epochs)
     if config.schedule != "constant" or config.warmup_steps:

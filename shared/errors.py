@@ -13,3 +13,8 @@ class UsageError(Exception):
 
 class CheckpointError(UsageError):
     """A training can't save where it is; the message is one sentence for the user."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        """Keep the message, and what the system said."""
+        super().__init__(message)
+        self.reason = reason

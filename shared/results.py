@@ -84,11 +84,11 @@ class RunResult:
 
     `setting` and `repeat` count from 0 in the comparison's plan; `workers` are the processes that
     trained together, each on its share of every batch. `error` is what the framework or the
-    command said of a failure, `end` what is known otherwise. `energy_joules` is of the whole
-    processor while the run lasted, where the platform tells; `foreign_cpus` how many cores, on
-    average, all other processes kept busy meanwhile. A run that went on from a checkpoint has
-    `resumed_from_step`, counted from its beginning; all its epochs are there, but all other times
-    count from where it went on.
+    command said of a failure, `end` what is known otherwise, `inference_error` why no latencies
+    were measured. `energy_joules` is of the whole processor while the run lasted, where the
+    platform tells; `foreign_cpus` how many cores, on average, all other processes kept busy
+    meanwhile. A run that went on from a checkpoint has `resumed_from_step`, counted from its
+    beginning; all its epochs are there, but all other times count from where it went on.
     """
 
     run: Name
@@ -121,11 +121,17 @@ class RunResult:
     energy_joules: NotNegative | None = None
     foreign_cpus: NotNegative | None = None
     inference: list[InferenceResult] = field(default_factory=list)
+    inference_error: str | None = None
     weights: str | None = None
     predictions: str | None = None
     unwritten: list[Unwritten] = field(default_factory=list)
     resumed_from_step: Count | None = None
     checkpoints: list[CheckpointEvent] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it completed, and nothing of it is missing."""
+        return self.status == "completed" and not (self.unwritten or self.inference_error)
 
     def set_speed(
         self, train_size: int, first: tuple[float, int], begun: int | None = None

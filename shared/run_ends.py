@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+# What the files of a run's arrays end with, by what they hold.
+SUFFIXES = {"weights": ".safetensors", "predictions": ".predictions.safetensors"}
+
 
 @dataclass(frozen=True)
 class RunEnd:

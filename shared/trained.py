@@ -21,15 +21,14 @@ Predict = Callable[[np.ndarray], np.ndarray]
 class Trained:
     """What `run` returns at the end of a training.
 
-    `weights` as in `initial_weights`; `test_logits` [n, 10], in the order of the test images;
-    `peak_device_memory_bytes` of a GPU, None where there is none or the framework can't say.
+    `weights` as in `initial_weights`; `predict` computes with them; `peak_device_memory_bytes` of a
+    GPU, None where there is none or the framework can't say.
     """
 
     framework_version: str
     device: str
     weights: Weights
-    test_logits: np.ndarray
-    inference: list[InferenceResult]
+    predict: Predict
     peak_device_memory_bytes: int | None
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from shared.config import Pixels
 from shared.inputs import LARGEST_WEIGHTS, open_regular
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Described:
     activation: str | None = None
     """A key of ACTIVATIONS; None if the file says nothing of it."""
     activation_parameters: Mapping[str, float] = field(default_factory=dict)
+    pixels: Pixels | None = None
+    """How they are prepared for the first layer; None if the file says nothing of it."""
 
 
 Read = Callable[[BufferedReader], tuple[Mapping[str, "np.ndarray"], Described]]

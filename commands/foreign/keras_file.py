@@ -51,13 +51,13 @@ def read(file: BufferedReader) -> tuple[Mapping[str, np.ndarray], Described]:
         names = [name for name in layers if layers[name]]
         described = Described([f"{name}/{each}" for name in names for each in layers[name]])
     else:
-        names, (activation, parameters) = dense_layers(config)
+        names, (activation, parameters), pixels = dense_layers(config)
         beside = [name for name in layers if layers[name] and name not in names]
         lacking = [name for name in names if not layers.get(name)]
         if beside or lacking:
             raise Unreadable(f"holds weights of {beside[:8] or 'nothing'}, not {lacking[:8]}")
         order = [f"{name}/{each}" for name in names for each in layers[name]]
-        described = Described(order, activation, parameters)
+        described = Described(order, activation, parameters, pixels)
     return {f"{n}/{each}": layers[n][each] for n in names for each in layers[n]}, described
 
 

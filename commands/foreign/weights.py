@@ -99,7 +99,7 @@ def open_network(request: Request) -> TrainedNetwork:
         weights = to_weights(arrays, described.order)
     except Unreadable as error:
         refuse(path, str(error))
-    known = frozenset({"activation"}) if described.activation else frozenset()
+    known = frozenset(name for name in ("activation", "pixels") if getattr(described, name))
     training = _settle(_said(described), known, request)
     check_numbers(weights, path)
     _tell(request, training, known, kind.label if kind else "another program")
@@ -213,7 +213,8 @@ def _said(described: Described) -> Training:
     """What a foreign file says of its training."""
     function = described.activation or TrainConfig.activation
     parameters = {**ACTIVATIONS[function].parameters, **described.activation_parameters}
-    return Training(activation=function, activation_parameters=parameters)
+    pixels = described.pixels or TrainConfig.pixels
+    return Training(pixels=pixels, activation=function, activation_parameters=parameters)
 
 
 def _settle(training: Training, known: frozenset[str], request: Request) -> Training:
@@ -240,7 +241,7 @@ def _settle(training: Training, known: frozenset[str], request: Request) -> Trai
 
 
 def _tell(request: Request, training: Training, known: frozenset[str], label: str) -> None:
-    """Say what a foreign file does not, and what is assumed."""
+    """Say what neither a foreign file nor the request does, and what is assumed."""
     function = describe_activation(training.activation, training.activation_parameters)
     others = ", ".join(each for each in ACTIVATIONS if each != training.activation)
     prepared = {
@@ -249,13 +250,15 @@ def _tell(request: Request, training: Training, known: frozenset[str], label: st
     }[training.pixels]
     (other,) = (each for each in get_args(Pixels) if each != training.pixels)
     sentences = [f"Its weights were written by {label}."]
-    if "activation" not in known:
+    if "activation" not in known and request.activation == "auto":
         sentences.append(
             f"They do not say which activation the hidden layers have: {function} is used "
             f"(--activation {others} for another)."
         )
-    sentences.append(
-        f"They do not say how pixels are prepared: here {prepared} (--pixels {other} for the other "
-        "way)."
-    )
-    say(make_console(), f"NOTICE: {request.weights}: {' '.join(sentences)}")
+    if "pixels" not in known and request.pixels == "auto":
+        sentences.append(
+            f"They do not say how pixels are prepared: here {prepared} (--pixels {other} for the "
+            "other way)."
+        )
+    if len(sentences) > 1:
+        say(make_console(), f"NOTICE: {request.weights}: {' '.join(sentences)}")

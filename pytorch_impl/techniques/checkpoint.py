@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from shared.checkpoint_state import require_like
 from shared.checkpoints import Arrays, Checkpoints
 
 from ..model import get_weights
@@ -38,6 +39,7 @@ def get_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Arrays:
         gradients = {
             f"{place}/gradient": each.grad
             for place, each in enumerate(parameters)
+            if each.grad is not None
         }
         tensors |= gradients
         optimizer = optimizer.optimizer
@@ -59,9 +61,19 @@ def get_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Arrays:
 def set_state(
     model: nn.Module, optimizer: torch.optim.Optimizer, state: Arrays
 ) -> None:
-    """Copy in what `get_state` copied out, from a model of the same kind."""
+    """Copy in what `get_state` copied out, from a model of the same kind.
+
+    Raises:
+        ValueError: it was one of another kind.
+    """
     tensors = {name: torch.tensor(array) for name, array in state.items()}
     parameters = list(model.parameters())
+    for name, array in state.items():
+        number, _, kind = name.partition("/")
+        if number.isdecimal() and kind != "step":
+            # PyTorch takes over whatever there is.
+            own = parameters[int(number)].numpy(force=True)
+            require_like(name, array, own)
     RANDOM[parameters[0].device.type].set_rng_state(tensors["random"])
     for group in optimizer.param_groups:
         group["lr"] = tensors["learning_rate"].item()

@@ -1,12 +1,13 @@
 """Sound runs are not accused, and faults of a millionth are found: a small share of the whole."""
 
+import io
 from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
 from benchmarks import alarms
-from comparison import verification
+from comparison import tracing, verification
 from comparison.reference import Reference
 from shared.config import TrainConfig
 from shared.errors import UsageError
@@ -106,3 +107,17 @@ def test_what_became_of_a_run_is_told_apart():
 def test_a_request_is_refused(wrong):
     with pytest.raises(UsageError, match=r"^--(count|sharp|framework) "):
         alarms.Request(**wrong)
+
+
+def test_traces_are_sent_though_nobody_else_has_standard_output(monkeypatch):
+    sent = []
+
+    def send(stream, *_):
+        stream.write(b"a trace")
+        sent.append(stream.getvalue())
+
+    monkeypatch.setattr(tracing, "send_traces", send)
+    # As in a program, which has put one of its own in the place of Python's.
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO()))
+    alarms.send_all(alarms.Request(count=2), [RUNS["pytorch/eager"]])
+    assert sent[-1] == 2 * b"a trace"

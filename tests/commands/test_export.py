@@ -2,14 +2,19 @@
 
 import json
 import textwrap
+from functools import partial
 from itertools import product
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+import numpy_impl.predict
+from commands import export
 from commands.export import Measured, export_one, show
+from commands.requests import ExportRequest
 from numpy_impl.evaluate import predict
 from numpy_impl.predict import restore
 from shared.errors import UsageError
@@ -167,6 +172,78 @@ def test_a_missing_package_is_one_sentence_and_leaves_no_file(tmp_path, monkeypa
     with pytest.raises(UsageError, match=r"--format onnx .*onnxruntime.*\[export\]"):
         export_one("onnx", Exporter("a.onnx", write), None, make_dataset(), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def write_some(model, path):
+    path.write_text("whole")
+    return partial(predict, model)
+
+
+def cannot(model, path):
+    path.write_text("begun")
+    raise RuntimeError("no such operator: Erf\n  in a graph of many lines")
+
+
+@pytest.fixture
+def exporting(tmp_path, weights, monkeypatch):
+    """A function that exports with made-up exporters, and returns the exit status."""
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    save_file(weights, tmp_path / "trained.safetensors", {METADATA: "{}"})
+    request = ExportRequest(
+        weights=tmp_path / "trained.safetensors",
+        dataset="digits",
+        output_dir=tmp_path / "out",
+        format=("native", "onnx", "program"),
+    )
+
+    def run(**writers):
+        exporters = {kind: Exporter(f"a.{kind}", write) for kind, write in writers.items()}
+        twins = {"export": SimpleNamespace(EXPORTERS=exporters), "predict": numpy_impl.predict}
+        monkeypatch.setattr(export, "import_twin", lambda _, part: twins[part])
+        return export.export("numpy", request)
+
+    return run
+
+
+def test_a_format_that_fails_costs_no_other(exporting, tmp_path, capsys):
+    assert exporting(native=write_some, onnx=cannot, program=write_some) == 1
+    kept = {path.name for path in (tmp_path / "out").iterdir()}
+    assert kept == {"command.txt", "a.native", "a.program"}
+    printed = capsys.readouterr()
+    assert "a.native, a.program" in printed.out and "a.onnx" not in printed.out
+    assert printed.err == (
+        "--format onnx: a.onnx cannot be made (RuntimeError: no such operator: Erf); name other "
+        "formats.\n"
+    )
+
+
+def test_a_file_that_cannot_be_written_costs_no_other(exporting, tmp_path, capsys, monkeypatch):
+    write = export.write_atomically
+
+    def fail(path, content):
+        if path.name == "a.native":
+            raise OSError(28, "No space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(export, "write_atomically", fail)
+    assert exporting(native=write_some, onnx=write_some, program=write_some) == 1
+    words = "cannot be written (No space left on device); choose another --output-dir."
+    assert capsys.readouterr().err.endswith(f"{tmp_path}/out/a.native {words}\n")
+
+
+def test_an_interrupt_costs_no_file_that_is_whole(exporting, tmp_path):
+    def interrupt(model, path):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exporting(native=write_some, onnx=interrupt, program=write_some)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"command.txt", "a.native"}
+
+
+def test_where_all_fail_no_folder_is_left(exporting, tmp_path):
+    with pytest.raises(UsageError, match=r"--format native: .* --format program: .*\."):
+        exporting(native=cannot, onnx=cannot, program=cannot)
+    assert not (tmp_path / "out").exists()
 
 
 BAD = {

@@ -135,7 +135,7 @@ plain, long = deep([20, 20]), deep([12] * 12)
 plain.compile("adam", "mse")
 plain.optimizer.build(plain.trainable_variables)
 save("kplain", plain), save("klong", long)
-save("ktanh", deep([30], "tanh"), ("keras", "h5"))
+save("ktanh", deep([30], "tanh"))
 save("kgelu", deep([30], "gelu"), ("keras", "h5"))
 save("kleaky", deep([30], "leaky_relu"), ("keras", "h5"))
 arrays = {each.path: each.numpy() for each in plain.variables}
@@ -152,6 +152,12 @@ save("kfunctional", functional, ("keras", "h5"))
 images = flat
 ends = deep([20], "relu", "softmax")
 save("ksoftmax", ends, ("keras", "h5"))
+images = 255 * flat.reshape(-1, 28, 28, 1)
+first = keras.Input((28, 28, 1)), layers.Rescaling(1 / 255), layers.Flatten()
+save("krescaled", keras.Sequential([*first, *deep([20]).layers]), ("keras", "h5"))
+first = keras.Input((28, 28, 1)), layers.Reshape((784,)), layers.Rescaling(np.float32(1 / 255))
+save("kreshaped", keras.Sequential([*first, *deep([20]).layers]), ("keras", "h5"))
+images = flat
 
 
 @keras.saving.register_keras_serializable()
@@ -175,6 +181,13 @@ refused("custom", Own(20, activation="relu"))
 refused("sigmoid", layers.Dense(20, activation="sigmoid"))
 refused("linear", layers.Dense(20))
 refused("mixed", layers.Dense(20, activation="relu"), layers.Dense(20, activation="tanh"))
+refused("signed", layers.Rescaling(1 / 127.5, -1), layers.Dense(20, activation="relu"))
+twice = layers.Rescaling(1 / 255), layers.Rescaling(1 / 255)
+refused("twice", *twice, layers.Dense(20, activation="relu"))
+refused("late", layers.Dense(20, activation="relu"), layers.Rescaling(1 / 255))
+first = layers.Reshape((16, 49)), layers.Flatten("channels_first")
+refused("turned", *first, layers.Dense(20, activation="relu"))
+refused("parted", layers.Reshape((16, 49)), layers.Dense(20, activation="relu"), layers.Flatten())
 refused("normed", layers.Dense(20, activation="relu"), layers.BatchNormalization())
 refused("limited", layers.Dense(20), layers.ReLU(max_value=6))
 refused("within", keras.Sequential([layers.Dense(20, activation="relu")]))
@@ -253,7 +266,7 @@ def test_a_state_dict_predicts_as_in_pytorch(file, expected, written, capsys):
     assert_predicts(written / file, expected, stem if known else "auto")
     said = capsys.readouterr().out
     assert f"NOTICE: {written / file}: " in said
-    assert "which activation the hidden layers have: " in said
+    assert ("which activation the hidden layers have: " in said) != known
     assert "(--pixels unit for the other way)" in said
 
 
@@ -264,6 +277,7 @@ def test_a_state_dict_predicts_as_in_pytorch(file, expected, written, capsys):
         *("klong.keras", "klong.h5", "klong.weights.h5", "kfunctional.keras", "kfunctional.h5"),
         *("ktanh.keras", "ktanh.h5", "kgelu.keras", "kgelu.h5", "kleaky.keras", "kleaky.h5"),
         *("ksoftmax.keras", "ksoftmax.h5"),
+        *("krescaled.keras", "krescaled.h5", "kreshaped.keras", "kreshaped.h5"),
     ],
 )
 def test_keras_files_predict_as_in_keras(file, written, capsys):
@@ -272,6 +286,35 @@ def test_keras_files_predict_as_in_keras(file, written, capsys):
     said = capsys.readouterr().out
     whole = not file.endswith((".weights.h5", ".safetensors"))
     assert ("which activation" in said) != whole
+    assert ("how pixels are prepared" in said) == (stem not in ("krescaled", "kreshaped"))
+
+
+def test_whoever_rescales_pixels_sees_them_from_0_to_1(written, capsys):
+    for asked in ("auto", "unit"):
+        network = open_network(Request(written / "krescaled.keras", pixels=asked))
+        assert network.training.pixels == "unit"
+        assert capsys.readouterr().out == ""
+    with pytest.raises(
+        UsageError, match=r"--pixels standardized: .* says unit; leave the flag out"
+    ):
+        open_network(Request(written / "krescaled.h5", pixels="standardized"))
+
+
+def test_what_was_asked_for_is_no_guess(written, capsys):
+    open_network(Request(written / "plain.pt", pixels="unit"))
+    said = capsys.readouterr().out
+    assert "activation" in said and "pixels" not in said
+    open_network(Request(written / "plain.pt", "relu", "standardized"))
+    assert capsys.readouterr().out == ""
+
+
+def test_the_flag_is_obeyed_where_keras_says_no_activation(written, capsys):
+    path = written / "ktanh.weights.h5"
+    guessed = open_network(Request(path))
+    said = capsys.readouterr().out
+    assert "ReLU is used (--activation" in said and "tanh" in said
+    assert guessed.training.activation == "relu"
+    assert_predicts(path, "ktanh.npy", "tanh")
 
 
 REFUSED = {
@@ -296,6 +339,12 @@ REFUSED = {
     "made/sigmoid.keras": "with the activation sigmoid, which is not known",
     "made/linear.h5": "do not all have one activation",
     "made/mixed.keras": "do not all have one activation",
+    "made/signed.keras": r"rescaling by 0.0078\d+ and -1 instead of 1/255 and 0",
+    "made/signed.h5": r"rescaling by 0.0078\d+ and -1 instead of 1/255 and 0",
+    "made/twice.keras": "a rescaling of what is no longer pixels",
+    "made/late.h5": "a rescaling of what is no longer pixels",
+    "made/turned.keras": "flatten.*, which turns images before it makes vectors of them",
+    "made/parted.keras": r"holds the layers .* \[49, 20\]",
     "made/normed.h5": "a layer of the kind BatchNormalization instead of Dense",
     "made/limited.keras": "a ReLU with a limit",
     "made/within.keras": "a layer of the kind Sequential instead of Dense",

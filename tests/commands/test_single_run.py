@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benchmarks.kills import TINY
@@ -36,9 +37,7 @@ def dataset():
 @pytest.fixture
 def run(dataset, tmp_path, monkeypatch):
     """A function that trains, telling `listen` of each event; latency is of no interest here."""
-    import numpy_impl.run
-
-    monkeypatch.setattr(numpy_impl.run, "measure_inference", lambda *_: [])
+    monkeypatch.setattr(single_run, "measure_inference", lambda *_: [])
 
     def train(
         listen=lambda event: None, config: TrainConfig = TINY, probe=lambda: None
@@ -129,7 +128,7 @@ def test_figures_are_told_before_files_are_written(run, tmp_path):
             seen.append((event.run.status, event.run.test_loss is not None, files(tmp_path)))
 
     result = run(listen)
-    assert seen == [("completed", True, [])]
+    assert seen == [("completed", True, []), ("completed", True, ["slug.safetensors"])]
     assert result.weights == "slug.safetensors"
 
 
@@ -155,9 +154,52 @@ def test_a_file_that_cannot_be_written_costs_only_itself(lost, run, tmp_path, mo
     ) in in_words(make_result(dataset, result))
 
 
+def fail(*_: object) -> None:
+    raise RuntimeError("CUDA error")
+
+
+def test_latencies_that_cannot_be_measured_cost_only_themselves(
+    run, tmp_path, monkeypatch, dataset
+):
+    monkeypatch.setattr(single_run, "measure_inference", fail)
+    result = run()
+    assert (result.status, result.weights, result.is_whole) == (
+        "completed",
+        "slug.safetensors",
+        False,
+    )
+    assert files(tmp_path) == ["slug.predictions.safetensors", "slug.safetensors"]
+    assert (
+        "NOTICE: the latencies of numpy/reference (seed 0) could not be measured (RuntimeError: "
+        "CUDA error); its other figures are whole."
+    ) in in_words(make_result(dataset, result))
+
+
+def test_a_network_that_no_longer_predicts_is_kept(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("numpy_impl.run.predict", fail)
+    result = run()
+    assert (result.status, result.weights) == ("completed", "slug.safetensors")
+    assert files(tmp_path) == ["slug.safetensors"]
+    assert [(each.file, each.error) for each in result.unwritten] == [
+        ("slug.predictions.safetensors", "RuntimeError: CUDA error")
+    ]
+
+
+def test_weights_are_there_before_anything_else_is_tried(run, tmp_path, monkeypatch):
+    def die(*_: object) -> None:
+        raise SystemExit
+
+    told = []
+    monkeypatch.setattr("numpy_impl.run.predict", die)
+    with pytest.raises(SystemExit):
+        run(lambda event: told.append(replace(event.run) if event.run else None))
+    assert told[-1].weights == "slug.safetensors"
+    assert files(tmp_path) == ["slug.safetensors"]
+
+
 def test_a_folder_that_was_deleted_is_made_again(run, tmp_path):
     def listen(event: Event) -> None:
-        if event.run:
+        if event.run and not event.run.weights:
             tmp_path.rmdir()
 
     assert run(listen).weights
@@ -175,13 +217,35 @@ def test_a_full_checkpoint_folder_fails_the_run_and_keeps_its_epochs(run, tmp_pa
 
     monkeypatch.setattr(checkpoint_files, "write_durably", fail)
     folder = tmp_path / "checkpoints"
-    result = run(config=replace(TINY, checkpoint_dir=folder))
+    result = run(config=replace(TINY, epochs=3, checkpoint_dir=folder))
     assert (result.status, len(result.epochs)) == ("failed", 2)
     assert describe_end(result, TINY) == (
         f"--checkpoint-dir {folder}: cannot be written (No space left on device); choose another "
         "folder."
     )
     assert files(folder / "slug") == ["000001"]
+
+
+@pytest.mark.parametrize("patience", [None, 2])
+def test_a_checkpoint_of_the_last_epoch_costs_only_itself(patience, run, tmp_path, monkeypatch):
+    # Without validation images no epoch is better than the one before.
+    stopped = {"epochs": 4, "patience": patience, "validation": 0.2} if patience else {}
+    last = patience or TINY.epochs
+    write = checkpoint_files.write_checkpoint
+
+    def refuse_last(folder: Path, contents: dict[str, bytes]) -> int:
+        if len(msgspec.json.decode(contents["state.json"])["epochs"]) == last:
+            raise FULL
+        return write(folder, contents)
+
+    monkeypatch.setattr("shared.checkpoints.write_checkpoint", refuse_last)
+    folder = tmp_path / "checkpoints"
+    result = run(config=replace(TINY, checkpoint_dir=folder, **stopped))
+    assert (result.status, len(result.epochs)) == ("completed", last)
+    assert result.weights == "slug.safetensors"
+    assert [(each.file, each.error) for each in result.unwritten] == [
+        (str(folder / "slug"), "No space left on device")
+    ]
 
 
 BREAKS = {

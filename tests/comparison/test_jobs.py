@@ -101,10 +101,23 @@ def test_a_child_that_does_not_listen_is_killed(tmp_path, monkeypatch):
 
 
 def test_a_child_that_is_killed_while_it_writes_has_completed(tmp_path):
-    told = replace(make_run("numpy/reference"), predictions=None)
+    told = make_run("numpy/reference")
     result = run_job(job(tmp_path, say(run=told), "kill -9 $$"), tmp_path, [], Progress())
     assert result.status == "completed"
-    assert [each.file for each in result.unwritten] == ["slug.safetensors"]
+    assert {each.error for each in result.unwritten} == {"the process had ended"}
+    assert [each.file for each in result.unwritten] == [
+        "slug.safetensors",
+        "slug.predictions.safetensors",
+    ]
+    assert result.inference_error == "the process had ended"
+
+
+def test_weights_that_are_written_outlive_their_process(tmp_path):
+    told = replace(make_run("numpy/reference"), weights="slug.safetensors")
+    script = f"touch {tmp_path}/slug.safetensors", say(run=told), "kill -SEGV $$"
+    result = run_job(job(tmp_path, *script), tmp_path, [], Progress())
+    assert (result.status, result.weights) == ("completed", "slug.safetensors")
+    assert [each.file for each in result.unwritten] == ["slug.predictions.safetensors"]
 
 
 def test_complaints_are_read_though_the_folder_is_gone(tmp_path):

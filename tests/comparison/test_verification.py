@@ -1,6 +1,8 @@
 """The proof that all runs compute the same holds, and fails when it should."""
 
+import os
 import re
+import signal
 import sys
 from dataclasses import replace
 from threading import Lock
@@ -9,12 +11,12 @@ import numpy as np
 import pytest
 
 from comparison import judging, reference, verification
-from report.verification import describe_verification, describe_verified
+from report.verification import describe_failure, describe_verification, describe_verified
 from shared.config import TrainConfig
 from shared.registry import IMPLEMENTATIONS, REFERENCE, RUNS, TWINS
 from shared.results_file import load_results
 from shared.sampling import load_configured
-from shared.verified import RunVerification, Verification
+from shared.verified import RunVerification, Verification, VerificationFailure
 from tests.support.commands import ROOT, compare, fake_interpreter, warm, warm_interpreter
 from tests.support.mutations import BATCH_SIZE, FINDINGS
 
@@ -185,6 +187,24 @@ def test_a_small_loss_may_be_off_by_what_is_left_of_larger_numbers(loss, error, 
     assert verdict.passed == passed, verdict.failure
 
 
+@pytest.mark.parametrize(
+    ("float_type", "rate", "own", "error"),
+    [
+        ("float32", 0.0, 6e-39, 0),
+        ("float32", 6e-39, 0.0, 0),
+        ("float32", 0.0, 2e-38, 1),
+        ("float32", 0.0, 0.001, 1),
+        ("float64", 0.0, 6e-39, 1),
+        ("float64", 0.0, 6e-309, 0),
+    ],
+)
+def test_a_rate_too_small_for_a_normal_number_is_none(float_type, rate, own, error):
+    oracle = reference_of(0.5)
+    oracle.float_type = float_type
+    got, expected = ({"learning_rate": np.array(each)} for each in (rate, own))
+    assert oracle.errors("epoch", got, expected) == {"learning_rate": error}
+
+
 @pytest.mark.parametrize(("loss", "kind"), [(2.3, "undecided"), (1e5, "diverges")])
 def test_a_run_that_is_hardly_followed_is_not_shown_to_compute_the_same(loss, kind):
     verdict = RunVerification("run")
@@ -197,6 +217,16 @@ def test_a_run_that_is_hardly_followed_is_not_shown_to_compute_the_same(loss, ki
     assert "cannot be compared" in headline
     assert "cannot be compared" in line and "--learning-rate" in line
     assert ("diverges" in headline) == (kind == "diverges")
+    assert "it can be followed for 1 step" in line
+
+
+def test_a_run_of_which_no_step_can_be_followed_is_told_so():
+    failure = VerificationFailure("undecided", "float64", 0)
+    assert describe_failure(failure) == (
+        "cannot be compared: it can be followed for 0 steps, fewer than a comparison needs; "
+        "beyond, rounding alone decides what is computed; try a smaller --learning-rate or a "
+        "larger --batch-size"
+    )
 
 
 SMALL = TrainConfig(dataset="digits", batch_size=BATCH_SIZE, hidden=(12, 10))
@@ -313,6 +343,72 @@ from pytorch_impl import compiled
 torch._inductor.config.cpp.cxx = (None, "{compiler}")
 compiled.train_steps = lambda step, model, optimizer, images, *rest: (images + 1, images)
 """
+
+DYING = """
+import io, os, signal, sys
+from comparison import tracing
+from numpy_impl import trace
+sound = trace.trace
+
+def dying(config, variant, dataset, emit):
+    def die_at_a_step(kind, arrays):
+        emit(kind, arrays)
+        if variant == "dying" and kind == "step" and config.float_type == {float_type!r}:
+            os.kill(os.getpid(), signal.SIGSEGV)
+
+    with open({log!r}, "a") as log:
+        log.write(variant + chr(10))
+    sound(config, variant, dataset, die_at_a_step)
+
+trace.trace = dying
+# So that nothing is sent unless it is meant to be.
+sys.stdout = kept = io.TextIOWrapper(open(1, "wb", buffering=2**26))
+sys.exit(tracing.main())
+"""
+
+# In the order in which they share a process: what is traced until one of them ends it, and again.
+TRACED = {
+    ("dying", "one", "two"): ["dying", "one", "one", "two", "two"],
+    ("one", "dying"): ["one", "dying", "one", "dying"],
+}
+
+
+@pytest.mark.parametrize(
+    ("variants", "float_type"),
+    [(("dying", "one", "two"), "float64"), (("one", "dying"), "float32")],
+)
+def test_a_variant_that_ends_the_process_is_accused_alone(
+    variants, float_type, tmp_path, briefly, monkeypatch
+):
+    log = tmp_path / "log"
+    (tmp_path / "dying.py").write_text(DYING.format(float_type=float_type, log=str(log)))
+    script = f'shift 2; PYTHONPATH={ROOT} exec {sys.executable} {tmp_path}/dying.py "$@"'
+    interpreters = {"numpy": str(fake_interpreter(tmp_path / "python", script))}
+    names = [f"numpy/{variant}" for variant in variants]
+    known = {name: replace(REFERENCE, variant=name.partition("/")[2]) for name in names}
+    monkeypatch.setattr(verification, "RUNS", RUNS | known)
+    verified = verification.verify(names, interpreters, SMALL, TRAIN_SIZE)
+    for variant, run in zip(variants, verified.runs, strict=True):
+        assert run.passed == (variant != "dying"), run.failure
+        assert variant == "dying" or run.steps == {"float64": 20, "float32": 20}
+    (failure,) = (run.failure for run in verified.runs if run.failure)
+    assert failure.message == "its process was ended by SIGSEGV"
+    assert log.read_text().split() == TRACED[variants]
+
+
+def test_an_interrupt_while_children_are_started_is_heard(briefly, interruptible, monkeypatch):
+    start, children = verification._start_child, []
+
+    def interrupted(*asked):
+        children.append(start(*asked))
+        os.kill(os.getpid(), signal.SIGTERM)
+        return children[0]
+
+    monkeypatch.setattr(verification, "_start_child", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        verification.verify(["numpy/again"], {"numpy": sys.executable}, SMALL, TRAIN_SIZE)
+    assert children[0].returncode == -signal.SIGKILL
+
 
 BREAKING = """
 from numpy_impl import trace

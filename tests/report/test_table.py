@@ -7,7 +7,9 @@ from shared.results import (
     ComparisonResult,
     Floor,
 )
+from shared.verified import VerificationFailure
 from tests.support.results import (
+    ONE,
     UNTIMED,
     make_result,
     make_run,
@@ -37,6 +39,19 @@ def test_table_of_one_run(dataset):
         "device": ["cpu"],
         "version": ["1.2.3"],
     }
+
+
+@pytest.mark.parametrize("who", ["the run", "its verification"])
+def test_table_has_no_figures_of_what_is_unavailable(who, dataset):
+    verification = make_verification(passed=True)
+    run = make_run("pytorch/eager")
+    if who == "the run":
+        run = make_unfinished("pytorch/eager", "unavailable", "No such device.")
+    else:
+        # As where a device has float64 and no float32: the figures of float64 are there.
+        verification.runs[0].fail(VerificationFailure("unavailable", message="No such device."))
+    rows = rows_of(make_result(dataset, run, ONE[0], verification=verification))
+    assert [name for name in rows if name.startswith("off the oracle")] == []
 
 
 def test_table_of_repeats_shows_means_over_what_was_completed(dataset):

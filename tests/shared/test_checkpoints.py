@@ -26,7 +26,8 @@ from commands.twin import native_chatter_held_back
 from report import sentences
 from shared import checkpoint_files
 from shared.checkpoint_files import MANIFEST, STATE, checksum, numbers
-from shared.checkpoints import Checkpoints, Origin, open_checkpoints, read
+from shared.checkpoint_state import Origin, read
+from shared.checkpoints import Checkpoints, open_checkpoints
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
@@ -132,7 +133,8 @@ def train(
 
         checkpoints.save = save_or_stop
     epochs = [] if checkpoints is None else list(checkpoints.epochs)
-    training = module.run(config, variant, load(config), Clock(), checkpoints)
+    dataset = load(config)
+    training = module.run(config, variant, dataset, Clock(), checkpoints)
     # So large in float16 that the first steps are skipped; one that forgot it would skip more.
     scale = mock.patch(f"{package}_impl.techniques.precision.INITIAL_SCALE", 2.0**20, create=True)
     try:
@@ -141,7 +143,8 @@ def train(
     except KeyboardInterrupt:
         return None
     figures = [list(kills.figures(epoch).values()) for epoch in epochs]
-    return [*trained.weights.values(), trained.test_logits, np.array(figures, float)]
+    logits = trained.predict(dataset.test_images)
+    return [*trained.weights.values(), logits, np.array(figures, float)]
 
 
 def resumed_equals_whole(run: str, fields: dict[str, object], saves: int) -> bool:
@@ -161,6 +164,30 @@ def resumed_equals_whole(run: str, fields: dict[str, object], saves: int) -> boo
         assert second.steps == first.steps > 0
         resumed = train(run, saving, second)
     return all(np.array_equal(*pair, equal_nan=True) for pair in zip(whole, resumed, strict=True))
+
+
+def refused_states(run: str) -> list[str]:
+    """What is said of an optimizer's state, for each array of which another shape was saved."""
+    prepare_environment(1)
+    config = replace(BASE, optimizer="sgd", momentum=0.9, accumulate=3, epochs=2)
+    said = []
+    with TemporaryDirectory() as folder, mock.patch("os.fsync"):
+        saving = replace(config, checkpoint_dir=Path(folder), checkpoint_steps=2)
+        asked = run, "run", load(config)
+        first = open_checkpoints(saving, *asked)
+        train(run, saving, first, saves=2)
+        again = replace(saving, resume=True)
+        kept = open_checkpoints(again, *asked)
+        for name, array in kept.state.items():
+            if array.ndim:
+                second = open_checkpoints(again, *asked)
+                second.state[name] = np.concatenate([array, array])
+                try:
+                    train(run, again, second)
+                    said.append(f"{name} was taken")
+                except CheckpointError as refusal:
+                    said.append(str(refusal))
+    return said
 
 
 def fit_refuses_steps() -> str:
@@ -189,6 +216,8 @@ def elsewhere() -> Iterator[dict[str, Future]]:
         fields = {"precision": "float16", "dropout": 0.3, "epochs": 2}
         found["float16"] = pytorch.submit(resumed_equals_whole, "pytorch/eager", fields, 3)
         found["fit"] = tensorflow.submit(resumed_equals_whole, "tensorflow/fit", fields, 1)
+        for pool, run in ((pytorch, "pytorch/eager"), (tensorflow, "tensorflow/eager")):
+            found[f"states of {run}"] = pool.submit(refused_states, run)
         found["fit refuses"] = tensorflow.submit(fit_refuses_steps)
         yield found
         # What nobody asked for need not be finished.
@@ -292,8 +321,41 @@ def test_an_optimizers_state_that_does_not_fit_is_told(kept):
     def refuse(_: object) -> None:
         raise KeyError("momentum")
 
+    def get_state() -> dict[str, np.ndarray]:
+        return dict(again.state)
+
     with pytest.raises(CheckpointError, match=r"does not fit \('momentum'\); .*\.$"):
-        list(again.replay(iter([]), lambda _: None, refuse))
+        list(again.replay(iter([]), lambda _: None, (get_state, refuse)))
+
+
+OWN = {"random": np.zeros(1), "means": np.zeros((3, 2), np.float32)}
+UNFIT_STATES = {
+    "another shape": (OWN | {"means": np.zeros((2, 3), np.float32)}, r"means is float32 \[2, 3\]"),
+    "another type": (OWN | {"means": np.zeros((3, 2))}, r"means is float64 \[3, 2\]"),
+    "not all": ({"random": np.zeros(1)}, "it lacks means"),
+}
+
+
+@pytest.mark.parametrize(("state", "said"), UNFIT_STATES.values(), ids=UNFIT_STATES)
+def test_the_state_of_another_optimizer_is_not_copied_in(kept, state, said):
+    kept.save(WEIGHTS, state)
+    again, copied = fresh(kept), []
+    again.load_newest()
+    access = (lambda: OWN), copied.append
+    with pytest.raises(CheckpointError, match=rf"the optimizer's state in .* \({said}.*\); .*\.$"):
+        list(again.replay(iter([]), lambda _: None, access))
+    assert copied == []
+
+
+def test_the_oracle_takes_no_state_of_another_shape():
+    said = refused_states("numpy/reference")
+    assert said and all("does not fit" in each for each in said), said
+
+
+@pytest.mark.parametrize("run", ["pytorch/eager", "tensorflow/eager"])
+def test_the_frameworks_take_no_state_of_another_shape(run, elsewhere):
+    said = elsewhere[f"states of {run}"].result()
+    assert said and all("does not fit" in each for each in said), said
 
 
 def test_what_was_saved_comes_back(kept):

@@ -959,6 +959,38 @@ def saved(**arrays: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.parametrize("dtype", ["int64", "int8", ">u2", "float16", "float64"])
+def test_labels_of_an_archive_may_be_numbers_of_any_type(dtype, files, tmp_path, no_network):
+    good = arrays_of(files)
+    labels = {name: good[name].astype(dtype) for name in ("y_train", "y_test")}
+    (tmp_path / "mnist.npz").write_bytes(saved(**good | labels))
+    assert prepare_dataset("mnist", tmp_path) == ("mnist", None)
+    dataset = load_dataset("mnist", tmp_path)
+    np.testing.assert_array_equal(dataset.train_labels, good["y_train"])
+    # The same content is the same dataset.
+    place(tmp_path / "other" / "mnist", files)
+    assert dataset.sha256 == load_dataset("mnist", tmp_path / "other").sha256
+
+
+WRONG_LABELS = {
+    "others": np.array([3, 1] * 5, np.int64),
+    "a fraction": np.arange(10) + 0.5,
+    "too large": np.arange(10) + 256,
+    "negative": np.arange(10) - 256.0,
+    "no number": np.full(10, np.nan),
+    "bools": np.ones(10, bool),
+    "complex": np.arange(10) + 0j,
+}
+
+
+@pytest.mark.parametrize("labels", WRONG_LABELS.values(), ids=WRONG_LABELS)
+def test_other_labels_are_refused_whatever_their_type(labels, files, tmp_path, no_network):
+    (tmp_path / "mnist.npz").write_bytes(saved(**arrays_of(files) | {"y_test": labels}))
+    with pytest.raises(DataError, match=r"mnist\.npz is not the published file \(") as caught:
+        prepare_dataset("mnist", tmp_path)
+    assert_one_sentence(caught.value)
+
+
 class Malicious:
     def __reduce__(self):
         return print, ("executed",)

@@ -98,6 +98,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_each_float_type_is_verified_on_the_device_that_has_it": 4,
         "test_what_is_not_installed_is_unavailable_and_the_others_are_verified": 2,
         "test_a_device_that_is_not_there_leaves_the_run_unavailable": 1.5,
+        "test_a_variant_that_ends_the_process_is_accused_alone": 5,
     },
     "report/page/test_page.py": {
         "test_the_command_draws_a_page_again": 3,
@@ -112,7 +113,7 @@ SLOW: dict[str, dict[str, float]] = {
     },
     "report/page/test_browser.py": {"visit": 15},
     "report/test_write.py": {"test_report_files": 4},
-    "shared/test_checkpoints.py": {"elsewhere": 45, "test_a_resumed_run_says_so": 2},
+    "shared/test_checkpoints.py": {"elsewhere": 55, "test_a_resumed_run_says_so": 2},
     "shared/test_config.py": {"test_invalid_values_are_refused_by_the_flags_name": 3},
     "shared/test_datasets.py": {"test_eight_processes_share_one_download": 6},
     "shared/test_results.py": {

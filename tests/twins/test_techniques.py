@@ -383,7 +383,7 @@ def test_the_run_reports_the_epoch_that_it_kept():
         try:
             epochs.append(next(job))
         except StopIteration as stop:
-            logits = stop.value.test_logits
+            logits = stop.value.predict(dataset.test_images)
             break
     accuracy = float(np.mean(logits.argmax(axis=1) == dataset.test_labels))
     assert kept_epoch(epochs, config).test_accuracy == accuracy
