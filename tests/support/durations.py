@@ -118,6 +118,10 @@ SLOW: dict[str, dict[str, float]] = {
         "test_an_old_result_is_drawn_again": 2,
         "test_any_result_round_trips": 3,
     },
+    "study/test_notes.py": {
+        "answers": 35,
+        "test_checks_notice_a_framework_that_does_something_else": 2,
+    },
     "study/test_study.py": {
         "chapters": 7,
         "test_terminal_prints_the_sides_asked_for": 5,
