@@ -11,7 +11,7 @@ from pygments import lex
 from pygments.lexers import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, _TokenType
 
-from study.pairing import DIFF_MARK, SIGNS
+from study.pairing import DIFF_MARK, SIGNS, bare
 from study.twins import SIDES, TWINS, Chapter, read_ledger, read_notes
 
 TEMPLATES = Path(__file__).resolve().parent
@@ -63,10 +63,10 @@ def markdown(text: str) -> Markup:
     return Markup(re.sub(r'href="#(diff-\d+)[^"]*"', r'href="#\1"', html))
 
 
-def colour(lines: list[str]) -> list[Markup]:
-    """Each line of a Python file as HTML, its DIFF marks as links to the ledger's rows."""
+def colour(lines: list[str]) -> list[tuple[Markup, list[str]]]:
+    """Each line of a Python file as HTML, and its DIFF marks, which stand beside the code."""
     done, current = [], Markup("")
-    tokens = lex("\n".join(lines), PythonLexer(stripnl=False))
+    tokens = lex("\n".join(map(bare, lines)), PythonLexer(stripnl=False))
     # Tokens of one class together: a string is three, its quotes and what they enclose.
     for name, alike in groupby(tokens, lambda token: class_of(token[0])):
         for place, part in enumerate("".join(text for _, text in alike).split("\n")):
@@ -74,7 +74,9 @@ def colour(lines: list[str]) -> list[Markup]:
                 done.append(current)
                 current = Markup("")
             current += span(name, part)
-    return done
+    return [
+        (html, DIFF_MARK.findall(line)) for html, line in zip([*done, current], lines, strict=False)
+    ]
 
 
 def class_of(kind: _TokenType) -> str | None:
@@ -84,11 +86,5 @@ def class_of(kind: _TokenType) -> str | None:
 
 def span(name: str | None, text: str) -> Markup:
     """Tokens of one class, or their part on one line."""
-    html = Markup(DIFF_MARK.sub(link_to_ledger, escape(text)))
-    # There are thousands: an attribute of one letter needs no quotation marks.
-    return Markup("<span class={}>{}</span>").format(name, html) if name and text else html
-
-
-def link_to_ledger(mark: re.Match) -> str:
-    """A DIFF mark as a link."""
-    return f'<a class="diff" href="#{mark[1].lower()}">{mark[1]}</a>'
+    # There are thousands: the shortest element, and no quotation marks.
+    return Markup("<i class={}>{}</i>").format(name, text) if name and text else escape(text)

@@ -74,8 +74,11 @@ def match(
     return [*found, *((k, None) for k in range(i, height)), *((None, k) for k in range(j, width))]
 
 
-# Lines whose ratio of equal characters is smaller have nothing to do with each other.
+# Lines whose ratio of equal tokens is smaller have nothing to do with each other; nor have those
+# that share brackets and dots only, or words of which every other line has some.
 APART = 0.3
+WORD = re.compile(r"[^\W\d_]\w+")
+EVERYWHERE = {"self", "None", "as", "by", "for", "if", "in", "is", "of", "or", "that", "the", "to"}
 
 
 @cache
@@ -87,11 +90,18 @@ def likeness(one: str, other: str) -> float:
     one, other = bare(one), bare(other)
     if one == other:
         return 1.0 if len(one) > 3 else 0.3
+    if not (same_mark or words(one) & words(other)):
+        return -1.0
     matcher = SequenceMatcher(None, TOKEN.findall(one), TOKEN.findall(other), autojunk=False)
     # How far below 0 makes no difference, and the ratio itself is slow.
     if not same_mark and matcher.quick_ratio() < APART:
         return -1.0
     return matcher.ratio() if same_mark else matcher.ratio() - APART
+
+
+def words(line: str) -> set[str]:
+    """What a line speaks of."""
+    return set(WORD.findall(line)) - EVERYWHERE
 
 
 def kinds_of(

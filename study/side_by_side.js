@@ -1,5 +1,7 @@
 const find = (selector) => document.querySelector(selector);
 const visible = (selector) => [...document.querySelectorAll(selector)].filter((each) => each.offsetParent);
+// Folded imports are passed over.
+const stepsToRead = () => visible(".step").filter((step) => !step.querySelector(":scope > .imports:not([open])"));
 
 // The step in the window that has the focus, else the first that reaches below the window's upper third.
 function place(steps) {
@@ -11,18 +13,61 @@ function place(steps) {
 }
 
 function move(by) {
-  const steps = visible(".step");
+  const steps = stepsToRead();
   const here = place(steps);
   // From the top of the page "next" is the first step itself.
   const above = by > 0 && steps[here].getBoundingClientRect().top > innerHeight / 2;
   const step = steps[Math.max(0, Math.min(steps.length - 1, above ? here : here + by))];
+  goTo(step);
+}
+
+function goTo(step) {
   step.focus({ preventScroll: true });
   step.scrollIntoView();
   history.replaceState(null, "", "#" + step.id);
 }
 
+// What a link leads to is unfolded.
+function unfold() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const folded = target?.matches(".step") ? target.querySelector(":scope > .imports") : target?.closest("details");
+  if (!folded || folded.open) return;
+  folded.open = true;
+  target.scrollIntoView();
+}
+
+// More lines of a docstring are unfolded on all sides together.
+function unfoldBeside({ target }) {
+  if (!target.matches(".fold")) return;
+  const alike = target.closest(".columns").querySelectorAll(`[data-fold="${target.dataset.fold}"]`);
+  for (const each of alike) each.open = target.open;
+}
+
+let hits = [];
+let hit = -1;
+
+function search() {
+  const words = find("#search").value.toLowerCase().trim();
+  hits = words ? visible(".step").filter((step) => step.textContent.toLowerCase().includes(words)) : [];
+  hit = -1;
+  find("#found").textContent = !words ? "" : hits.length ? `${hits.length} ${hits.length > 1 ? "steps" : "step"}: Enter` : "nothing";
+}
+
+// Enter leads from hit to hit, and unfolds those lines that hold the words.
+function nextHit(event) {
+  if (event.key !== "Enter" || !hits.length) return;
+  hit = (hit + 1) % hits.length;
+  const words = find("#search").value.toLowerCase().trim();
+  for (const folded of hits[hit].querySelectorAll("details")) {
+    folded.open ||= folded.textContent.toLowerCase().includes(words);
+  }
+  hits[hit].scrollIntoView();
+  history.replaceState(null, "", "#" + hits[hit].id);
+  find("#found").textContent = `${hit + 1} of ${hits.length}`;
+}
+
 function tellPlace() {
-  const steps = visible(".step");
+  const steps = stepsToRead();
   const here = place(steps);
   find("#here").textContent = `${here + 1} of ${steps.length}: ${steps[here].dataset.title}`;
 }
@@ -32,14 +77,16 @@ function offerGuessing() {
   for (const side of document.querySelectorAll(".columns:not(.alone-side) > .side:not(.numpy)")) {
     const button = document.createElement("button");
     button.className = "reveal";
-    button.textContent = `Guess, then reveal the ${side.querySelector("h4").firstChild.textContent.trim()} side`;
+    button.textContent = "Reveal";
+    button.setAttribute("aria-label", `Reveal the ${side.querySelector("h4").firstChild.textContent.trim()} side`);
     button.setAttribute("aria-expanded", false);
-    side.querySelector(".hideable").before(button);
+    side.querySelector(".head").append(button);
   }
 }
 
 function reveal(button) {
-  button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") === "false");
+  const hidden = button.getAttribute("aria-expanded") === "false";
+  button.setAttribute("aria-expanded", hidden);
 }
 
 function study() {
@@ -64,7 +111,7 @@ function openDifference(id) {
 
 // A box that scrolls can be reached by keyboard.
 function markScrollers() {
-  for (const box of visible(".code, .scroll")) {
+  for (const box of visible(".scroll")) {
     box.toggleAttribute("tabindex", box.scrollWidth > box.clientWidth);
     if (box.hasAttribute("tabindex")) box.tabIndex = 0;
   }
@@ -74,13 +121,15 @@ const KEYS = {
   j: () => move(1), n: () => move(1), ArrowRight: () => move(1),
   k: () => move(-1), p: () => move(-1), ArrowLeft: () => move(-1),
   s: study,
-  r: () => visible(".step")[place(visible(".step"))].querySelectorAll(".reveal").forEach((each) => each.offsetParent && reveal(each)),
+  r: () => stepsToRead()[place(stepsToRead())].querySelectorAll(".reveal").forEach((each) => each.offsetParent && reveal(each)),
   3: () => find("#numpy").click(),
   d: changeTheme,
+  "/": () => find("#search").focus(),
 };
 
 document.addEventListener("keydown", (event) => {
-  const scrolls = event.key.startsWith("Arrow") && event.target.matches("input, .code, .scroll");
+  const scrolls = event.key.startsWith("Arrow") && event.target.matches("input, .scroll");
+  if (event.target.matches("[type=search]")) return;
   if (event.ctrlKey || event.metaKey || event.altKey || scrolls || find("#opened").open) return;
   if (!find("#single").checked || !Object.hasOwn(KEYS, event.key)) return;
   event.preventDefault();
@@ -97,21 +146,17 @@ document.addEventListener("click", (event) => {
   if (event.target.matches("dialog")) event.target.close();
 });
 
-// The columns of a step scroll together, led by the one under the pointer or with the focus.
-let leader = null;
-const lead = (event) => { leader = event.target.closest(".code") ?? leader; };
-document.addEventListener("pointerover", lead);
-document.addEventListener("focusin", lead);
-document.addEventListener("scroll", (event) => {
-  if (event.target !== leader) return;
-  for (const box of leader.closest(".columns").querySelectorAll(".code")) box.scrollLeft = leader.scrollLeft;
-}, true);
-
 find("#next").addEventListener("click", () => move(1));
 find("#back").addEventListener("click", () => move(-1));
 find("#theme").addEventListener("click", changeTheme);
 for (const happening of ["scroll", "focusin", "change", "resize"]) addEventListener(happening, tellPlace, { passive: true });
 for (const happening of ["change", "resize", "click"]) addEventListener(happening, markScrollers);
+document.addEventListener("toggle", unfoldBeside, true);
+addEventListener("toggle", tellPlace, true);
+addEventListener("hashchange", unfold);
+find("#search").addEventListener("input", search);
+find("#search").addEventListener("keydown", nextHit);
 offerGuessing();
+unfold();
 markScrollers();
 tellPlace();

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 
 from shared.errors import UsageError
@@ -58,6 +58,10 @@ class Step:
         """The notes at a side's line in a row."""
         return [note for note in self.notes if note.row == place and note.side in (side, "both")]
 
+    def present(self, places: list[int], side: str) -> list[int]:
+        """Those of the rows that have a line of this side."""
+        return [place for place in places if self.rows[place].get(side) is not None]
+
     @property
     def sides(self) -> list[str]:
         return [side for side in SIDES if any(row.get(side) is not None for row in self.rows)]
@@ -72,7 +76,21 @@ class Chapter:
     part: str
     sentence: str
     lines: dict[str, list[str]]
+    docstrings: dict[str, set[int]] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
+
+    def units(self, step: Step) -> list[list[int]]:
+        """A step's rows one by one, but those together that are only more of a docstring."""
+
+        def is_more(place: int) -> bool:
+            lines = [(side, k) for side, k in step.rows[place].items() if k is not None]
+            return all(k in self.docstrings[side] for side, k in lines)
+
+        units: list[list[int]] = []
+        for more, places in groupby(range(len(step.rows)), is_more):
+            run = list(places)
+            units += [run] if more else [[place] for place in run]
+        return units
 
 
 def read_chapters() -> list[Chapter]:
@@ -123,9 +141,11 @@ def read_chapter(file: str, about: dict, names: Names) -> Chapter:
     lines = {side: source.splitlines() for side, source in sources.items()}
     parts = {side: definitions(source) for side, source in sources.items()}
     order = merge([list(parts[side]) for side in parts])
-    title = (ast.get_docstring(ast.parse(next(iter(sources.values())))) or "").partition("\n")[0]
+    docstring = ast.get_docstring(ast.parse(next(iter(sources.values())))) or ""
+    title = re.split(r"\.\s|\.$|\n", docstring)[0]
     insist_on_same({"sentence", *order}, {*about} - {"part"}, f"definitions in {file}")
-    chapter = Chapter(file, title, about.get("part", ""), about["sentence"], lines)
+    docstrings = {side: more_of_docstrings(source) for side, source in sources.items()}
+    chapter = Chapter(file, title, about.get("part", ""), about["sentence"], lines, docstrings)
     for name in order:
         ranges = {side: parts[side][name] for side in parts if name in parts[side]}
         alone = len(ranges.keys() & {*TWINS}) == 1
@@ -180,6 +200,17 @@ def starts_of_definitions(source: str) -> dict[str, int]:
                 start -= 1
             starts[node.name] = start
     return starts
+
+
+def more_of_docstrings(source: str) -> set[int]:
+    """Indices of all lines of docstrings but their first ones."""
+    found: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        kinds = ast.Module | ast.FunctionDef | ast.ClassDef
+        if isinstance(node, kinds) and ast.get_docstring(node):
+            text = node.body[0]
+            found |= set(range(text.lineno, text.end_lineno or text.lineno))
+    return found
 
 
 def merge(orders: Iterable[list[str]]) -> list[str]:

@@ -14,7 +14,7 @@ def compute_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     Returns:
         A scalar of the logits' dtype.
     """
-    cross_entropy = keras.losses.sparse_categorical_crossentropy
+    cross_entropy = keras.losses.sparse_categorical_crossentropy  # DIFF-46
     losses = cross_entropy(labels, logits, from_logits=True)  # DIFF-5
     return tf.reduce_mean(losses)  # DIFF-6
 

@@ -48,8 +48,8 @@ def build_network(
         # Normalizing would take a bias away again.
         stack.append(nn.Linear(fan_in, fan_out, bias=not batch_norm))
         if batch_norm:
-            stack.append(nn.BatchNorm1d(fan_out))  # DIFF-28
+            stack.append(nn.BatchNorm1d(fan_out))  # DIFF-28  # DIFF-54
         stack.append(activation())
         if dropout:
-            stack.append(nn.Dropout(dropout))  # DIFF-17
+            stack.append(nn.Dropout(dropout))  # DIFF-17  # DIFF-45
     return nn.Sequential(*stack, nn.Linear(hidden[-1], CLASSES))

@@ -27,7 +27,7 @@ class SingleImages(Dataset):
     ) -> None:
         self.pixels, self.labels = pixels.reshape(-1, 28, 28), labels
         steps = [
-            transforms.ToTensor(),
+            transforms.ToTensor(),  # DIFF-49
             transforms.Normalize(mean, deviation),
             torch.flatten,
         ]

@@ -66,8 +66,8 @@ def build_network(
         # Normalizing would take a bias away again.
         stack.append(layers.Dense(units, use_bias=not batch_norm))
         if batch_norm:
-            stack.append(normalization())
+            stack.append(normalization())  # DIFF-54
         stack.append(activation())
         if dropout:
-            stack.append(layers.Dropout(dropout))  # DIFF-17
+            stack.append(layers.Dropout(dropout))  # DIFF-17  # DIFF-45
     return keras.Sequential([*stack, layers.Dense(CLASSES)])

@@ -29,7 +29,7 @@ def make_pipeline(
         all_pixels, all_labels = tf.constant(pixels), tf.constant(labels)
 
     def prepare(row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image = tf.cast(all_pixels[row], tf.float32) / 255
+        image = tf.cast(all_pixels[row], tf.float32) / 255  # DIFF-49
         return (image - mean) / deviation, all_labels[row]
 
     def make_batches(

@@ -45,11 +45,35 @@ def here(page) -> str:
     return page.evaluate("document.activeElement.id")
 
 
+# Lines that are wider than their box; lines that are on more than one line.
+CUT = """[...document.querySelectorAll(".line")]
+    .filter(line => line.offsetParent && line.scrollWidth > line.clientWidth + 1).length"""
+WRAPPED = """[...document.querySelectorAll(".line:not(.gap)")].filter(line => {
+    const text = document.createRange();
+    text.selectNodeContents(line);
+    const { top, bottom } = text.getBoundingClientRect();
+    return line.offsetParent && bottom - top > 1.6 * parseFloat(getComputedStyle(line).lineHeight);
+}).length"""
+
+
+@pytest.mark.parametrize("width", [1280, 1440])
+def test_no_line_of_two_columns_is_cut_or_wrapped(visit, whole, width):
+    visited = visit(whole, width)
+    visited.open_details()
+    assert visited.page.evaluate(CUT) == 0
+    assert visited.page.evaluate(WRAPPED) == 0
+    visited.page.check("#numpy")
+    assert visited.page.evaluate(CUT) == 0
+    assert visited.page.evaluate(WRAPPED) > 0, "three columns wrap"
+    visited.page.close()
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_page_is_quiet_and_in_bounds(visit, whole, width, dark):
     visited = visit(whole, width, dark)
     assert visited.overflow() == 0
+    assert visited.page.evaluate(CUT) == 0
     visited.page.check("#numpy")
     assert visited.overflow() == 0
     sides = "#train\\.train_step .side"
@@ -64,6 +88,7 @@ def test_page_is_quiet_and_in_bounds(visit, whole, width, dark):
 def test_axe_finds_no_violation(visit, excerpt, width, dark):
     visited = visit(excerpt, width, dark)
     assert not visited.violations()
+    visited.open_details()
     visited.page.check("#numpy")
     visited.page.check("[value=tensorflow]")
     visited.page.locator("a.diff:visible").first.click()
@@ -77,6 +102,10 @@ def test_lines_of_a_row_are_on_equal_height(reading):
     assert reading.evaluate(tops, "pytorch") == reading.evaluate(tops, "tensorflow")
     reading.check("#numpy")
     assert reading.evaluate(tops, "pytorch") == reading.evaluate(tops, "numpy")
+    reading.uncheck("#numpy")
+    reading.set_viewport_size({"width": 768, "height": 900})
+    assert reading.evaluate(WRAPPED) > 0
+    assert reading.evaluate(tops, "pytorch") == reading.evaluate(tops, "tensorflow")
 
 
 def test_code_begins_on_the_same_column_in_every_line(reading):
@@ -84,7 +113,7 @@ def test_code_begins_on_the_same_column_in_every_line(reading):
     lefts = reading.evaluate(
         """() => [...document.querySelectorAll("[id='minimal.data'] .pytorch .line")].map(line => {
             const text = document.createTreeWalker(line, NodeFilter.SHOW_TEXT, node =>
-                node.parentElement.closest(".gutter") || !node.length
+                node.parentElement.closest(".gutter, .marks") || !node.length
                     ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT).nextNode();
             if (!text) return null;
             const range = document.createRange();
@@ -102,12 +131,12 @@ def test_steps_follow_each_other_by_keyboard(reading):
     for key in ("j", "n", "ArrowRight", "k", "p", "j"):
         reading.keyboard.press(key)
         walk.append(here(reading))
-    first, second, third = "minimal.imports", "minimal.data", "minimal.model"
+    first, second, third = "minimal.data", "minimal.model", "minimal.learning"
     assert walk == [first, second, third, second, first, second]
     assert "2 of " in reading.text_content("#here")
-    assert reading.url.endswith("#minimal.data")
+    assert reading.url.endswith("#minimal.model")
     reading.uncheck("#single")
-    reading.locator("[id='minimal.data']").focus()
+    reading.locator("[id='minimal.model']").focus()
     reading.keyboard.press("j")
     assert here(reading) == second
 
@@ -160,15 +189,59 @@ def test_a_side_can_be_guessed_and_revealed(reading):
     assert seen() == (True, True)
 
 
-def test_columns_scroll_together(reading):
-    boxes = reading.locator("[id='data.make_batches'] .code")
-    reading.set_viewport_size({"width": 768, "height": 900})
-    boxes.nth(1).hover()
-    boxes.nth(1).evaluate("box => { box.scrollLeft = 60 }")
+def test_revealing_moves_nothing(reading):
+    reading.keyboard.press("s")
+    places = """[...document.querySelectorAll("body *")]
+        .map(each => each.getBoundingClientRect())
+        .map(box => [box.x, box.y, box.width, box.height])"""
+    before = reading.evaluate(places)
+    button = reading.locator("[id='loss.compute_loss'] .tensorflow .reveal")
+    button.evaluate("each => each.click()")
+    assert button.get_attribute("aria-expanded") == "true"
+    assert reading.locator("[id='loss.compute_loss'] .tensorflow .code").is_visible()
+    assert reading.evaluate(places) == before
+
+
+def test_imports_are_unfolded_by_their_link(reading):
+    code = reading.locator("[id='loss.imports'] .code").first
+    assert code.is_hidden()
+    reading.evaluate("location.hash = 'loss.imports'")
+    code.wait_for(state="visible")
+    # Then it is a step like others.
+    reading.locator("[id='loss.imports']").focus()
+    reading.keyboard.press("j")
+    assert here(reading) == "loss.compute_loss"
+    reading.keyboard.press("k")
+    assert here(reading) == "loss.imports"
+
+
+def test_a_docstring_is_unfolded_on_both_sides(reading):
+    folds = reading.locator("[id='loss.compute_loss'] .side:not(.numpy) .fold")
+    folds.first.locator("summary").click()
     reading.wait_for_function(
-        "document.querySelector(\"[id='data.make_batches'] .code\").scrollLeft === 60"
+        """[...document.querySelectorAll("[id='loss.compute_loss'] .fold")]
+            .every(each => each.open)"""
     )
-    assert boxes.nth(1).get_attribute("tabindex") == "0"
+    assert folds.nth(1).get_by_text("before softmax").is_visible()
+
+
+def test_words_are_found_even_where_they_are_folded(reading):
+    reading.keyboard.press("/")
+    reading.keyboard.type("Before SOFTMAX")
+    assert reading.text_content("#found") == "1 step: Enter"
+    hidden = reading.locator("[id='loss.compute_loss'] .pytorch").get_by_text("before softmax")
+    assert hidden.is_hidden()
+    reading.keyboard.press("Enter")
+    hidden.wait_for(state="visible")
+    assert reading.url.endswith("#loss.compute_loss")
+    assert reading.text_content("#found") == "1 of 1"
+    reading.fill("#search", "no such words")
+    assert reading.text_content("#found") == "nothing"
+
+
+def test_a_file_has_a_link(reading):
+    reading.locator("[id='loss.py'] h2 a").click()
+    assert reading.url.endswith("#loss.py")
 
 
 def test_theme_can_be_chosen(reading):

@@ -3,6 +3,7 @@
 import io
 import re
 import tomllib
+from itertools import chain
 
 import pytest
 from rich.console import Console
@@ -11,8 +12,17 @@ from shared.errors import UsageError
 from study import __main__ as study_main
 from study import twins
 from study.page import colour, markdown, render_page
-from study.pairing import Names, align, kinds_of
-from study.twins import SIDES, TWINS, definitions, merge, read_chapters, read_ledger, text_at
+from study.pairing import Names, align, kinds_of, likeness
+from study.twins import (
+    SIDES,
+    TWINS,
+    definitions,
+    merge,
+    more_of_docstrings,
+    read_chapters,
+    read_ledger,
+    text_at,
+)
 from tests.support.commands import ROOT, run_warm
 
 COMMAND = ("-m", "study")
@@ -50,18 +60,19 @@ def test_techniques_are_a_part_of_their_own(chapters):
     parts = {chapter.file: chapter.part for chapter in chapters}
     assert [part for part in parts.values() if part] == PARTS
     files = list(parts)
-    begin, end = (next(k for k in range(len(files)) if parts[files[k]] == p) for p in PARTS[2:])
+    begin, end = (next(k for k in range(len(files)) if parts[files[k]] == p) for p in PARTS[3:])
     assert all(file.startswith("techniques/") == (begin <= k < end) for k, file in enumerate(files))
 
 
-PARTS = ["The whole program", "Step by step", "Techniques", "The rest"]
+PARTS = ["The whole program", "One step of learning", "Step by step", "Techniques", "The rest"]
 
 
-def test_the_steps_come_in_their_order(chapters):
-    titles = [chapter.title for chapter in chapters]
-    numbered = [title for title in titles if title.startswith("Step ")]
-    assert numbered == titles[: len(numbered)]
-    assert [int(title.split()[1].strip(":")) for title in numbered] == list(range(9))
+def test_the_files_come_in_the_order_of_the_readme(chapters):
+    """After the whole program the heart of it, the training step."""
+    table = re.findall(r"^\| `(\w+\.py)` \| \d", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert table.index("fit.py") == table.index("compiled.py") + 1
+    order = ["minimal.py", "train.py", *(name for name in table[1:] if name != "train.py")]
+    assert [chapter.file for chapter in chapters][: len(order)] == order
 
 
 def test_the_whole_program_is_read_first_section_by_section(chapters):
@@ -124,7 +135,7 @@ def test_every_mark_opens_its_row(page, chapters):
         for lines in chapter.lines.values()
         for number in marks.findall("\n".join(lines))
     ]
-    links = re.findall(r'<a class="diff" href="#diff-(\d+)">DIFF-\1</a>', page)
+    links = re.findall(r'<a class=diff href="#diff-(\d+)">DIFF-\1</a>', page)
     legend = ["1"]
     assert sorted(links) == sorted(in_code + legend)
     assert all(f'<article class="row" id="diff-{number}">' in page for number in links)
@@ -261,10 +272,37 @@ def test_names_of_one_side_stand_where_that_side_has_them():
 
 
 def test_code_is_escaped_and_every_line_is_closed():
-    lines = colour(['"""One <b>', 'two & three."""', "x = 1  # 1. start  # DIFF-7"])
-    assert lines[0] == "<span class=c>&#34;&#34;&#34;One &lt;b&gt;</span>"
-    assert lines[1] == "<span class=c>two &amp; three.&#34;&#34;&#34;</span>"
-    assert '# 1. start  <a class="diff" href="#diff-7">DIFF-7</a></span>' in lines[2]
+    lines = colour(['"""One <b>', 'two & three."""', "x = 1  # 1. start  # DIFF-7  # DIFF-8"])
+    assert lines[0] == ("<i class=c>&#34;&#34;&#34;One &lt;b&gt;</i>", [])
+    assert lines[1] == ("<i class=c>two &amp; three.&#34;&#34;&#34;</i>", [])
+    code, marks = lines[2]
+    assert code.endswith("# 1. start</i>")
+    assert marks == ["DIFF-7", "DIFF-8"]
+
+
+def test_lines_that_share_brackets_only_are_not_paired(chapters):
+    """A generator of random numbers, for one, faces no options of a pipeline."""
+    assert likeness("    generator=torch.Generator(),", "    options = tf.data.Options()") < 0
+    assert likeness("    optimizer.step()", "    optimizer.apply(gradients)") > 0
+    (step,) = (step for each in chapters for step in each.steps if step.key == "data.make_batches")
+    (data,) = (chapter for chapter in chapters if chapter.file == "data.py")
+    (row,) = (row for row in step.rows if "Generator()" in text_at(row, "pytorch", data.lines))
+    assert row["tensorflow"] is None
+
+
+def test_docstrings_are_folded_but_for_their_first_lines(chapters):
+    (train,) = (chapter for chapter in chapters if chapter.file == "train.py")
+    (step,) = (step for step in train.steps if step.name == "train_step")
+    (fold,) = (places for places in train.units(step) if len(places) > 1)
+    assert list(chain.from_iterable(train.units(step))) == list(range(len(step.rows)))
+    for side in TWINS:
+        text = [text_at(step.rows[place], side, train.lines) for place in fold]
+        assert text[1].strip() == "Returns:"
+        assert text[-1].strip() == '"""'
+        before = text_at(step.rows[fold[0] - 1], side, train.lines)
+        assert before.strip().startswith('"""Learn from one batch')
+    source = '"""One.\n\nMore.\n"""\n\n\ndef f():\n    """Short."""\n    return 1\n'
+    assert more_of_docstrings(source) == {1, 2, 3}
 
 
 def test_markdown_of_notes_and_ledger():

@@ -26,14 +26,17 @@ from tests.support.commands import ROOT
 from tests.support.differences.problem import (
     BATCH,
     CLASS_WEIGHTS,
+    DECAY,
     FACTORS,
     FEATURES,
+    FEW,
     GRADIENTS,
     IMAGES,
     KERNEL,
     KINDS,
     LABELS,
     MANY,
+    NARROW,
     ROWS,
     STEPS_BEFORE,
 )
@@ -153,6 +156,9 @@ def test_a_traced_function_runs_once_per_shape(torch_says, keras_says):
     assert torch_says["body runs in four calls"] == 4
     assert keras_says["body runs in four calls"] == 1
     assert keras_says["body runs in four calls, three sizes"] == 3
+    assert keras_says["traces of six numbers"] == 6
+    programs = torch_says["programs of six numbers: by default, dynamic=False, True"]
+    assert programs == [2, 6, 1]
 
 
 def test_what_a_compiler_takes_in(torch_says, keras_says):
@@ -163,6 +169,7 @@ def test_what_a_compiler_takes_in(torch_says, keras_says):
     for says in (torch_says, keras_says):
         assert says["programs for one step and for three"] == 1
         assert says["losses of a program with a loop"] == [2.0, 1.0, 0.5]
+    assert torch_says["programs of a step: by default, fused"] == [2, 1]
 
 
 def test_denormal_numbers(torch_says, keras_says):
@@ -219,6 +226,8 @@ def test_what_one_seed_sets(torch_says, keras_says):
     assert keras_says["seeded elsewhere"] == {"python": True, "numpy": True}
     alone = keras_says["seeded elsewhere by TensorFlow alone"]
     assert alone == {"python": False, "numpy": False}
+    seeded = {"Keras": True, "TensorFlow": False}
+    assert keras_says["initial weights after equal seeds"] == seeded
 
 
 def test_recording_by_default(torch_says, keras_says):
@@ -391,6 +400,9 @@ def test_class_weights(torch_says, keras_says):
     assert weighted / torch_says["weighted loss"] == pytest.approx(ratio, rel=1e-5)
     assert keras_says["weighted loss by fit"] == pytest.approx(weighted, rel=1e-6)
     assert ratio > 2
+    assert torch_says["weighted loss of one-hot labels"] == pytest.approx(
+        keras_says["weighted loss"], rel=1e-5
+    )
 
 
 def test_one_image_at_a_time(torch_says, keras_says):
@@ -420,6 +432,7 @@ def test_dropout_streams(torch_says, keras_says):
     assert 0.4 < np.mean(torch_mask == keras_mask) < 0.6
     assert 0.4 < np.mean(torch_mask == shifted) < 0.6
     assert (keras_mask == same).all()
+    assert 400 < keras_says["mask after a draw of Python's"] < 600
 
 
 def test_mixed_precision(torch_says, keras_says):
@@ -452,3 +465,112 @@ def test_what_is_saved(torch_says, keras_says):
     assert keras_says["saved files"] == ["config.json", "metadata.json", "model.weights.h5"]
     assert keras_says["saved model"] == "Sequential"
     assert keras_says["saved optimizer's steps"] == 1
+
+
+# Traps for whoever moves a program from one framework to the other.
+
+
+def test_compiled_dropout_draws_other_masks(torch_says, keras_says):
+    again, compiled = torch_says["masks: again, compiled"]
+    assert again == 0
+    assert 400 < compiled < 600
+    again, traced, compiled = keras_says["masks: again, traced, compiled"]
+    assert again == traced == 0
+    assert 400 < compiled < 600
+
+
+def test_types_of_labels(torch_says, keras_says):
+    by_type = torch_says["loss by type of labels"]
+    taken = {name for name, loss in by_type.items() if isinstance(loss, float)}
+    assert taken == {"uint8", "int64"}
+    right = pytest.approx(by_type["int64"], rel=1e-6)
+    assert list(keras_says["loss by type of labels"].values()) == [right] * len(by_type)
+    assert keras_says["loss of labels and nine tenths"] == right
+
+
+def test_labels_out_of_range(torch_says, keras_says):
+    wrong = torch_says["loss of a label out of range"]
+    assert wrong["3"] == wrong["-1"] == "raises IndexError"
+    assert wrong["-100"] == pytest.approx(torch_says["loss of the first"])
+    losses = keras_says["loss of a label out of range"]
+    assert losses.keys() == wrong.keys()
+    assert set(losses.values()) == {"raises InvalidArgumentError"}
+
+
+def test_integer_images(torch_says, keras_says):
+    assert torch_says["integer images"] == "raises RuntimeError"
+    assert keras_says["integer images"] == "float32"
+
+
+def test_pixels_are_divided_by_255_in_torchvision(torch_says, keras_says):
+    assert torch_says["largest pixel"] == 1
+    assert keras_says["largest pixel"] == 255
+
+
+def test_defaults_of_rates_and_batches(torch_says, keras_says):
+    assert torch_says["rate of SGD"] == 0.001
+    assert keras_says["rate of SGD"] == pytest.approx(0.01)
+    assert torch_says["batch size"] == 1
+    assert keras_says["batches of 33 rows"] == 2
+    assert keras_says["batches of ten rows to validate by"] == 2
+    assert keras_says["optimizer of compile"] == "rmsprop"
+
+
+def test_penalties_on_weights(torch_says, keras_says):
+    assert torch_says["penalty: gradient, loss"] == [DECAY, 0]
+    assert keras_says["penalty: gradient, loss"] == [2 * DECAY, DECAY]
+
+
+def test_softmax_before_the_loss(torch_says, keras_says):
+    right, twice = torch_says["loss of logits and of softmax"]
+    assert right - twice > 0.3
+    losses = keras_says["loss of logits and of softmax"]
+    assert losses == [pytest.approx(right, rel=1e-6)] * 3
+
+
+def test_shapes_of_predictions_and_labels(torch_says, keras_says):
+    each_with_each = np.subtract.outer(FEW, FEW)
+    assert torch_says["squared error of [n, 1]"] == np.square(each_with_each).mean() == 2.5
+    assert torch_says["warns of shapes"] is True
+    assert torch_says["binary loss of [n, 1]"] == "raises ValueError"
+    assert keras_says["squared error of [n, 1]"] == 0
+    assert keras_says["binary loss of [n, 1]"] < 1e-6
+
+
+def test_batch_normalization_of_one_row(torch_says, keras_says):
+    assert torch_says["one row in training"] == "raises ValueError"
+    assert keras_says["one row in training"] == [[0]]
+
+
+def test_frozen_batch_normalization(torch_says, keras_says):
+    outputs, mean = torch_says["frozen: outputs, mean kept"]
+    np.testing.assert_allclose(outputs, [[-1], [1]], rtol=1e-6)
+    assert mean == pytest.approx(2)
+    assert keras_says["frozen: outputs, mean kept"] == [[[10], [30]], 0]
+
+
+def test_early_stopping(torch_says, keras_says):
+    assert torch_says["early stopping"] == []
+    assert keras_says["best weights by default"] is False
+    best, left, restored = keras_says["losses: best, left, restored"]
+    assert left > best + 0.1
+    assert restored == pytest.approx(best, rel=1e-6)
+
+
+def test_a_cosine_past_its_end(torch_says, keras_says):
+    assert torch_says["cosine"] == [1, 0.5, 0, 0.5, 1]
+    assert keras_says["cosine"] == [1, 0.5, 0, 0, 0]
+
+
+def test_layer_normalization(torch_says, keras_says):
+    variance = np.var(NARROW)
+    for says, epsilon in ((torch_says, 1e-5), (keras_says, 1e-3)):
+        assert says["epsilon of layer normalization"] == epsilon
+        size = np.sqrt(variance / (variance + epsilon))
+        np.testing.assert_allclose(says["narrow rows normalized"], [[-size, size]], rtol=1e-4)
+
+
+def test_determinism(torch_says, keras_says):
+    assert torch_says["deterministic by default"] is False
+    assert keras_says["deterministic by default"] is False
+    assert keras_says["trained twice alike"] is True

@@ -23,6 +23,12 @@ FACTORS, STEPS_BEFORE = (1.0, 0.5, math.inf), 1998
 # The smallest number that a float32 holds with all its digits; half of it is denormal.
 NORMAL = float(np.finfo("float32").smallest_normal)
 
+# Types that labels may have, a penalty on weights, four numbers, rows that differ by little.
+TYPES = ("uint8", "int16", "int32", "int64", "float32")
+DECAY = 0.125
+FEW = (0.0, 1.0, 2.0, 3.0)
+NARROW = ((1.0, 1.0625),)
+
 # For what depends on chance: enough numbers that the odds of a false alarm are below 1e-9.
 MANY = 1000
 

@@ -40,6 +40,7 @@ from tests.support.differences.problem import (
     describe_start,
     seeded_elsewhere,
 )
+from tests.support.differences.pytorch_traps import TRAPS
 
 Answers = dict[str, object]
 
@@ -465,6 +466,6 @@ PARTS = (
 def answers() -> Answers:
     """All answers, by their names in the tests."""
     found: Answers = {}
-    for part in PARTS:
+    for part in (*PARTS, *TRAPS):
         part(found)
     return found
