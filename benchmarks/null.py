@@ -34,15 +34,15 @@ SIDES = ("pytorch/eager", "pytorch/eager#2")
 
 @dataclass(frozen=True)
 class Request:
-    """Set pytorch/eager against itself: how often is a difference claimed?"""
+    """Compare pytorch/eager with itself, and count how often a difference is claimed."""
 
     config: TrainConfig
     repeats: int = 10
     """Paired repeats of each comparison."""
     nulls: int = 10
-    """Comparisons, each with seeds of its own."""
+    """Comparisons, each with its own seeds."""
     slowdown: float = 0.0
-    """Per cent by which each step of the second side is made longer."""
+    """Slow each step of the second side down by X per cent."""
 
     def __post_init__(self) -> None:
         """Check what is not checked elsewhere.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import tyro
@@ -21,7 +21,7 @@ from report.sentences import describe_end, describe_machine
 from report.thinning import thin
 from shared.config import TrainConfig
 from shared.errors import UsageError
-from shared.flags import parse_flags
+from shared.flags import Examples, parse_flags
 from shared.initial_weights import weight_shapes
 from shared.inputs import LARGEST_WEIGHTS, read_tensors
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
@@ -55,12 +55,14 @@ NOT_HYPERPARAMETERS = {"data_dir", "offline"}
 
 @dataclass(frozen=True)
 class Request:
-    """Write the results of a comparison as logs for TensorBoard, a folder for each run."""
+    """Convert the results of a comparison to TensorBoard logs, one folder per run."""
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
     """Folder of results, with a results.json."""
     output_dir: Path | None = None
-    """Folder for the logs, new or empty; by default FOLDER/tensorboard."""
+    """New or empty folder for the logs. Default: tensorboard in FOLDER."""
+
+    examples: ClassVar[Examples] = (("results/NAME", "write the logs to results/NAME/tensorboard"),)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from shared.config import TrainConfig
 from shared.errors import UsageError
-from shared.flags import Flag, Repeatable, RunNames, SharedConfig
+from shared.flags import Examples, Flag, Interpreters, RunNames, SharedConfig
 from shared.inputs import expand_home
 from shared.kinds import Setting
 from shared.registry import IMPLEMENTATIONS, RUNS
@@ -26,28 +26,42 @@ DEFAULT_RUNS = ("pytorch/eager", "tensorflow/fit")
 
 @dataclass(frozen=True)
 class Request:
-    """Train the same network in several frameworks and report them side by side."""
+    """Train the same network in several frameworks and report them side by side.
+
+    Every run is compared with the first.
+    """
 
     config: SharedConfig
     run: RunNames = DEFAULT_RUNS
     batch_size: tuple[int, ...] = (64,)
-    """Images per training step; several draw the throughput of each against them."""
+    """Images per training step; with several sizes, the report shows throughput against batch
+    size."""
     repeats: int | None = None
-    """Paired repeats, with seed, seed + 1, ...; by default 1, and 8 with --attribute."""
-    python: Repeatable = ()
-    """Interpreter for one implementation, as tensorflow=PATH."""
+    """Paired repeats, with seed, seed + 1, ... Default: 1, or 8 with --attribute."""
+    python: Interpreters = ()
+    """Python interpreter for one implementation, as tensorflow=PATH."""
     verify: bool = True
-    """First prove that the runs compute the same thing, against the NumPy oracle."""
+    """Check first, against the NumPy reference, that all runs compute the same. Default: on."""
     verify_only: Flag = False
-    """Only prove it: train and time nothing."""
+    """Only verify; train and time nothing."""
     attribute: Flag = False
     """Measure instead how much each default that differs between the frameworks matters."""
     floor: Flag = False
-    """Also time the matrix products alone, the lower limit, and show each run as its multiple."""
+    """Also time the matrix products alone, as a lower limit, and show each run as a multiple of
+    it."""
     output_dir: Path | None = None
-    """Folder for the results, new or empty; by default results/<UTC time>."""
+    """New or empty folder for the results. Default: results/<UTC time>."""
     open: Flag = False
     """Open report.html in the browser at the end."""
+
+    examples: ClassVar[Examples] = (
+        ("", "compare PyTorch's loop with Keras's fit, and write a report"),
+        ("all --repeats 5", "every run, with confidence intervals"),
+        ("pytorch/eager pytorch/compiled", "two ways of one framework"),
+        ("--dataset fashion-mnist", "other images"),
+        ("--batch-size 16 64 256", "throughput against batch size"),
+        ("--verify-only all", "only check that all runs compute the same"),
+    )
 
     def settings(self) -> list[dict[str, Setting]]:
         """What each setting changes of the first configuration; nothing if there is one setting."""

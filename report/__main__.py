@@ -3,8 +3,9 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, ClassVar
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from report.page.page import open_in_browser, render
 from report.read import read_folder
@@ -12,7 +13,7 @@ from shared.config import TrainConfig
 from shared.datasets import load_dataset
 from shared.download import DataError
 from shared.errors import UsageError
-from shared.flags import Flag, parse_flags
+from shared.flags import Examples, Flag, parse_flags
 from shared.program import run_program
 from shared.results import write_atomically
 from shared.results_file import PAGE
@@ -23,16 +24,22 @@ PROGRAM = "python -m report"
 
 @dataclass(frozen=True)
 class Request:
-    """Draw report.html again from results.json; several folders are merged into one page."""
+    """Draw report.html again from results.json; merge several folders into one page."""
 
-    folder: Positional[tuple[Path, ...]]
+    folder: Annotated[Positional[tuple[Path, ...]], arg(metavar="FOLDER ...")]
     """Folders of results, each with a results.json."""
     output: Path | None = None
-    """The page to write; by default FOLDER/report.html, for several merged-report.html."""
+    """Page to write. Default: report.html in FOLDER, or merged-report.html in the current folder if
+    there are several."""
     data_dir: Path = field(default_factory=lambda: TrainConfig().data_dir)
-    """Folder of the datasets, for the test images; also the environment variable DATA_DIR."""
+    """Folder of the datasets, for the test images. Default: $DATA_DIR, else data."""
     open: Flag = False
     """Open the page in the browser."""
+
+    examples: ClassVar[Examples] = (
+        ("results/NAME", "draw one report again"),
+        ("results/A results/B --output ab.html", "merge two"),
+    )
 
 
 def redraw(request: Request) -> Path:

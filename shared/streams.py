@@ -76,6 +76,12 @@ def complaint() -> str | None:
     return f"standard output cannot be written ({error.strerror}), so a part of it is missing."
 
 
+def is_styled(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that shows bold letters and colours, and may."""
+    asked = os.environ.get("NO_COLOR"), os.environ.get("TERM")
+    return stream.isatty() and not asked[0] and asked[1] not in ("dumb", "unknown")
+
+
 def _raw(stream: TextIO) -> io.RawIOBase | None:
     """What writes the bytes of a stream, if that is known."""
     buffer = getattr(stream, "buffer", None)

@@ -4,6 +4,7 @@ import sys
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from rich.console import Console
 from rich.syntax import Syntax
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from report.terminal import make_console
 from shared.errors import UsageError
-from shared.flags import Flag, parse_flags
+from shared.flags import Examples, Flag, parse_flags
 from shared.program import run_program
 from shared.results import write_atomically
 from study.page import render_page
@@ -26,19 +27,24 @@ PROGRAM = "python -m study"
 
 @dataclass(frozen=True)
 class Request:
-    """Put PyTorch and TensorFlow next to each other, definition by definition, line by line.
+    """Show PyTorch and TensorFlow side by side, definition by definition, line by line.
 
-    Writes one HTML page, which needs neither framework, no other file and no network.
+    Writes one self-contained HTML page; neither framework has to be installed.
     """
 
     output: Path = PAGE
-    """The page to write."""
+    """Page to write. Default: build/side-by-side.html in the project's folder."""
     open: Flag = False
-    """Show the page in the browser."""
+    """Open the page in the browser."""
     terminal: Flag = False
-    """Print the text instead of writing the page."""
+    """Print the code in the terminal instead of writing a page."""
     numpy: Flag = False
-    """Print NumPy as a third column; in the page a box shows it."""
+    """With --terminal, print NumPy as a third column. The page has a box for it."""
+
+    examples: ClassVar[Examples] = (
+        ("--open", "write the page and open it"),
+        ("--terminal", "print it, two columns wide"),
+    )
 
 
 def fulfil(request: Request) -> int:
