@@ -18,6 +18,7 @@ import tyro
 
 from report.read import read_folder
 from report.sentences import describe_end, describe_machine
+from report.terminal import make_console, say
 from report.thinning import thin
 from shared.config import TrainConfig
 from shared.errors import UsageError
@@ -27,6 +28,7 @@ from shared.inputs import LARGEST_WEIGHTS, read_tensors
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.program import run_program
 from shared.results import ComparisonResult, EpochResult, RunResult, write_atomically
+from shared.streams import tell
 from shared.visible import visible
 
 PROGRAM = "python -m commands.tensorboard"
@@ -86,11 +88,16 @@ def write_logs(request: Request) -> tuple[Path, list[str]]:
     """Write one log a run; returns the folder, and what had to be left out.
 
     Raises:
-        UsageError: there are no results, the folder can't be used, or TensorBoard is missing.
+        UsageError: there are no results, there are logs already, the folder can't be used, or
+            TensorBoard is missing.
     """
     require_tensorboard()
     result = read_folder(request.folder)
     folder = request.output_dir or request.folder / "tensorboard"
+    if request.output_dir is None and folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder} holds logs already; remove it, or choose another folder with --output-dir."
+        )
     claim_output_dir(folder, current_command())
     left_out = []
     try:
@@ -242,8 +249,8 @@ def convert() -> int:
     """Do what the command line asks for; returns 0."""
     folder, left_out = write_logs(parse_flags(Request, PROGRAM))
     for line in left_out:
-        print(f"{PROGRAM}: {visible(line)}", file=sys.stderr)
-    print(f"Written to {visible(folder)}; to look at it: tensorboard --logdir {visible(folder)}")
+        tell(f"{PROGRAM}: {visible(line)}")
+    say(make_console(), f"Written to {folder}; open it with: tensorboard --logdir {folder}")
     return 0
 
 
