@@ -26,6 +26,7 @@ from shared.registry import RUNS
 from shared.results import EpochResult, RunResult, write_atomically
 from shared.run_ends import RunEnd, Unwritten
 from shared.sampling import load
+from shared.streams import tell
 from shared.trained import Trained
 from shared.weights_file import dump_weights
 
@@ -87,7 +88,7 @@ def train_and_save(
         result.checkpoints, result.epochs = checkpoints.events, list(checkpoints.epochs)
         result.resumed_from_step = checkpoints.steps or None
         for sentence in checkpoints.words():
-            print(sentence, file=sys.stderr)
+            tell(sentence)
 
     def record(epoch: EpochResult) -> None:
         if not math.isfinite(epoch.train_loss + epoch.test_loss):
@@ -216,6 +217,7 @@ def run_as_child(
             # Whoever asked for the run is gone.
             os._exit(1)
 
+    clock.announce = lambda phase: send(Event(phase=phase))
     try:
         dataset = load(config, clock)
         result = train_and_save(name, variant, config, dataset, clock, folder, slug, send)

@@ -18,7 +18,7 @@ from comparison.plan import (
 from comparison.verification import verify
 from report import sentences, terminal, write
 from report.intervals import compare_runs
-from report.progress import RunProgress
+from report.progress import RunProgress, busy
 from report.verification import describe_verification
 from shared import interrupts
 from shared.checkpoints import refuse_existing
@@ -141,7 +141,9 @@ def prove(request: Request, prepared: Prepared, console: Console) -> Verificatio
         return None
     different = [run for run in prepared.plan.runs if "#" not in run]
     config, train_size = prepared.config, len(prepared.dataset.train_labels)
-    verification = verify(different, prepared.interpreters, config, train_size)
+    runs = "1 run" if len(different) == 1 else f"{len(different)} runs"
+    with busy(console, f"verifying {runs} against the NumPy reference"):
+        verification = verify(different, prepared.interpreters, config, train_size)
     terminal.say(console, *describe_verification(verification, config))
     return verification
 
@@ -161,9 +163,6 @@ def measure(
         UsageError: no run is available here.
     """
 
-    def floors_of(config: TrainConfig) -> list[Floor]:
-        return time_floor(config, prepared, console) if request.floor else []
-
     def keep(measured: Measured) -> None:
         if any(result.status != "unavailable" and result.epochs for result in measured.results):
             terminal.complain(
@@ -171,6 +170,10 @@ def measure(
             )
 
     with RunProgress(console, prepared.config, prepared.dataset) as progress:
+
+        def floors_of(config: TrainConfig) -> list[Floor]:
+            return time_floor(config, prepared, progress) if request.floor else []
+
         measured = run_jobs(prepared.jobs, folder, progress, floors_of, keep, known)
     if interrupts.is_noted() and not any(result.epochs for result in measured.results):
         raise KeyboardInterrupt
@@ -180,13 +183,13 @@ def measure(
     return measured
 
 
-def time_floor(config: TrainConfig, prepared: Prepared, console: Console) -> list[Floor]:
+def time_floor(config: TrainConfig, prepared: Prepared, progress: RunProgress) -> list[Floor]:
     """Time the matrix products alone; where they can't be timed, say so and go on without."""
-    terminal.say(console, "Timing the matrix products alone")
+    progress.between("timing the matrix products alone")
     try:
         return measure_floor(config, len(prepared.dataset.train_labels), prepared.interpreters)
     except (UsageError, ChildProcessError) as error:
-        terminal.say(console, f"WARNING: a floor is missing: {error}")
+        terminal.say(progress.console, f"WARNING: a floor is missing: {error}")
         return []
 
 

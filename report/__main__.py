@@ -9,6 +9,7 @@ from tyro.conf import Positional, arg
 
 from report.page.page import open_in_browser, render
 from report.read import read_folder
+from report.terminal import make_console, say
 from shared.config import TrainConfig
 from shared.datasets import load_dataset
 from shared.download import DataError
@@ -17,7 +18,7 @@ from shared.flags import Examples, Flag, parse_flags
 from shared.program import run_program
 from shared.results import write_atomically
 from shared.results_file import PAGE
-from shared.visible import visible
+from shared.streams import tell
 
 PROGRAM = "python -m report"
 
@@ -61,7 +62,7 @@ def redraw(request: Request) -> Path:
     try:
         dataset = load_dataset(names[0], request.data_dir, limit=1)
     except DataError as error:
-        print(f"{PROGRAM}: without test images: {error}", file=sys.stderr)
+        tell(f"{PROGRAM}: without test images: {error}")
         dataset = None
     several = len(parts) > 1
     path = request.output or (Path("merged-report.html") if several else request.folder[0] / PAGE)
@@ -84,7 +85,7 @@ def draw() -> int:
     """Do what the command line asks for; returns 0."""
     request = parse_flags(Request, PROGRAM)
     path = redraw(request)
-    print(f"Written: {visible(path)}")
+    say(make_console(), f"Written: {path}")
     if request.open:
         open_in_browser(path)
     return 0

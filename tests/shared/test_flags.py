@@ -20,7 +20,7 @@ from shared.presets import PRESETS
 from shared.registry import IMPLEMENTATIONS
 from shared.rules import flag
 from tests.support.commands import ROOT, run_command, split
-from tests.support.terminals import COLOURS, run_in_terminal
+from tests.support.terminals import COLOURS, assert_fits, run_in_terminal
 
 COMPARE = "compare.py"
 PATH_FLAGS = ("--data-dir", "--checkpoint-dir", "--output-dir", "--weights", "--draw")
@@ -137,8 +137,10 @@ IN_A_TERMINAL = [
 @pytest.mark.parametrize(("case", "width", "colour"), IN_A_TERMINAL)
 def test_the_sentence_is_the_same_in_any_terminal(case, width, colour, tmp_path):
     command, said = WRONG[case]
-    done = run_in_terminal(*split(command), cwd=tmp_path, width=width, **COLOURS[colour])
-    assert done == (2, sentence(said))
+    where = {"cwd": tmp_path, "width": width}
+    status, text = run_in_terminal(*split(command), **where, **COLOURS[colour])
+    assert (status, " ".join(text.split("\n"))) == (2, f"{sentence(said).strip()} ")
+    assert_fits(text, width)
 
 
 @pytest.mark.parametrize("request_type", [Request, *COMMANDS.values()])

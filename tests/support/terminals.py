@@ -75,11 +75,10 @@ def read_terminal(descriptor: int) -> str:
 
 def lines_of(text: str) -> list[str]:
     """What stands in a terminal at the end, without its colours: of lines that were drawn again
-    and again the last state."""
-    return [
-        ESCAPE.sub("", line).rpartition("\r")[2] or ESCAPE.sub("", line).strip("\r")
-        for line in text.split("\n")
-    ]
+    and again the last state, and none that were wiped out."""
+    kept = re.sub(r"[^\n]*\n(\x1b\[\?25h)?\r?\x1b\[1A\x1b\[2K", "", text)
+    lines = (ESCAPE.sub("", line).rstrip("\r") for line in kept.split("\n"))
+    return [line.rpartition("\r")[2] for line in lines]
 
 
 def assert_fits(text: str, width: int) -> None:
