@@ -7,10 +7,11 @@ run and seed, the largest difference of any weight and how many predictions diff
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from safetensors.numpy import load_file
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from benchmarks.command import run_benchmark
 from shared import formats
@@ -20,10 +21,10 @@ from shared.results_file import load_results
 
 @dataclass(frozen=True)
 class Request:
-    """How far trained weights and predictions are from those of a comparison's first run."""
+    """Measure how far trained weights and predictions are from those of the first run."""
 
-    results: Positional[Path]
-    """A results folder of compare.py."""
+    results: Annotated[Positional[Path], arg(metavar="RESULTS")]
+    """Folder of results that compare.py wrote."""
 
 
 def measure(request: Request) -> int:

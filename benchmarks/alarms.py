@@ -82,20 +82,20 @@ Counts = dict[str, Counter[str]]
 
 @dataclass(frozen=True)
 class Request:
-    """Verify in configurations drawn at random, and count false alarms and faults found."""
+    """Verify randomly drawn configurations, and count false alarms and the faults found."""
 
     count: int = 3000
-    """Configurations."""
+    """Configurations to draw."""
     sharp: int = 100
-    """Plain configurations in which each fault is planted."""
+    """Plain configurations to plant each fault in."""
     framework: UseAppendAction[tuple[str, ...]] = ()
-    """Judge this run, as pytorch/eager, in place of the oracle's nudged self; may be repeated."""
+    """Judge this run, such as pytorch/eager, instead of a nudged copy of the NumPy reference."""
     first: int = 0
-    """Number of the first configuration, which draws it."""
+    """Number of the first configuration, which seeds it."""
     dataset: Literal["digits", "mnist", "fashion-mnist"] = "digits"
-    """Images to learn."""
+    """Images to train on."""
     data_dir: Path = TrainConfig().data_dir
-    """Folder of the datasets."""
+    """Folder of the datasets. Default: $DATA_DIR, else data."""
 
     def __post_init__(self) -> None:
         """Check what is not checked elsewhere.

@@ -33,7 +33,7 @@ from shared.dataset_files import find, unzip
 from shared.dataset_records import DATASETS
 from shared.datasets import LARGEST_IDX
 from shared.environment import describe_environment
-from shared.flags import Flag, Repeatable, RunNames
+from shared.flags import Flag, Interpreters, RunNames
 from shared.registry import RUNS
 from shared.results import Floor, RunResult, completed, group_by_run, pool
 from shared.sampling import load, prepare
@@ -53,21 +53,21 @@ FLOOR_REPEATS = 3
 
 @dataclass(frozen=True)
 class Request:
-    """Time our runs on MNIST against what the tutorials write and against the floor."""
+    """Time our runs on MNIST against tutorial scripts and against the floor."""
 
     run: RunNames = ("pytorch/eager", "pytorch/compiled", "tensorflow/fit", "tensorflow/compiled")
     repeats: int = 3
-    """Interleaved repeats of everything."""
+    """Interleaved repeats of every run."""
     epochs: int = 3
-    """Epochs of each run; the epoch time is the median without the first one."""
+    """Epochs of each run; the epoch time is the median of all but the first."""
     threads: int = field(default_factory=physical_cores)
-    """CPU threads of everything; by default as many as there are physical cores."""
+    """CPU threads. Default: one per physical core."""
     data_dir: Path = field(default_factory=lambda: TrainConfig().data_dir)
-    """Folder of the datasets, filled on first use; also the environment variable DATA_DIR."""
+    """Folder of the datasets, filled on first use. Default: $DATA_DIR, else data."""
     offline: Flag = False
-    """Never touch the network."""
-    python: Repeatable = ()
-    """Interpreter for one implementation, as tensorflow=PATH."""
+    """Never use the network."""
+    python: Interpreters = ()
+    """Python interpreter for one implementation, as tensorflow=PATH."""
 
 
 def lay_out(files: Mapping[str, bytes], folder: Path) -> None:

@@ -63,14 +63,14 @@ TINY = TrainConfig(
 
 @dataclass(frozen=True)
 class Request:
-    """Kill a training again and again: does it go on to the result of one that was not?"""
+    """Kill trainings at random moments, and check that each resumes to the same result."""
 
     kills: int = 100
     """Kills of each run, half of them while it writes a checkpoint."""
     run: tuple[str, ...] = ("pytorch/eager", "tensorflow/graph")
-    """What to kill."""
+    """Runs to kill."""
     seed: int = 0
-    """Draws the moments and the damages."""
+    """Seed of the moments and of the damage."""
 
     def __post_init__(self) -> None:
         """Check what is not checked elsewhere.

@@ -194,13 +194,13 @@ class TensorFlow:
 
 @dataclass(frozen=True)
 class Request:
-    """Train once as it should be and once with each mistake."""
+    """Train once correctly and once with each mistake."""
 
     config: TrainConfig
     only: str = ""
-    """Try those only whose name holds this."""
+    """Try only those whose name contains TEXT. Default: all."""
     picture: Path | None = None
-    """Draw the loss curves into this PNG."""
+    """Draw the loss curves into this PNG file. Default: no drawing."""
 
 
 def trainings() -> Iterator[tuple[str, type, str]]:

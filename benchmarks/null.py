@@ -44,13 +44,13 @@ LEAST_P = 0.01
 
 @dataclass(frozen=True)
 class Request:
-    """Train pytorch/eager against itself: how often is a difference claimed?"""
+    """Train pytorch/eager against itself, and count how often a difference is claimed."""
 
     config: TrainConfig
     pairs: int = 60
     """Pairs of runs in the series."""
     slowdown: float = 0.0
-    """Per cent by which each step of the second side is made longer."""
+    """Slow each step of the second side down by X per cent."""
 
     def __post_init__(self) -> None:
         """Check what is not checked elsewhere.

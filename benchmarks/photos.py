@@ -37,18 +37,18 @@ SIDE = 280
 
 @dataclass(frozen=True)
 class Request:
-    """Draw digits as on photographs, and count how many are recognized."""
+    """Draw digits as in photographs, and count how many are recognized."""
 
     images: int = 400
     """Test images of each kind."""
     data_dir: Path = field(default_factory=lambda: TrainConfig().data_dir)
-    """Folder of the datasets, filled on first use; also the environment variable DATA_DIR."""
+    """Folder of the datasets, filled on first use. Default: $DATA_DIR, else data."""
     offline: Flag = False
-    """Never touch the network."""
+    """Never use the network."""
     weights: Path | None = None
-    """Safetensors file of a network that was trained on MNIST; by default one is trained."""
+    """Safetensors file of a network trained on MNIST. Default: train one."""
     seed: int = 0
-    """Where things lie, how dark they are, and the network's start."""
+    """Seed of the drawings and of the network's initial weights."""
 
     def __post_init__(self) -> None:
         """Check what the flags' types leave open.

@@ -247,13 +247,13 @@ class TensorFlow:
 
 @dataclass(frozen=True)
 class Request:
-    """Train in every way that was tried, and time it."""
+    """Time every way of training that was tried."""
 
     config: TrainConfig
     only: str = ""
-    """Try those only whose name holds this."""
+    """Try only those whose name contains TEXT. Default: all."""
     repeats: int = 1
-    """How often to try each, interleaved."""
+    """Interleaved repeats of each."""
 
 
 def ways() -> Iterator[tuple[str, type, str]]:

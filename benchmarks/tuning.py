@@ -110,13 +110,13 @@ def questions() -> dict[str, list[Trial]]:
 
 @dataclass(frozen=True)
 class Request:
-    """Turn one knob at a time and see what it does."""
+    """Change one setting at a time, and measure what it does."""
 
     config: TrainConfig
     repeats: int = 3
-    """Trainings of each trial, with seed, seed + 1, ..."""
+    """Trainings per trial, with seed, seed + 1, ..."""
     only: str = ""
-    """Ask only the questions that hold this."""
+    """Ask only questions that contain TEXT. Default: all."""
 
     def __post_init__(self) -> None:
         """Check what is not checked elsewhere.

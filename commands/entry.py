@@ -5,7 +5,7 @@ What an implementation can do is found from the files that its folder has.
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import fields, make_dataclass
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -19,9 +19,10 @@ from commands.requests import (
     TrainRequest,
 )
 from shared.clock import Clock
+from shared.errors import UsageError
 from shared.flags import CHILD_VARIABLE, NoFlag, named_command, parse_command
 from shared.program import run_program
-from shared.registry import IMPLEMENTATIONS, RUNS, has_file, implementation_of
+from shared.registry import IMPLEMENTATIONS, LABELS, RUNS, has_file, implementation_of
 from shared.threads import physical_cores, prepare_environment
 
 # What each command asks for; the function of the same name in commands/NAME.py does it, for an
@@ -63,7 +64,9 @@ def perform(package: str, command: str, clock: Clock) -> int:
         UsageError: the request can't be met.
     """
     name = implementation_of(package)
-    asked = parse_command(requests_of(name), f"python -m {package}")
+    requests = requests_of(name)
+    refuse_command_of_others(name, requests)
+    asked = parse_command(requests, f"python -m {package}")
     if isinstance(asked, TrainRequest | ProfileRequest):
         run, threads = RUNS[f"{name}/{asked.variant}"], asked.config.threads
     else:
@@ -73,6 +76,21 @@ def perform(package: str, command: str, clock: Clock) -> int:
         return train(name, asked, clock)
     module = importlib.import_module(f"commands.{command}")
     return getattr(module, command)(name, asked) or 0
+
+
+def refuse_command_of_others(name: str, known: Container[str]) -> None:
+    """Refuse a command that only other implementations have.
+
+    Raises:
+        UsageError: names the command, and those that there are.
+    """
+    command = named_command(COMMANDS)
+    if command is None or command in known:
+        return
+    offered = ", ".join(each for each in COMMANDS if each in known)
+    raise UsageError(
+        f"{command}: {LABELS[name]}'s implementation cannot do this; its commands are {offered}."
+    )
 
 
 def train(name: str, request: TrainRequest, clock: Clock) -> int:

@@ -28,7 +28,7 @@ from shared.metrics import ClassFigures, class_figures, confusion
 from shared.outputs import claimed_output_dir, current_command
 from shared.registry import IMPLEMENTATIONS, LABELS
 from shared.results import write_atomically
-from shared.visible import spell_out, visible
+from shared.visible import spell_out
 from shared.weights_file import (
     TrainedNetwork,
     check_outputs,
@@ -135,12 +135,13 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
         confusion=confusion(measured.logits, labels).tolist(),
         predictions=f"{request.weights.stem}.predictions.safetensors",
     )
-    print_evaluation(evaluation, LABELS[name], make_console())
+    console = make_console()
+    print_evaluation(evaluation, LABELS[name], console)
     if folder := request.output_dir:
         with claimed_output_dir(folder, evaluation.command, EVALUATION):
             write_files(evaluation, measured.logits, folder)
         names = f"confusion.png, evaluation.json, {evaluation.predictions}"
-        print(visible(f"Written to {folder}: {names}"))
+        say(console, f"Written to {folder}: {names}")
 
 
 def print_evaluation(evaluation: Evaluation, framework: str, console: Console) -> None:
@@ -176,27 +177,25 @@ def _class_table(classes: list[ClassFigures]) -> Table:
     table = Table("class", box=box.SIMPLE_HEAD)
     for heading in ("precision", "recall", "F1", "support"):
         table.add_column(heading, justify="right")
-    for row in classes:
+    for number, row in enumerate(classes):
         fractions = (row.precision, row.recall, row.f1)
         shown = ("-" if value is None else formats.percent(value) for value in fractions)
-        table.add_row(row.name, *shown, formats.count(row.support))
+        name = row.name if row.name == str(number) else f"{number} {row.name}"
+        table.add_row(name, *shown, formats.count(row.support))
     return table
 
 
 def _confusion_table(evaluation: Evaluation) -> Table:
     title = "Images by label (row) and prediction (column)"
     table = Table("", box=box.SIMPLE_HEAD, title=title, title_style="", title_justify="left")
-    names = [row.name for row in evaluation.classes]
-    # Numbers head the columns, because ten names side by side are wider than most terminals.
-    headings = [str(number) for number in range(CLASSES)]
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    for place, (heading, name, counts) in enumerate(
-        zip(headings, names, evaluation.confusion, strict=True)
-    ):
-        cells = [formats.count(count) if count else "." for count in counts]
-        cells[place] = f"[bold]{cells[place]}[/bold]"
-        table.add_row(name if name == heading else f"{heading} {name}", *cells)
+    table.padding = 0, 1, 0, 0
+    # Numbers stand for the classes, because ten names side by side are wider than most terminals.
+    for number in range(CLASSES):
+        table.add_column(str(number), justify="right", min_width=4)
+    for number, counts in enumerate(evaluation.confusion):
+        cells = [str(count) if count else "." for count in counts]
+        cells[number] = f"[bold]{cells[number]}[/bold]"
+        table.add_row(str(number), *cells)
     return table
 
 

@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from commands.evaluate import load_images
 from commands.foreign.weights import open_network
 from commands.requests import ExportRequest, FormatName
 from commands.twin import import_twin, native_chatter_held_back
-from report.terminal import complain, make_console, say
+from report.terminal import broken_name, complain, make_console, say
 from shared import formats
+from shared.dataset_records import DATASETS
 from shared.datasets import Dataset
 from shared.download import describe_stand_in
 from shared.errors import UsageError
@@ -33,10 +35,13 @@ from shared.weights_file import check_outputs
 # largest logit. Rounding to int8 is coarse; what is further off than this is broken.
 TOLERANCE = {"native": 0.0, "onnx": 1e-5, "program": 1e-5, "int8": 0.25}
 
-COLUMNS = (
-    *("bytes", "batch of 1, median", "99th percentile"),
-    *("accuracy", "predictions changed", "largest difference"),
-)
+COLUMNS = ("bytes", "median\nms", "p99\nms", "accuracy", "changed", "largest\noff")
+
+# What they take of a line's width, and what a name must have of it.
+FIGURES_WIDTH, SHORTEST_NAME = 54, 11
+
+# In a narrower terminal the columns stand closer together.
+NARROW = 80
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,12 @@ def export(name: str, request: ExportRequest) -> int:
         if not set(folder.glob("*")) - {folder / COMMAND}:
             abandon_output_dir(folder)
         raise
+    console = make_console()
     if missing:
-        print(f"NOTICE: {describe_stand_in(missing)}")
+        say(console, f"NOTICE: {describe_stand_in(missing)}")
     status = show(original, files, dataset)
-    print(
-        f"Written to {visible(folder)}: {', '.join(measured.file for measured in files.values())}"
-    )
+    names = ", ".join(measured.file for measured in files.values())
+    say(console, f"Written to {folder}: {names}")
     complain(failures)
     return 1 if failures else status
 
@@ -152,11 +157,10 @@ def measure(path: Path, predict: Predict, dataset: Dataset) -> Measured:
 def show(original: Measured, files: Mapping[FormatName, Measured], dataset: Dataset) -> int:
     """Print the table and what is wrong; returns the exit status."""
     console = make_console()
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column(f"{dataset.name}, {formats.count(len(dataset.test_labels))} test images")
+    table = Table("file", box=box.SIMPLE_HEAD, padding=(0, int(console.width >= NARROW), 0, 0))
     for column in COLUMNS:
         table.add_column(column, justify="right")
-    table.add_row(*figures(original, dataset), "-", "-")
+    table.add_row(*figures(original, dataset, console), "-", "-")
     largest = np.abs(original.logits).max()
     complaints = []
     for kind, measured in files.items():
@@ -164,7 +168,7 @@ def show(original: Measured, files: Mapping[FormatName, Measured], dataset: Data
         difference = np.abs(measured.logits - original.logits).max() / (largest or 1.0)
         changed = np.mean(measured.logits.argmax(axis=1) != original.logits.argmax(axis=1))
         off = formats.error(difference, 1)
-        table.add_row(*figures(measured, dataset), formats.percent(changed), off)
+        table.add_row(*figures(measured, dataset, console), formats.percent(changed), off)
         # Put so that it complains of what is not a number, too.
         if not difference <= TOLERANCE[kind]:
             complaints.append(
@@ -174,21 +178,23 @@ def show(original: Measured, files: Mapping[FormatName, Measured], dataset: Data
     console.print(table)
     say(
         console,
-        f"Differences are from the logits of {original.file}, in parts of its largest logit, "
-        f"{formats.decimal(largest, 1)}.",
+        f"{DATASETS[dataset.name].title}, n = {formats.count(len(dataset.test_labels))} test "
+        "images: the time of one image alone (median and 99th percentile), accuracy, predictions "
+        f"that differ from those of {original.file}, and the largest difference of a logit, as a "
+        f"fraction of the largest logit ({formats.decimal(largest, 1)}).",
         *complaints,
     )
     return 1 if complaints else 0
 
 
-def figures(measured: Measured, dataset: Dataset) -> tuple[str, ...]:
-    """The cells about one file by itself."""
+def figures(measured: Measured, dataset: Dataset, console: Console) -> tuple[str, ...]:
+    """The cells about one file alone."""
     accuracy = np.mean(measured.logits.argmax(axis=1) == dataset.test_labels)
     return (
-        measured.file,
+        broken_name(measured.file, max(SHORTEST_NAME, console.width - FIGURES_WIDTH)),
         formats.count(measured.size),
-        formats.milliseconds(measured.latency.median_seconds, 3),
-        formats.milliseconds(measured.latency.p99_seconds, 3),
+        formats.decimal(1000 * measured.latency.median_seconds, 3),
+        formats.decimal(1000 * measured.latency.p99_seconds, 3),
         formats.percent(accuracy),
     )
 

@@ -46,7 +46,7 @@ def find_shape(picture: np.ndarray, style: Style) -> tuple[np.ndarray, list[str]
                 ink, lined = local, also_lined
                 doubts.append("uneven light; compared each place with its surroundings")
         if lined:
-            doubts.append("lines across the picture; left out")
+            doubts.append("lines across the image; left out")
     ink, several = largest_shape(ink, style.faintest)
     if several:
         doubts.append("several shapes found; used the largest")

@@ -77,7 +77,7 @@ def read_picture(path: Path) -> Image.Image:
     ) as damage:
         reason = getattr(damage, "strerror", None) or "it is damaged or of another kind"
         raise UsageError(
-            f"{path} cannot be read as a picture ({reason}): expected a PNG or JPEG file."
+            f"{path} cannot be read as an image ({reason}): expected a PNG or JPEG file."
         ) from None
     return _flatten(small if turn is None else small.transpose(turn))
 

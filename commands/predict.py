@@ -15,7 +15,7 @@ from commands.pictures import prepare_with_doubts, read_picture
 from commands.requests import PredictRequest
 from commands.twin import import_twin
 from report.plotting import plot_pictures
-from report.terminal import make_console, say
+from report.terminal import broken_name, make_console, say
 from shared import formats
 from shared.config import Pixels
 from shared.dataset_records import DATASETS, MEANT_BY_AUTO
@@ -65,7 +65,7 @@ def predict(name: str, request: PredictRequest) -> None:
     if request.draw:
         names = [path.name for path in request.images]
         draw(request.draw, names, pictures, prepared, predicted.probabilities, class_names)
-        print(f"Written to {visible(request.draw)}")
+        say(console, f"Written to {request.draw}")
 
 
 def describe_doubts(paths: Sequence[Path], doubts: Sequence[Sequence[str]]) -> list[str]:
@@ -101,7 +101,8 @@ def print_predictions(
         table.add_column("runners-up")
     for path, row in zip(paths, probabilities, strict=True):
         best, *others = np.argsort(-row, kind="stable")[:top]
-        cells = [visible(path, LONGEST_NAME), class_names[best], formats.probability(row[best])]
+        name = broken_name(visible(path, LONGEST_NAME), console.width // 3)
+        cells = [name, class_names[best], formats.probability(row[best])]
         if others:
             cells.append(
                 ", ".join(

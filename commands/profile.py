@@ -7,11 +7,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from rich import box
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from commands.requests import PROFILED_STEPS, ProfileRequest
 from commands.twin import import_twin, native_chatter_held_back
-from report.terminal import make_console, say
+from report.terminal import broken_name, make_console, say
 from shared import formats
 from shared.clock import Clock
 from shared.config import TrainConfig
@@ -23,9 +25,11 @@ from shared.results import write_atomically
 from shared.sampling import load, prepare, with_training_rows
 from shared.trace_events import TRACE
 from shared.trained import Operator
-from shared.visible import visible
 
-SHOWN, WIDEST = 15, 60
+SHOWN = 15
+
+# The widest name in a log; in a terminal a name has what the figures leave of a line.
+WIDEST, FIGURES_WIDTH = 100, 36
 
 
 def profile(name: str, request: ProfileRequest) -> None:
@@ -52,11 +56,13 @@ def profile(name: str, request: ProfileRequest) -> None:
     except BaseException:
         abandon_output_dir(folder)
         raise
+    console = make_console()
     if missing:
-        print(f"NOTICE: {describe_stand_in(missing)}")
-    print_operators(operators, f"{name}/{request.variant}, {request.steps} steps")
-    print(
-        f"Written to {visible(folder)}: {TRACE}, to be opened in ui.perfetto.dev or chrome://tracing"
+        say(console, f"NOTICE: {describe_stand_in(missing)}")
+    print_operators(operators, f"{name}/{request.variant}, {request.steps} steps", console)
+    say(
+        console,
+        f"Written to {folder}: {TRACE}, to be opened in ui.perfetto.dev or chrome://tracing",
     )
 
 
@@ -66,7 +72,7 @@ def profile_more(
     """After a training, watch the usual number of steps, or as many as there are images for."""
     steps = max(1, min(PROFILED_STEPS, len(dataset.train_labels) // config.batch_size))
     operators = watch(name, variant, config, dataset, steps, folder)
-    print_operators(operators, f"{name}/{variant}, {steps} steps")
+    print_operators(operators, f"{name}/{variant}, {steps} steps", make_console())
 
 
 def watch(
@@ -92,14 +98,13 @@ def watch(
     return operators
 
 
-def print_operators(operators: Sequence[Operator], title: str) -> None:
+def print_operators(operators: Sequence[Operator], title: str, console: Console) -> None:
     """The table of those that took longest, and what its figures are."""
     total = sum(operator.seconds for operator in operators)
     ranked = sorted(operators, key=lambda operator: -operator.seconds)
-    console = make_console()
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(title, box=box.SIMPLE_HEAD)
     # Compilers give their kernels names of a hundred letters and more.
-    table.add_column(title, max_width=WIDEST, no_wrap=True, overflow="ellipsis")
+    widest = min(WIDEST, console.width - FIGURES_WIDTH)
     for heading in ("calls", "total ms", "share"):
         table.add_column(heading, justify="right")
     rest = ranked[SHOWN:]
@@ -109,7 +114,7 @@ def print_operators(operators: Sequence[Operator], title: str) -> None:
     for operator in ranked:
         share = operator.seconds / total
         table.add_row(
-            operator.name,
+            Text(broken_name(operator.name, widest)),
             formats.count(operator.calls),
             formats.decimal(1000 * operator.seconds, 2),
             formats.percent(share, 1),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
 
 from shared.config import (
     CLASSES,
@@ -14,7 +14,7 @@ from shared.config import (
 )
 from shared.dataset_records import default_data_dir
 from shared.errors import UsageError
-from shared.flags import Flag, PictureFiles
+from shared.flags import Examples, Flag, PictureFiles
 
 if TYPE_CHECKING:
     ActivationOrAuto: TypeAlias = str
@@ -28,75 +28,86 @@ PROFILED_STEPS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class TrainRequest:
-    """Train the network, test it, save its weights, its curves and its predictions."""
+    """Train and test the network; save its weights, loss curves and predictions."""
 
     config: TrainConfig
     variant: str
-    """Way to run the training loop."""
+    """How to run the training loop."""
     output_dir: Path | None = None
-    """Folder for the results, new or empty; by default results/<UTC time>."""
+    """New or empty folder for the results. Default: results/<UTC time>."""
     profile: Flag = False
-    """Then watch a few more steps with the framework's profiler; write trace.json."""
+    """Afterwards, record a few more steps with the framework's profiler, in trace.json."""
+
+    examples: ClassVar[Examples] = (
+        ("", "train with the default settings"),
+        ("--epochs 3 --dataset digits", "on small digits, without a download"),
+        ("--hidden 512 512 --dropout 0.2", "another network"),
+        ("--optimizer sgd --learning-rate 0.1", "another optimizer"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureRequest:
-    """What every command needs that tries a trained network on a dataset."""
+    """What evaluate and export have in common: a trained network and a dataset."""
 
     weights: Path
-    """Safetensors file that a training wrote, whichever framework trained; or another program's
-    .safetensors, .pt, .pth, .keras or .h5 of such a network, in which nothing is run."""
+    """Trained weights: a .safetensors file that any of the implementations wrote, or a
+    .safetensors, .pt, .pth, .keras or .h5 file from elsewhere. No code in the file is run."""
     activation: ActivationOrAuto = "auto"
-    """What the hidden layers end with; auto is what the weights say, and ReLU if they say
-    nothing."""
+    """Activation function of the hidden layers; auto is the one named in the weights file, else
+    relu."""
     pixels: Literal["auto", Pixels] = "auto"
-    """How pixels are prepared; auto is what the weights say, and standardized if they say
-    nothing."""
+    """How to scale pixels; auto is what the weights file names, else standardized."""
     dataset: DatasetName = "auto"
-    """Images to measure on; auto is what the network was trained on if the file says so, else
-    MNIST, or the embedded digits where MNIST can't be had."""
+    """Images to measure on; auto is the dataset named in the weights file, else MNIST, or
+    scikit-learn's small digits if MNIST cannot be found or downloaded."""
     data_dir: Path = field(default_factory=default_data_dir)
-    """Folder of the datasets, filled on first use; also the environment variable DATA_DIR."""
+    """Folder of the datasets, filled on first use. Default: $DATA_DIR, else data."""
     offline: Flag = False
-    """Never touch the network."""
+    """Never use the network."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateRequest(MeasureRequest):
-    """Measure a trained network, whichever framework trained it: loss, accuracy, each class."""
+    """Measure a trained network: loss, accuracy, and precision and recall of each class."""
 
     split: Literal["test", "train"] = "test"
-    """Measure on the test images or on the training images."""
+    """Images to measure on."""
     device: DeviceName = "auto"
-    """Where to compute; auto is CUDA, else Apple's GPU for PyTorch, else the CPU."""
+    """Where to compute; auto prefers CUDA, then Apple's GPU (PyTorch only), then the CPU."""
     output_dir: Path | None = None
-    """New or empty folder for figures, confusion matrix and logits; by default none is written."""
+    """New or empty folder for the figures, the confusion matrix and the logits. Default: write no
+    files."""
+
+    examples: ClassVar[Examples] = (("--weights m.safetensors", "measure on the test images"),)
 
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """Say what is on pictures of your own, with a trained network."""
+    """Classify your own images with a trained network."""
 
     images: PictureFiles
     """PNG or JPEG files of any size, dark on light or light on dark."""
     weights: Path
-    """Safetensors file that a training wrote, whichever framework trained; or another program's
-    .safetensors, .pt, .pth, .keras or .h5 of such a network, in which nothing is run."""
+    """Trained weights: a .safetensors file that any of the implementations wrote, or a
+    .safetensors, .pt, .pth, .keras or .h5 file from elsewhere. No code in the file is run."""
     activation: ActivationOrAuto = "auto"
-    """What the hidden layers end with; auto is what the weights say, and ReLU if they say
-    nothing."""
+    """Activation function of the hidden layers; auto is the one named in the weights file, else
+    relu."""
     pixels: Literal["auto", Pixels] = "auto"
-    """How pixels are prepared; auto is what the weights say, and standardized if they say
-    nothing."""
+    """How to scale pixels; auto is what the weights file names, else standardized."""
     dataset: DatasetName = "auto"
-    """Gives the classes' names and how pictures are prepared; auto is what the network was trained
-    on if the file says so, else MNIST."""
+    """Dataset whose class names and image preparation to use; auto is the one named in the weights
+    file, else MNIST."""
     top: int = 3
-    """How many of the likeliest classes to show."""
+    """Show the N likeliest classes."""
     draw: Path | None = None
-    """PNG file to draw the images in, each as it is, as the network sees it, and its classes."""
+    """Draw each image, what the network sees of it and the likeliest classes into this PNG file.
+    Default: no drawing."""
     device: DeviceName = "auto"
-    """Where to compute; auto is CUDA, else Apple's GPU for PyTorch, else the CPU."""
+    """Where to compute; auto prefers CUDA, then Apple's GPU (PyTorch only), then the CPU."""
+
+    examples: ClassVar[Examples] = (("photo.png --weights m.safetensors", "classify one image"),)
 
     def __post_init__(self) -> None:
         """Check what the flags' types leave open.
@@ -118,13 +129,15 @@ class PredictRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest(MeasureRequest):
-    """Write a trained network in formats that other programs read, and check each file."""
+    """Export a trained network to formats that other programs read, and check each file."""
 
     output_dir: Path
-    """Folder for the files, new or empty."""
+    """New or empty folder for the files."""
     format: tuple[FormatName, ...] = get_args(FormatName)
-    """What to write: the framework's own format; ONNX; a program that needs nothing of this code;
-    the same with kernels in int8."""
+    """Formats to write: the framework's own format (native), ONNX, a program that runs without this
+    code, and such a program with its kernels in int8."""
+
+    examples: ClassVar[Examples] = (("--weights m.safetensors --output-dir out", "all formats"),)
 
     def __post_init__(self) -> None:
         """Check what the flags' types leave open.
@@ -140,19 +153,20 @@ class ExportRequest(MeasureRequest):
 
 @dataclass(frozen=True)
 class SummaryRequest:
-    """Show the network layer by layer: output shapes and numbers of parameters."""
+    """Show the network layer by layer, with output shapes and parameter counts."""
 
     hidden: tuple[int, ...] = TrainConfig.hidden
-    """Units of each hidden layer."""
+    """Units in each hidden layer."""
     activation: ActivationName = TrainConfig.activation
-    """The function that each hidden layer ends with."""
+    """Activation function of the hidden layers."""
     dropout: float = TrainConfig.dropout
-    """Fraction of a hidden layer's units that each training step switches off at random."""
+    """Fraction of hidden units to drop at random in each training step."""
     batch_norm: Flag = False
-    """Normalize each hidden layer over the batch, before its activation."""
+    """Add batch normalization to each hidden layer, before its activation."""
     output_dir: Path | None = None
-    """New or empty folder for a log of the network's operations, for TensorBoard; by default none
-    is written."""
+    """New or empty folder for a TensorBoard log of the network's graph. Default: no log."""
+
+    examples: ClassVar[Examples] = (("--hidden 512 512 --batch-norm", "show another network"),)
 
     def __post_init__(self) -> None:
         """Check the flags as a training does.
@@ -174,18 +188,20 @@ class SummaryRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileRequest:
-    """Watch some training steps with the framework's own profiler: where does the time go?
+    """Record training steps with the framework's profiler, to see where the time goes.
 
-    They are an epoch after two that warm up, whatever --epochs says.
+    Two warm-up epochs of the same length come first; --epochs has no effect.
     """
 
     config: TrainConfig
     output_dir: Path
-    """Folder for trace.json, new or empty."""
+    """New or empty folder for trace.json."""
     variant: str
-    """Way to run the training loop."""
+    """How to run the training loop."""
     steps: int = PROFILED_STEPS
-    """Training steps to watch."""
+    """Training steps to record."""
+
+    examples: ClassVar[Examples] = (("--output-dir out", "record 20 steps"),)
 
     def __post_init__(self) -> None:
         """Check what the flags' types leave open.

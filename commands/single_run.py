@@ -29,6 +29,7 @@ from shared.registry import RUNS
 from shared.results import EpochResult, RunResult, write_atomically
 from shared.run_ends import SUFFIXES, RunEnd, Unwritten
 from shared.sampling import load
+from shared.streams import tell
 from shared.trained import Predict, Trained, measure_inference
 from shared.weights_file import dump_weights
 
@@ -142,7 +143,7 @@ def go_on(result: RunResult, checkpoints: Checkpoints) -> int | None:
     result.checkpoints, result.epochs = checkpoints.events, list(checkpoints.epochs)
     result.resumed_from_step = checkpoints.steps or None
     for sentence in checkpoints.words():
-        print(sentence, file=sys.stderr)
+        tell(sentence)
     return len(checkpoints.epochs) + 1 if checkpoints.steps_in_epoch else None
 
 
@@ -260,6 +261,7 @@ def run_as_child(
             # Whoever asked for the run is gone.
             os._exit(1)
 
+    clock.announce = lambda phase: send(Event(phase=phase))
     try:
         dataset = load(config, clock)
         asked = name, variant, config, dataset, clock, folder, slug

@@ -6,13 +6,12 @@ from rich.table import Table
 from commands.requests import SummaryRequest
 from commands.tensorboard import require_tensorboard, write_graph
 from commands.twin import import_twin
-from report.terminal import make_console
+from report.terminal import make_console, say
 from shared import formats
 from shared.activations import ACTIVATIONS
 from shared.config import IMAGE_SIZE
 from shared.outputs import claim_output_dir, current_command
 from shared.sampling import refuse_beyond_memory
-from shared.visible import visible
 
 # What frameworks call their layers, in small letters, and the names that all get here.
 KINDS = {
@@ -61,9 +60,8 @@ def summary(name: str, request: SummaryRequest) -> None:
         parameters = formats.count(layer.parameters)
         # Escaped, because rich reads what stands in brackets.
         table.add_row(f"{kind}_{seen.count(kind)}", f"\\[{shape}]", parameters)
-    make_console().print(table)
+    console = make_console()
+    console.print(table)
     if folder := request.output_dir:
         write_graph(import_twin(name, "summary").serialize_graph(model), folder)
-        print(
-            f"Written to {visible(folder)}; to look at it: tensorboard --logdir {visible(folder)}"
-        )
+        say(console, f"Written to {folder}; open it with: tensorboard --logdir {folder}")

@@ -11,22 +11,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import tyro
 
 from report.read import read_folder
 from report.sentences import describe_end, describe_machine
+from report.terminal import make_console, say
 from report.thinning import thin
 from shared.config import TrainConfig
 from shared.errors import UsageError
-from shared.flags import parse_flags
+from shared.flags import Examples, parse_flags
 from shared.initial_weights import weight_shapes
 from shared.inputs import LARGEST_WEIGHTS, read_tensors
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
 from shared.program import run_program
 from shared.results import ComparisonResult, EpochResult, RunResult, write_atomically
+from shared.streams import tell
 from shared.visible import visible
 
 PROGRAM = "python -m commands.tensorboard"
@@ -55,12 +57,14 @@ NOT_HYPERPARAMETERS = {"data_dir", "offline"}
 
 @dataclass(frozen=True)
 class Request:
-    """Write the results of a comparison as logs for TensorBoard, a folder for each run."""
+    """Convert the results of a comparison to TensorBoard logs, one folder per run."""
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
     """Folder of results, with a results.json."""
     output_dir: Path | None = None
-    """Folder for the logs, new or empty; by default FOLDER/tensorboard."""
+    """New or empty folder for the logs. Default: tensorboard in FOLDER."""
+
+    examples: ClassVar[Examples] = (("results/NAME", "write the logs to results/NAME/tensorboard"),)
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,16 @@ def write_logs(request: Request) -> tuple[Path, list[str]]:
     """Write one log a run; returns the folder, and what had to be left out.
 
     Raises:
-        UsageError: there are no results, the folder can't be used, or TensorBoard is missing.
+        UsageError: there are no results, there are logs already, the folder can't be used, or
+            TensorBoard is missing.
     """
     require_tensorboard()
     result = read_folder(request.folder)
     folder = request.output_dir or request.folder / "tensorboard"
+    if request.output_dir is None and folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder} holds logs already; remove it, or choose another folder with --output-dir."
+        )
     claim_output_dir(folder, current_command())
     left_out = []
     try:
@@ -240,8 +249,8 @@ def convert() -> int:
     """Do what the command line asks for; returns 0."""
     folder, left_out = write_logs(parse_flags(Request, PROGRAM))
     for line in left_out:
-        print(f"{PROGRAM}: {visible(line)}", file=sys.stderr)
-    print(f"Written to {visible(folder)}; to look at it: tensorboard --logdir {visible(folder)}")
+        tell(f"{PROGRAM}: {visible(line)}")
+    say(make_console(), f"Written to {folder}; open it with: tensorboard --logdir {folder}")
     return 0
 
 

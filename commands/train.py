@@ -6,6 +6,7 @@ from commands.requests import TrainRequest
 from commands.single_run import train_and_save
 from report import sentences, terminal, write
 from report.pairs import compare_runs
+from report.progress import RunProgress
 from shared import interrupts
 from shared.clock import Clock
 from shared.config import TrainConfig
@@ -36,30 +37,34 @@ def train_alone(name: str, request: TrainRequest, clock: Clock) -> int:
     command = current_command()
     with claimed_output_dir(request.output_dir, command, RESULTS, goes_on) as folder:
         assemble_result = partial(assemble, config, dataset, missing, describe_environment())
-        print(sentences.describe_job(config, dataset, missing))
+        console = terminal.make_console()
+        terminal.say(console, sentences.describe_job(config, dataset, missing))
         slug = f"{name}-{request.variant}"
         shown: list[EpochResult] = []
+        progress = RunProgress(console, config, dataset, alone=True)
 
         def listen(event: Event) -> None:
             if event.epoch:
                 shown.append(event.epoch)
-                run = f"{name}/{request.variant}"
-                print(terminal.epoch_line(run, shown, config, dataset), flush=True)
+                progress.epoch(shown)
             if event.run:
                 write.write_figures(assemble_result(event.run), folder)
 
         known, *_ = whole_runs(folder, config)
-        result = (
-            known[0]
-            if known
-            else train_and_save(name, request.variant, config, dataset, clock, folder, slug, listen)
-        )
+        if known:
+            result = known[0]
+        else:
+            clock.announce = progress.phase
+            with progress:
+                progress.start(f"{name}/{request.variant}")
+                facts = name, request.variant, config, dataset, clock, folder, slug
+                result = train_and_save(*facts, listen)
         if result.status == "interrupted" and not result.epochs:
             raise KeyboardInterrupt
         comparison = assemble_result(result)
         with interrupts.held(write.say_that_it_goes_on):
             failures = write.write_report(comparison, dataset, folder)
-            terminal.print_report(comparison, terminal.make_console())
+            terminal.print_report(comparison, console)
         completed = result.status == "completed"
         if request.profile and completed:
             with interrupts.allowed():
@@ -67,7 +72,7 @@ def train_alone(name: str, request: TrainRequest, clock: Clock) -> int:
                 from commands.profile import profile_more
 
                 profile_more(name, request.variant, config, dataset, folder)
-        print(terminal.describe_files(folder))
+        terminal.say(console, terminal.describe_files(folder))
         terminal.complain(failures)
     return 0 if result.is_whole and not failures else 1
 

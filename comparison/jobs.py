@@ -138,10 +138,7 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
             if interrupts.is_noted():
                 end_soon(child)
             for event in events_of(child, log, token):
-                if event.epoch:
-                    epochs.append(event.epoch)
-                    readings.append(CpuReading.take(event.process_seconds))
-                    progress.epoch(epochs)
+                heed(event, epochs, readings, progress)
                 result = event.run or result
             child.wait()
     except ValueError as error:
@@ -176,6 +173,18 @@ def note_missing(result: RunResult, slug: str, exit_status: int) -> None:
             result.unwritten.append(Unwritten(slug + suffix, why))
     if exit_status and not result.inference:
         result.inference_error = result.inference_error or why
+
+
+def heed(
+    event: Event, epochs: list[EpochResult], readings: list[CpuReading], progress: RunProgress
+) -> None:
+    """Show what a child tells on its way, and keep what it tells of an epoch."""
+    if event.phase:
+        progress.phase(event.phase)
+    if event.epoch:
+        epochs.append(event.epoch)
+        readings.append(CpuReading.take(event.process_seconds))
+        progress.epoch(epochs)
 
 
 def events_of(child: subprocess.Popen, log: IO[bytes], token: str) -> Iterator[Event]:

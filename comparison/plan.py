@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from shared.config import TrainConfig
 from shared.errors import UsageError
-from shared.flags import Flag, Repeatable, RunNames, SharedConfig
+from shared.flags import Examples, Flag, Interpreters, RunNames, SharedConfig
 from shared.inputs import expand_home
 from shared.kinds import Setting
 from shared.registry import IMPLEMENTATIONS, RUNS
@@ -32,34 +32,49 @@ FEWEST, MORE, MOST = 8, 2, 30
 
 @dataclass(frozen=True)
 class Request:
-    """Train the same network in several frameworks and report them side by side."""
+    """Train the same network in several frameworks and report them side by side.
+
+    Every run is compared with the first.
+    """
 
     config: SharedConfig
     run: RunNames = DEFAULT_RUNS
     batch_size: tuple[int, ...] = (64,)
-    """Images per training step; several draw the throughput of each against them."""
+    """Images per training step; with several sizes, the report shows throughput against batch
+    size."""
     repeats: int | None = None
-    """Paired repeats, with seed, seed + 1, ...; best an even number, 8 or 10. By default 1, 8 with
-    --attribute, and at most 30 with --ratio-precision."""
+    """Paired repeats, with seed, seed + 1, ...; take an even number, 8 or 10, for a verdict.
+    Default: 1, or 8 with --attribute, or at most 30 with --ratio-precision."""
     ratio_precision: float | None = None
-    """Repeat until each ratio of training times is known within so many per cent (95 %): 8 times,
-    then 2 more each time, at most REPEATS times."""
-    python: Repeatable = ()
-    """Interpreter for one implementation, as tensorflow=PATH."""
+    """Repeat until each ratio of training times is known within this per cent (95 %): at least 8
+    times, and at most --repeats times. Default: off."""
+    python: Interpreters = ()
+    """Python interpreter for one implementation, as tensorflow=PATH."""
     verify: bool = True
-    """First prove that the runs compute the same thing, against the NumPy oracle."""
+    """Check first, against the NumPy reference, that all runs compute the same. Default: on."""
     verify_only: Flag = False
-    """Only prove it: train and time nothing."""
+    """Only verify; train and time nothing."""
     attribute: Flag = False
     """Measure instead how much each default that differs between the frameworks matters."""
     floor: Flag = False
-    """Also time the matrix products alone, the lower limit, and show each run as its multiple."""
+    """Also time the matrix products alone, as a lower limit, and show each run as a multiple of
+    it."""
     output_dir: Path | None = None
-    """Folder for the results, new or empty; by default results/<UTC time>."""
+    """New or empty folder for the results. Default: results/<UTC time>."""
     details: Flag = False
     """Print every figure that was measured, not only the main ones."""
     open: Flag = False
     """Open report.html in the browser at the end."""
+
+    examples: ClassVar[Examples] = (
+        ("", "compare PyTorch's loop with Keras's fit, and write a report"),
+        ("--repeats 8", "with verdicts and 95 % intervals"),
+        ("all --repeats 8", "every run"),
+        ("pytorch/eager pytorch/compiled", "two ways of one framework"),
+        ("--dataset fashion-mnist", "other images"),
+        ("--batch-size 16 64 256", "throughput against batch size"),
+        ("--verify-only all", "only check that all runs compute the same"),
+    )
 
     @property
     def most_repeats(self) -> int:

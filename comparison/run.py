@@ -20,7 +20,7 @@ from comparison.verification import verify
 from comparison.warm_up import cold_jobs, warm_up
 from report import sentences, terminal, write
 from report.pairs import compare_runs, with_comparison
-from report.progress import RunProgress
+from report.progress import RunProgress, busy
 from report.read import with_whole_paths
 from report.verification import describe_verification
 from shared import interrupts
@@ -151,7 +151,9 @@ def prove(request: Request, prepared: Prepared, console: Console) -> Verificatio
         return None
     different = [run for run in prepared.plan.runs if "#" not in run]
     config, train_size = prepared.config, len(prepared.dataset.train_labels)
-    verification = verify(different, prepared.interpreters, config, train_size)
+    runs = "1 run" if len(different) == 1 else f"{len(different)} runs"
+    with busy(console, f"verifying {runs} against the NumPy reference"):
+        verification = verify(different, prepared.interpreters, config, train_size)
     terminal.say(console, *describe_verification(verification, config))
     return verification
 
@@ -174,9 +176,6 @@ def measure(
         UsageError: no run is available here.
     """
 
-    def floors_of(config: TrainConfig) -> list[Floor]:
-        return time_floor(config, prepared, console) if request.floor else []
-
     def keep(measured: Measured) -> None:
         if any(result.status != "unavailable" and result.epochs for result in measured.results):
             terminal.complain(
@@ -186,6 +185,10 @@ def measure(
     start_once(prepared, verification, known, console)
     measured = known
     with RunProgress(console, prepared.config, prepared.dataset) as progress:
+
+        def floors_of(config: TrainConfig) -> list[Floor]:
+            return time_floor(config, prepared, progress) if request.floor else []
+
         for repeats in precision.blocks(request, known.results):
             jobs = [job for job in prepared.jobs if job.repeat < repeats]
             measured = run_jobs(jobs, folder, progress, floors_of, keep, measured)
@@ -222,13 +225,13 @@ def start_once(
         warm_up(cold, len(prepared.dataset.train_labels))
 
 
-def time_floor(config: TrainConfig, prepared: Prepared, console: Console) -> list[Floor]:
+def time_floor(config: TrainConfig, prepared: Prepared, progress: RunProgress) -> list[Floor]:
     """Time the matrix products alone; where they can't be timed, say so and go on without."""
-    terminal.say(console, "Timing the matrix products alone")
+    progress.between("timing the matrix products alone")
     try:
         return measure_floor(config, len(prepared.dataset.train_labels), prepared.interpreters)
     except (UsageError, ChildProcessError) as error:
-        terminal.say(console, f"WARNING: a floor is missing: {error}")
+        terminal.say(progress.console, f"WARNING: a floor is missing: {error}")
         return []
 
 

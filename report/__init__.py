@@ -18,7 +18,7 @@ verdicts.py      what is claimed of the runs, in words
 verification.py  what verification found, in words
 sentences.py     what the figures mean, in words
 terminal.py      lines while training, and the report at the end, as the commands print them
-progress.py      bars while a comparison runs
+progress.py      the line that says what goes on
 markdown.py      summary.md
 write.py         all files of a comparison: results.json, pictures, summary.md, report.html
 merge.py         several comparisons, from different machines, as one

@@ -3,36 +3,44 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, ClassVar
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from report.page.page import open_in_browser, render
 from report.read import read_folder
+from report.terminal import make_console, say
 from shared.config import TrainConfig
 from shared.datasets import load_dataset
 from shared.download import DataError
 from shared.errors import UsageError
-from shared.flags import Flag, parse_flags
+from shared.flags import Examples, Flag, parse_flags
 from shared.program import run_program
 from shared.results import write_atomically
 from shared.results_file import PAGE
-from shared.visible import visible
+from shared.streams import tell
 
 PROGRAM = "python -m report"
 
 
 @dataclass(frozen=True)
 class Request:
-    """Draw report.html again from results.json; several folders are merged into one page."""
+    """Draw report.html again from results.json; merge several folders into one page."""
 
-    folder: Positional[tuple[Path, ...]]
+    folder: Annotated[Positional[tuple[Path, ...]], arg(metavar="FOLDER ...")]
     """Folders of results, each with a results.json."""
     output: Path | None = None
-    """The page to write; by default FOLDER/report.html, for several merged-report.html."""
+    """Page to write. Default: report.html in FOLDER, or merged-report.html in the current folder if
+    there are several."""
     data_dir: Path = field(default_factory=lambda: TrainConfig().data_dir)
-    """Folder of the datasets, for the test images; also the environment variable DATA_DIR."""
+    """Folder of the datasets, for the test images. Default: $DATA_DIR, else data."""
     open: Flag = False
     """Open the page in the browser."""
+
+    examples: ClassVar[Examples] = (
+        ("results/NAME", "draw one report again"),
+        ("results/A results/B --output ab.html", "merge two"),
+    )
 
 
 def redraw(request: Request) -> Path:
@@ -54,7 +62,7 @@ def redraw(request: Request) -> Path:
     try:
         dataset = load_dataset(names[0], request.data_dir, limit=1)
     except DataError as error:
-        print(f"{PROGRAM}: without test images: {error}", file=sys.stderr)
+        tell(f"{PROGRAM}: without test images: {error}")
         dataset = None
     several = len(parts) > 1
     path = request.output or (Path("merged-report.html") if several else request.folder[0] / PAGE)
@@ -77,7 +85,7 @@ def draw() -> int:
     """Do what the command line asks for; returns 0."""
     request = parse_flags(Request, PROGRAM)
     path = redraw(request)
-    print(f"Written: {visible(path)}")
+    say(make_console(), f"Written: {path}")
     if request.open:
         open_in_browser(path)
     return 0

@@ -16,6 +16,7 @@ interrupts.py         what ends a command early, and when it may
 streams.py            outputs that may go away
 program.py            what all commands have around their work
 complaints.py         what is wrong with a command line, in one sentence
+help.py               what `--help` prints, in groups
 flags.py              settings as flags of the command line
 datasets.py           MNIST, Fashion-MNIST and digits as arrays
 dataset_files.py      their files, wherever people keep them

@@ -36,7 +36,9 @@ class Clock:
     of several that are done in one call.
     A device works ahead of Python, so `synchronize` is awaited before each reading. `after_step`,
     if set, is told after each training step, or after several done in one call, how many those
-    were, by those who look at the weights on the way.
+    were, by those who look at the weights on the way. `announce` is told the name of each phase
+    when it begins for the first time, and of what follows the first step; not of every change,
+    because it takes time that is booked to the phase that begins.
     """
 
     def __init__(self) -> None:
@@ -46,7 +48,9 @@ class Clock:
         self.first_steps = 0
         self.synchronize: Callable[[], None] = lambda: None
         self.after_step: Callable[[int], None] | None = None
+        self.announce: Callable[[str], None] = lambda _: None
         self._phase, self._since = "start", time.perf_counter()
+        self._begun = {"start"}
 
     def switch(self, phase: str) -> str:
         """End the current phase and start `phase`; returns the name of the one that ended."""
@@ -54,6 +58,9 @@ class Clock:
         now = time.perf_counter()
         self.seconds[self._phase] += now - self._since
         ended, self._phase, self._since = self._phase, phase, now
+        if phase not in self._begun or (ended == "first_step" and phase != ended):
+            self._begun.add(phase)
+            self.announce(phase)
         return ended
 
     @contextmanager

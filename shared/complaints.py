@@ -5,7 +5,7 @@ is private to tyro, so pyproject.toml pins the very version.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, get_args, get_type_hints
 
@@ -15,8 +15,10 @@ from tyro import _errors as events
 # What tyro calls the types of values, and what people do.
 KINDS = {"INT": "whole number", "FLOAT": "number", "PATH": "path"}
 
-# Of fields that are no flags.
-NO_FLAG = {get_args(each)[1] for each in (tyro.conf.Positional[int], tyro.conf.Suppress[int])}
+# How tyro marks fields that are no flags.
+POSITIONAL, SUPPRESSED = (
+    get_args(each)[1] for each in (tyro.conf.Positional[int], tyro.conf.Suppress[int])
+)
 
 
 def explain(
@@ -32,7 +34,7 @@ def explain(
         program: whose `--help` explains the flags.
         arguments: the words of the command line.
         flags: those that are known where the event happened.
-        commands: those that the first word may be.
+        commands: those that the first word may be, where it is none.
     """
     return f"{_cause(event, arguments, flags, commands)}; see {program} --help."
 
@@ -49,6 +51,8 @@ def _cause(
             events.UnrecognizedArgs(tokens=[first, *_])
             | events.MissingArgs(unrecognized_tokens=[first, *_])
         ):
+            if first in commands:
+                return f"{first}: expected before any flag, such as {arguments[0]}"
             if commands and first == arguments[0] and not first.startswith("-"):
                 return f"{first}: expected one of the commands {', '.join(commands)}"
             return explain_unknown(first, flags)
@@ -66,8 +70,6 @@ def _cause(
         case events.InstantiationFailure(argument=argument) if argument:
             value = " ".join(given(argument, arguments))
             return f"{name(argument)} {value}".rstrip() + f": expected {kind(argument)}"
-        case events.SubcommandConflict():
-            return f"{event.attempted}: expected before any flag, such as {event.trigger_flag}"
     return f"{' '.join(arguments)}: expected other flags or values"
 
 
@@ -115,15 +117,34 @@ def given(argument: Any, arguments: Sequence[str]) -> Iterator[str]:
         yield word
 
 
-def flags_of(request: type) -> list[str]:
-    """The flags of a dataclass, with those of the dataclasses within it."""
+def fields_of(request: type) -> Iterator[tuple[Field, Any, type]]:
+    """What a command line can set: the fields of a dataclass, with those of the dataclasses within
+    it, each with its type and the dataclass that it belongs to."""
     hints = get_type_hints(request, include_extras=True)
-    flags: list[str] = []
     for item in fields(request):
         hint = hints[item.name]
         if isinstance(hint, type) and is_dataclass(hint):
-            flags += flags_of(hint)
-        elif not any(each in NO_FLAG for each in get_args(hint)[1:]):
-            spelled = item.name.replace("_", "-")
-            flags += [f"--{spelled}", f"--no-{spelled}"] if hint is bool else [f"--{spelled}"]
-    return flags
+            yield from fields_of(hint)
+        elif SUPPRESSED not in get_args(hint)[1:]:
+            yield item, hint, request
+
+
+def flags_of(request: type) -> list[str]:
+    """The flags of a dataclass, with those of the dataclasses within it."""
+    return [
+        flag
+        for item, hint, _ in fields_of(request)
+        if not is_positional(hint)
+        for flag in flags_of_field(item, hint)
+    ]
+
+
+def flags_of_field(item: Field, hint: Any) -> list[str]:
+    """The flag that sets a field; of a switch that is a pair, the one that turns it off as well."""
+    spelled = item.name.replace("_", "-")
+    return [f"--{spelled}", f"--no-{spelled}"] if hint is bool else [f"--{spelled}"]
+
+
+def is_positional(hint: Any) -> bool:
+    """Whether a field of this type is set by a word without a flag."""
+    return POSITIONAL in get_args(hint)[1:]

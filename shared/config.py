@@ -58,96 +58,105 @@ class TrainConfig:
     """What is trained, on what, and how. The same for every run of a comparison."""
 
     preset: Preset = "digit-classifier"
-    """Sets the defaults of the other flags: a network from a tutorial, with its usual settings."""
+    """Start from the network and settings of a tutorial; other flags override them."""
     dataset: DatasetName = "auto"
-    """Images to learn; auto is MNIST, or the embedded digits where MNIST can't be had."""
+    """Images to train on; auto is MNIST, or scikit-learn's small digits if MNIST cannot be
+    found or downloaded."""
     data_dir: Path = field(default_factory=default_data_dir)
-    """Folder of the datasets, filled on first use; also the environment variable DATA_DIR."""
+    """Folder of the datasets, filled on first use. Default: $DATA_DIR, else data."""
     offline: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Never touch the network."""
+    """Never use the network."""
     epochs: int = 5
     """Passes over the training images."""
     batch_size: int = 64
     """Images per training step."""
     learning_rate: float = 0.001
-    """The optimizer's step size."""
+    """Learning rate of the optimizer."""
     hidden: tuple[int, ...] = (128, 64)
-    """Units of each hidden layer."""
+    """Units in each hidden layer."""
     seed: int = 0
-    """Draws the initial weights and the order of the images."""
+    """Seed of the initial weights and of the order of the images."""
     limit: int | None = None
-    """Use only the first LIMIT training images."""
+    """Train on the first N images only. Default: all."""
     target_accuracy: float = 0.97
-    """Test accuracy, a fraction, until which the time is reported."""
+    """Report the time to reach this test accuracy (0 to 1)."""
     alignment: Alignment = "matched"
-    """Own defaults, or matched weights and hyper-parameters, or exact: Adam's epsilon as well."""
+    """How similar the runs are: each framework's own defaults; matched initial weights and
+    hyperparameters; or exact, with Adam's epsilon in the same place as well."""
     float_type: FloatType = "float32"
     """Floating-point type of images, weights and arithmetic."""
     device: DeviceName = "auto"
-    """Where to compute; auto is CUDA, else Apple's GPU for PyTorch, else the CPU."""
+    """Where to compute; auto prefers CUDA, then Apple's GPU (PyTorch only), then the CPU."""
     threads: int = field(default_factory=physical_cores)
-    """CPU threads of each run; by default as many as there are physical cores."""
+    """CPU threads per run. Default: one per physical core."""
     pixels: Pixels = "standardized"
-    """Pixels with mean 0 and deviation 1 over the training images, or simply from 0 to 1."""
+    """Scale pixels to mean 0 and standard deviation 1 over the training images (standardized), or
+    to the range 0 to 1 (unit)."""
     activation: ActivationName = "relu"
-    """The function that each hidden layer ends with; gelu is the exact one, without tanh."""
+    """Activation function of the hidden layers; gelu is the exact form, not the tanh
+    approximation."""
     dropout: float = 0.0
-    """Fraction of a hidden layer's units that each training step switches off at random."""
+    """Fraction of hidden units to drop at random in each training step."""
     batch_norm: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Normalize each hidden layer over the batch, before its activation."""
+    """Add batch normalization to each hidden layer, before its activation."""
     optimizer: OptimizerName = "adam"
-    """How gradients become updates."""
+    """Optimizer that updates the weights."""
     momentum: float = 0.0
-    """Of SGD and RMSprop: how much of the last update the next one keeps."""
+    """Momentum of sgd and rmsprop."""
     nesterov: tyro.conf.FlagCreatePairsOff[bool] = False
-    """SGD with Nesterov's momentum, which looks ahead."""
+    """Use Nesterov momentum with sgd."""
     weight_decay: float | None = None
-    """Each update shrinks all weights by this fraction of the learning rate (decoupled); by default
-    0.01 with adamw, else 0."""
+    """Decoupled weight decay: each update also shrinks the weights by the learning rate times X.
+    Default: 0.01 with adamw, else 0."""
     schedule: Schedule = "constant"
-    """Learning rate over time: constant, dropping every SCHEDULE_EPOCHS epochs (step), falling
-    along a cosine to 0, or dropping when the validation loss no longer falls (plateau)."""
+    """Learning-rate schedule: constant; step, a drop every few epochs; cosine, a smooth fall to 0;
+    or plateau, a drop when the validation loss stops falling."""
     schedule_epochs: int = 2
-    """Epochs between the drops of step; with plateau, those to wait for a lower loss."""
+    """Epochs between drops (step), or epochs to wait for a lower loss (plateau)."""
     schedule_factor: float = 0.1
-    """What each drop multiplies the learning rate by."""
+    """Multiply the learning rate by X at each drop."""
     warmup_steps: int = 0
-    """Updates over which the learning rate first rises linearly."""
+    """Raise the learning rate linearly over the first N updates."""
     clip_norm: float | None = None
-    """Scale the gradients down to this global norm where it is larger."""
+    """Clip the gradients to this global norm. Default: no clipping."""
     accumulate: int = 1
-    """Batches whose gradients are averaged for each update; those left over at the end of an epoch
-    count towards the next epoch's first update, those at the end of the training not at all."""
+    """Average the gradients of N batches for each update. Batches left over after an epoch count
+    towards the next update; those left over after the last epoch are dropped."""
     label_smoothing: float = 0.0
-    """Probability that is taken from the label and spread evenly over all classes."""
+    """Move this share of the label's probability evenly to all classes."""
     labels: Labels = "integer"
-    """Class numbers, or vectors with a one at the class."""
+    """Give the loss class numbers (integer) or one-hot vectors."""
     class_weights: ClassWeights = "none"
-    """Balanced: the loss of an image counts the more, the rarer its class."""
+    """Weight the loss of each image by how rare its class is (balanced)."""
     sampling: Sampling = "all"
-    """Each image once an epoch, or drawn with replacement, so that all classes are as frequent."""
+    """Use each image once per epoch (all), or draw with replacement so that all classes are
+    equally frequent (balanced)."""
     imbalance: float | None = None
-    """Keep only this fraction of the training images of the classes from 5 on."""
+    """Keep only this fraction of the training images of classes 5 to 9. Default: keep all."""
     validation: float = 0.0
-    """Fraction of the training images of each class to hold out and measure after each epoch."""
+    """Hold out this fraction of the training images of each class to validate on after each
+    epoch."""
     patience: int | None = None
-    """Stop after so many epochs without a lower validation loss; go back to the best weights."""
+    """Stop after N epochs without a lower validation loss, and restore the best weights. Default:
+    no early stopping."""
     min_delta: float = 0.0
-    """By how much the validation loss has to fall to count as lower."""
+    """Count the validation loss as lower only if it falls by more than X."""
     augment: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Shift and rotate every training image a little, anew in every epoch."""
+    """Shift and rotate every training image slightly, differently in each epoch."""
     precision: Precision = "full"
-    """Mixed precision: weights in float32, products in bfloat16, or in float16 with gradients that
-    are scaled up so that it can hold them."""
+    """Mixed precision: weights in float32, matrix products in bfloat16, or in float16 with loss
+    scaling."""
     pipeline: Pipeline = "arrays"
-    """Whole batches picked from arrays, or the tutorials' pipeline that handles single images."""
+    """Pick whole batches from arrays, or load single images, as the tutorials' input pipelines do
+    (per-sample)."""
     checkpoint_dir: Path | None = None
-    """Where each run saves, after every epoch, all that it takes to go on."""
+    """Save the complete state of each training in this folder after every epoch. Default: no
+    checkpoints."""
     checkpoint_steps: int | None = None
-    """Save also after every so many steps within an epoch, as a part of its training time."""
+    """Also save every N steps; this counts as training time. Default: only after each epoch."""
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Go on from the newest checkpoint in CHECKPOINT_DIR, to the very result of an uninterrupted
-    training (same machine and threads); what was trained before is not timed."""
+    """Continue from the newest checkpoint in --checkpoint-dir. With the same machine and threads,
+    the result equals that of an uninterrupted training; the earlier epochs are not timed."""
 
     def __post_init__(self) -> None:
         """Check every value that a flag can set.

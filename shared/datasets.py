@@ -6,7 +6,6 @@
 import gzip
 import hashlib
 import math
-import sys
 import zlib
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -30,6 +29,7 @@ from shared.download import (
     download_missing,
     require_folder,
 )
+from shared.streams import tell
 
 # Bytes of an IDX file, zipped or not: those of 170,000 images.
 LARGEST_IDX = 2**27
@@ -88,7 +88,7 @@ def prepare_dataset(
         if missing:
             download_missing(name, Path(data_dir))
         for notice in notices:
-            print(notice, file=sys.stderr)
+            tell(notice)
     except OSError as error:
         raise _unusable(folder, error) from error
     return name, None
@@ -153,10 +153,10 @@ def open_dataset() -> Dataset:
     try:
         name, missing = prepare_dataset(None, data_dir)
         if missing:
-            print(describe_stand_in(missing), file=sys.stderr)
+            tell(describe_stand_in(missing))
         return load_dataset(name, data_dir)
     except DataError as error:
-        print(error, file=sys.stderr)
+        tell(str(error))
         raise SystemExit(2) from None
 
 

@@ -6,13 +6,21 @@ taken for one.
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
+from shared.clock import PHASES
 from shared.inputs import decode_json
 from shared.kinds import Seconds
 from shared.results import EpochResult, RunResult
 from shared.visible import spell_out
+
+if TYPE_CHECKING:
+    # Type checkers need a list that is written out.
+    Phase: TypeAlias = str
+else:
+    Phase = Literal[PHASES]
 
 # Where the child finds the token.
 TOKEN_VARIABLE = "COMPARISON_TOKEN"
@@ -20,7 +28,8 @@ TOKEN_VARIABLE = "COMPARISON_TOKEN"
 
 @dataclass(frozen=True)
 class Event:
-    """What a child process tells its parent, one JSON object a line: an epoch, or how a run stands.
+    """What a child process tells its parent, one JSON object a line: a phase that begins, an epoch,
+    or how a run stands.
 
     A completed run is told twice, before its files are written and after.
     """
@@ -30,6 +39,8 @@ class Event:
     process_seconds: Seconds = 0.0
     """Processor time of the child so far, with an epoch; who asks from outside may see the
     launcher of a virtual environment instead."""
+    phase: Phase | None = None
+    """One of the clock's phases, when the clock announces it."""
 
 
 def encode_event(event: Event) -> bytes:

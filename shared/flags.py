@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar, Union
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
 from tyro._errors import ParseErrorEvent, on_parse_error
@@ -14,6 +14,7 @@ from tyro._errors import ParseErrorEvent, on_parse_error
 from shared.complaints import explain, flags_of
 from shared.config import TrainConfig
 from shared.errors import UsageError
+from shared.help import render as render_help
 from shared.inputs import expand_home
 from shared.presets import preset_flags
 from shared.registry import RUNS
@@ -29,10 +30,16 @@ NoFlag = Annotated[bool, tyro.conf.Fixed, tyro.conf.Suppress]
 
 Repeatable = tyro.conf.UseAppendAction[tuple[str, ...]]
 
+# A flag without a value of its own, as often as there are implementations elsewhere.
+Interpreters = Annotated[Repeatable, tyro.conf.arg(metavar="NAME=PATH")]
+
+# What stands behind a program's name in an example, and what that does.
+Examples = tuple[tuple[str, str], ...]
+
 PictureFiles = Annotated[
     tuple[Path, ...],
     tyro.conf.Positional,
-    tyro.conf.arg(metavar="IMAGE ...", help_behavior_hint="(one or more)"),
+    tyro.conf.arg(metavar="IMAGE ..."),
 ]
 
 RunNames = Annotated[
@@ -40,9 +47,9 @@ RunNames = Annotated[
     tyro.conf.Positional,
     tyro.conf.arg(
         metavar="[RUN ...]",
-        help="What to compare with the first, of: "
+        help="Runs to train and time. Choices: "
         + ", ".join(RUNS)
-        + "; or all, for every run whose framework is installed.",
+        + ", or all for every run whose framework is installed.",
     ),
 ]
 
@@ -80,17 +87,33 @@ CHILD_VARIABLE = "COMPARISON_CHILD"
 
 
 def parse_flags(
-    request: type[Request], program: str, arguments: Sequence[str] | None = None
+    request: type[Request],
+    program: str,
+    arguments: Sequence[str] | None = None,
+    commands: Mapping[str, type] | None = None,
 ) -> Request:
     """A request with its fields taken from the command line.
 
+    Args:
+        request: the dataclass of the flags.
+        program: how the command is called.
+        arguments: the words behind it; by default those of the command line.
+        commands: those that could have been named and were not.
+
     Raises:
-        UsageError: one sentence for the first flag that is wrong.
+        UsageError: one sentence for the first word that is wrong.
         SystemExit: after `--help`.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    sentence = partial(explain, program=program, arguments=arguments, flags=flags_of(request))
-    return _parse(request, program, with_preset(arguments), sentence)
+    if {"-h", "--help"} & {*arguments}:
+        print(render_help(request, program, commands))
+        raise SystemExit(0)
+    flags = flags_of(request)
+    sentence = partial(
+        explain, program=program, arguments=arguments, flags=flags, commands=commands or ()
+    )
+    words = with_preset(arguments) if "--preset" in flags else arguments
+    return _parse(request, program, words, sentence)
 
 
 def parse_command(requests: Mapping[str, type], program: str) -> Any:
@@ -100,33 +123,10 @@ def parse_command(requests: Mapping[str, type], program: str) -> Any:
         UsageError: one sentence for the first word that is wrong.
         SystemExit: after `--help`.
     """
-    arguments = sys.argv[1:]
-    first, *_ = requests
-    command = named_command(requests)
-    flags = flags_of(requests[command or first])
-    sentence = partial(
-        explain,
-        program=f"{program} {command}" if command else program,
-        arguments=arguments,
-        flags=flags,
-        commands=requests,
-    )
-    if "--preset" in flags:
-        start = 1 if command else 0
-        arguments = [*arguments[:start], *with_preset(arguments[start:])]
-    forms = [
-        Annotated[
-            form,
-            tyro.conf.subcommand(
-                name,
-                is_default=name == first,
-                description=(form.__doc__ or "").partition("\n\n")[0],
-            ),
-        ]
-        for name, form in requests.items()
-    ]
-    # Put together here, so it can't be written with bars.
-    return _parse(Union[tuple(forms)], program, arguments, sentence)  # noqa: UP007
+    command, arguments = named_command(requests), sys.argv[1:]
+    if command:
+        return parse_flags(requests[command], f"{program} {command}", arguments[1:])
+    return parse_flags(requests[next(iter(requests))], program, arguments, requests)
 
 
 def named_command(commands: Container[str]) -> str | None:
@@ -150,8 +150,9 @@ def _parse(
             form,
             prog=program,
             args=arguments,
-            # The second one lets flags without a command be those of the default one.
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.CascadeSubcommandArgs),
+            # A request for help is met before, by shared/help.py.
+            add_help=False,
+            config=(tyro.conf.OmitArgPrefixes,),
         )
     try:
         Path.cwd()

@@ -1,6 +1,5 @@
 """What all commands have around their work: interrupts, outputs that go away, how they end."""
 
-import sys
 from collections.abc import Callable
 
 from shared import interrupts, streams
@@ -29,17 +28,17 @@ def run_program(program: str, main: Callable[[], int], *, prints_only: bool = Fa
             interrupts.mute()
     except UsageError as error:
         status = 2
-        print(f"{program}: {error}", file=sys.stderr)
+        streams.tell(f"{program}: {error}")
     except OSError as error:
         # Without a name it is no file that a person can do something about.
         if error.filename is None:
             raise
         status = 1
-        print(f"{program}: {error.filename}: {error.strerror}.", file=sys.stderr)
+        streams.tell(f"{program}: {error.filename}: {error.strerror}.")
     except KeyboardInterrupt as stop:
         status = 1
-        print(f"{program}: {stop if str(stop) else 'interrupted.'}", file=sys.stderr)
+        streams.tell(f"{program}: {stop if str(stop) else 'interrupted.'}")
     if prints_only and (complaint := streams.complaint()):
-        print(f"{program}: {complaint}", file=sys.stderr)
+        streams.tell(f"{program}: {complaint}")
         return status or 1
     return status

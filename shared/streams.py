@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import sys
+import textwrap
 from typing import Any, TextIO
 
 # Nobody listens any more, so there is nobody to complain to.
@@ -74,6 +75,38 @@ def complaint() -> str | None:
     if error is None or error.errno in UNHEARD:
         return None
     return f"standard output cannot be written ({error.strerror}), so a part of it is missing."
+
+
+def fold(text: str, width: int) -> str:
+    """The text in lines of at most so many letters, broken between words alone; what follows an
+    indented line's beginning is indented as it is."""
+    lines = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        broken = textwrap.wrap(
+            line,
+            width,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        lines += broken or [""]
+    return "\n".join(lines)
+
+
+def tell(sentence: str) -> None:
+    """Print a line to standard error, in a terminal broken between words."""
+    width = 0
+    if sys.stderr.isatty():
+        with contextlib.suppress(OSError):
+            width = os.get_terminal_size(sys.stderr.fileno()).columns
+    print(fold(sentence, width) if width else sentence, file=sys.stderr)
+
+
+def is_styled(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that shows bold letters and colours, and may."""
+    asked = os.environ.get("NO_COLOR"), os.environ.get("TERM")
+    return stream.isatty() and not asked[0] and asked[1] not in ("dumb", "unknown")
 
 
 def _raw(stream: TextIO) -> io.RawIOBase | None:

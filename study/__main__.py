@@ -4,17 +4,19 @@ import sys
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from report.terminal import make_console
+from report.terminal import make_console, say
 from shared.errors import UsageError
-from shared.flags import Flag, parse_flags
+from shared.flags import Examples, Flag, parse_flags
 from shared.program import run_program
 from shared.results import write_atomically
+from shared.streams import tell
 from study.page import render_page
 from study.pairing import SIGNS
 from study.twins import ROOT, SIDES, TWINS, Chapter, Step, read_chapters
@@ -23,22 +25,32 @@ PAGE = ROOT / "build" / "side-by-side.html"
 
 PROGRAM = "python -m study"
 
+LEGEND = (
+    "Beside the lines: ≈ differs in names only, ≠ differs, + is on this side alone; a number names "
+    "a note below."
+)
+
 
 @dataclass(frozen=True)
 class Request:
-    """Put PyTorch and TensorFlow next to each other, definition by definition, line by line.
+    """Show PyTorch and TensorFlow side by side, definition by definition, line by line.
 
-    Writes one HTML page, which needs neither framework, no other file and no network.
+    Writes one self-contained HTML page; neither framework has to be installed.
     """
 
     output: Path = PAGE
-    """The page to write."""
+    """Page to write. Default: build/side-by-side.html in the project's folder."""
     open: Flag = False
-    """Show the page in the browser."""
+    """Open the page in the browser."""
     terminal: Flag = False
-    """Print the text instead of writing the page."""
+    """Print the code in the terminal instead of writing a page."""
     numpy: Flag = False
-    """Print NumPy as a third column; in the page a box shows it."""
+    """With --terminal, print NumPy as a third column. The page has a box for it."""
+
+    examples: ClassVar[Examples] = (
+        ("--open", "write the page and open it"),
+        ("--terminal", "print it, two columns wide"),
+    )
 
 
 def fulfil(request: Request) -> int:
@@ -64,14 +76,15 @@ def fulfil(request: Request) -> int:
         raise UsageError(
             f"--output {request.output}: cannot be written ({error.strerror}); choose another file."
         ) from None
-    print(f"{request.output}: {len(page.encode()) / 1000:.0f} kB")
+    say(make_console(), f"{request.output}: {len(page.encode()) / 1000:.0f} kB")
     if request.open and not webbrowser.open(request.output.resolve().as_uri()):
-        print("No browser could be opened: open the page by hand.", file=sys.stderr)
+        tell("No browser could be opened: open the page by hand.")
     return 0
 
 
 def print_chapters(chapters: list[Chapter], sides: tuple[str, ...], console: Console) -> None:
     """Print every step that one of the sides has: its sentence, the lines, the notes."""
+    say(console, LEGEND, "")
     for chapter in chapters:
         steps = [step for step in chapter.steps if set(step.sides) & set(sides)]
         if not steps:

@@ -27,12 +27,12 @@ TOLD = 5
 
 @dataclass(frozen=True)
 class Request:
-    """Make faults on purpose, and count after how many of them nothing was lost."""
+    """Inject faults, and count after how many of them nothing was lost."""
 
     only: Repeatable = ()
-    """Only campaigns with this in their name."""
+    """Run only campaigns whose name contains TEXT."""
     count: int | None = None
-    """Faults of each campaign; by default as many as each says itself."""
+    """Faults per campaign. Default: each campaign's own number."""
 
     def __post_init__(self) -> None:
         """Check what the flags' types leave open.

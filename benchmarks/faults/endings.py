@@ -58,7 +58,7 @@ def what_was_lost(ended: Ended, folder: Path, killed_by: int | None = None) -> s
     if not (folder / "results.json").exists():
         if folder.exists():
             return f"a folder without results was left; it said: {ended.errors.strip()!r}"
-        if " epoch 1/" in said or not (unheard or "interrupted" in said):
+        if re.search("epoch +1/", said) or not (unheard or "interrupted" in said):
             return f"no results; it said: {ended.errors.strip()!r}"
         return None
     return what_is_wrong(load_results(folder / "results.json"), ended, folder)
@@ -67,8 +67,9 @@ def what_was_lost(ended: Ended, folder: Path, killed_by: int | None = None) -> s
 def what_is_wrong(result: ComparisonResult, ended: Ended, folder: Path) -> str | None:
     """Where results don't hold what was printed, or nothing is said of what is missing."""
     shown: dict[str, int] = {}
-    for run, epoch in re.findall(r"^(\S+)  epoch (\d+)/", ended.output, re.MULTILINE):
-        shown[run] = int(epoch)
+    # A run that is alone is not named in its lines.
+    for run, epoch in re.findall(r"^(?:(\S+)  )?epoch +(\d+)/", ended.output, re.MULTILINE):
+        shown[run or result.runs[0].run] = int(epoch)
     kept = {run.run: len(run.epochs) for run in result.runs}
     for run, epochs in shown.items():
         if kept[run] < epochs:

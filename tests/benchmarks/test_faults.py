@@ -74,10 +74,11 @@ def test_a_loss_is_noticed(check, how, deed, words, folder):
     assert words in check(how, folder)
 
 
-def test_an_epoch_that_was_printed_and_not_kept_is_lost(folder, dataset):
+@pytest.mark.parametrize("line", ["numpy/reference  epoch 3/3  0.5", "epoch  3/10  0.5"])
+def test_an_epoch_that_was_printed_and_not_kept_is_lost(line, folder, dataset):
     cut = make_unfinished("numpy/reference", "interrupted", "Stopped.", epochs=2)
     save_results(make_result(dataset, cut), folder / "results.json")
-    words = endings.what_was_lost(ended(status=1), folder)
+    words = endings.what_was_lost(ended(status=1, output=line), folder)
     assert words == "numpy/reference: 3 epochs were printed, 2 kept"
 
 

@@ -154,6 +154,12 @@ assert not found, found
     assert len(done.stderr.splitlines()) == 7
 
 
+def test_a_command_that_only_others_have_is_refused(tmp_path):
+    done = run_warm("-m", "numpy_impl", "export", "--weights", "x", cwd=tmp_path)
+    assert_one_sentence(done, "export: NumPy's implementation cannot do this", tmp_path)
+    assert done.stderr.endswith("its commands are train, evaluate, predict.\n")
+
+
 def test_a_profile_of_numpy_is_refused(tmp_path):
     done = run_warm("-m", "numpy_impl", "--profile", "--dataset", "digits", cwd=tmp_path)
     assert_one_sentence(done, "--profile", tmp_path)

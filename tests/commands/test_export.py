@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
+from rich.console import Console
 from safetensors.numpy import save_file
 
 import numpy_impl.predict
@@ -24,6 +26,7 @@ from shared.trained import Exporter
 from shared.weights_file import METADATA, TrainedNetwork, Training
 from tests.support.commands import run_warm
 from tests.support.folders import make_dataset
+from tests.support.terminals import assert_fits
 
 HIDDEN = (24, 12, 8)
 FILES = {
@@ -151,7 +154,21 @@ def test_a_file_that_predicts_otherwise_is_reported(error, status, capsys):
     assert show(make_measured("trained.safetensors"), files, make_dataset()) == status
     printed = capsys.readouterr().out
     assert ("a.onnx is not to be trusted" in printed) == bool(status)
-    assert "1.000 ms" in printed and "2.000 ms" in printed
+    assert " 1.000 " in printed and " 2.000 " in printed
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_the_table_fits_a_terminal_and_cuts_nothing(width, capsys, monkeypatch):
+    monkeypatch.setattr(export, "make_console", lambda: Console(width=width))
+    original = replace(make_measured("pytorch-eager.safetensors"), size=438_128)
+    show(original, {"int8": make_measured("tensorflow-int8.tflite")}, make_dataset())
+    table, _, _ = capsys.readouterr().out.partition("scikit-learn")
+    assert_fits(table, width)
+    assert "…" not in table
+    whole = {"438,128", "1.000", "100.00", "0.0e+00", "accuracy", "changed", "largest"}
+    assert whole <= {*table.split()}
+    body = [line.split()[0] for line in table.splitlines()[4:] if line.strip()]
+    assert "".join(body) == "pytorch-eager.safetensorstensorflow-int8.tflite"
 
 
 def test_changed_predictions_and_accuracy_are_counted(capsys):

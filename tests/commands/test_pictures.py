@@ -189,7 +189,7 @@ def bad_files():
 @pytest.mark.parametrize("content", [b[1] for b in bad_files()], ids=[b[0] for b in bad_files()])
 def test_what_is_no_picture_is_refused(content, tmp_path):
     (tmp_path / "bad.png").write_bytes(content)
-    with pytest.raises(UsageError, match=r"bad\.png cannot be read as a picture .*\.$"):
+    with pytest.raises(UsageError, match=r"bad\.png cannot be read as an image .*\.$"):
         read_picture(tmp_path / "bad.png")
 
 
@@ -273,7 +273,7 @@ def test_pictures_are_regular_files_of_some_size(tmp_path):
         file.write(as_file(drawn()).getvalue()[:50])
         file.truncate(30 * 10**9)
     for name in ("pipe", "zeros", "large"):
-        with within(10), pytest.raises(UsageError, match=rf"{name} cannot be read as a picture \("):
+        with within(10), pytest.raises(UsageError, match=rf"{name} cannot be read as an image \("):
             read_picture(tmp_path / name)
 
 
@@ -376,11 +376,11 @@ def on_a_table():
 
 
 LEFT_OUT = {
-    framed: "lines across the picture; left out",
+    framed: "lines across the image; left out",
     framed_on_the_edge: "something surrounds a sheet; looked at the sheet only",
-    light_on_dark_with_a_frame: "lines across the picture; left out",
-    ruled: "lines across the picture; left out",
-    squared: "lines across the picture; left out",
+    light_on_dark_with_a_frame: "lines across the image; left out",
+    ruled: "lines across the image; left out",
+    squared: "lines across the image; left out",
     shadowed: "uneven light; compared each place with its surroundings",
     specked: "several shapes found; used the largest",
     beside_another: "several shapes found; used the largest",
@@ -429,10 +429,10 @@ def test_clothing_may_have_edges_all_around():
 
 def test_the_command_says_how_sure_it_is():
     paths = [Path("a.png"), Path("b.png")]
-    doubts = "lines across the picture; left out", "several shapes found; used the largest"
+    doubts = "lines across the image; left out", "several shapes found; used the largest"
     lines = describe_doubts(paths, [doubts, ()])
     assert lines == [
-        "a.png: lines across the picture; left out.",
+        "a.png: lines across the image; left out.",
         "a.png: several shapes found; used the largest.",
         "Clear, with nothing left out: 1 of 2.",
     ]

@@ -5,15 +5,18 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from commands import profile
 from commands.profile import print_operators
+from report.terminal import make_console
 from shared.config import TrainConfig
 from shared.datasets import load_dataset
 from shared.registry import IMPLEMENTATIONS
 from shared.trace_events import own_times, write_chrome_trace
 from shared.trained import Operator, Span
 from tests.support.commands import run_warm
+from tests.support.terminals import assert_fits
 
 STEPS = 5
 # What must appear STEPS times at least: the matrix products of a step.
@@ -71,12 +74,26 @@ def test_own_time_leaves_out_what_is_within():
 
 
 def test_shares_add_up_and_the_rest_is_summed(capsys):
-    print_operators([Operator(f"operator{n}", 1, 0.001) for n in range(20)], "title")
+    operators = [Operator(f"operator{n}", 1, 0.001) for n in range(20)]
+    print_operators(operators, "title", make_console())
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row for row in rows if row[1:2] == ["others"]] == [
         ["5", "others", "5", "5.00", "25.0", "%"]
     ]
     assert sum(row[-2:] == ["5.0", "%"] for row in rows) == 15
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_long_names_are_broken_and_not_cut(width, capsys):
+    name = "gradient_tape/sequential_1/dense_1/MatMul/MatMul_1/ReadVariableOp/resource_copy_again"
+    operators = [Operator(name, 12345, 1.5)]
+    print_operators(operators, "pytorch/compiled, 20 steps", Console(width=width))
+    table, _, _ = capsys.readouterr().out.partition("Own time")
+    assert_fits(table, width)
+    assert "…" not in table
+    rows = [line.split() for line in table.splitlines()[3:] if line.strip()]
+    assert "".join(row[0] for row in rows) == name
+    assert rows[0][1:] == ["12,345", "1500.00", "100.0", "%"]
 
 
 def test_a_trace_has_microseconds_and_named_threads(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from commands.tensorboard import SCALARS, Request, log_names, main, write_logs
+from shared.errors import UsageError
 from shared.results_file import load_results
 from tests.support.commands import run_command
 from tests.support.folders import make_dataset, make_folder
@@ -126,6 +127,13 @@ def results(tmp_path):
     """A folder of results of one run."""
     make_folder(tmp_path / "results-1", make_dataset(), make_run("pytorch/eager", 0, 0.5))
     return tmp_path / "results-1"
+
+
+def test_a_second_time_the_folder_is_named_and_no_flag_that_was_not_given(logged):
+    folder, logs = logged
+    with pytest.raises(UsageError, match=r"^\S+/tensorboard holds logs already; ") as refused:
+        write_logs(Request(folder))
+    assert str(refused.value).startswith(str(logs))
 
 
 def test_the_command_imports_no_framework_and_says_what_it_leaves_out(results):

@@ -8,6 +8,7 @@ import pytest
 from comparison.jobs import LOG_LINES, run_job
 from comparison.plan import plan_jobs
 from report.sentences import describe_end
+from shared.clock import PHASES
 from shared.config import TrainConfig
 from tests.support.commands import fake_interpreter
 from tests.support.limits import within
@@ -22,6 +23,9 @@ EPOCH = RUN["epochs"][0]
 
 class Silent:
     """In place of a display; it gets only what can be shown."""
+
+    def phase(self, name):
+        assert name in PHASES
 
     def epoch(self, epochs):
         assert all(epoch.train_seconds > 0 for epoch in epochs)
@@ -67,6 +71,7 @@ UNFIT = {
     "a bad byte": (tell("epoch", EPOCH)[:-2] + b"\xff}}", "malformed"),
     "no time": (tell("epoch", EPOCH, train_seconds=0), "train_seconds"),
     "no loss": (tell("epoch", EPOCH, test_loss=None), "test_loss"),
+    "no phase": (b'TOKEN{"phase":"lunch"}', "lunch"),
     "no JSON": (b"TOKEN epoch 1", "malformed"),
     "nested": (b'TOKEN{"epoch":' + b"[" * 100_000, ""),
     "no figures": (tell("run", RUN, test_accuracy=None), "test_accuracy"),

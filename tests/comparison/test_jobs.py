@@ -38,6 +38,8 @@ class Progress:
 
     def end(self, result: object) -> None: ...
 
+    def phase(self, name: str) -> None: ...
+
     def epoch(self, epochs: list) -> None:
         self.at_epoch()
 

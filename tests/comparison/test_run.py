@@ -333,9 +333,10 @@ def test_each_implementation_alone(package, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    lines = [line for line in done.stdout.splitlines() if "  epoch " in line]
-    assert len(lines) == 2
-    assert "test loss" in lines[0]
+    lines = done.stdout.splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("epoch 1/2  "))
+    assert lines[first + 1].startswith("epoch 2/2  ")
+    assert lines[first - 1].split() == ["loss", "accuracy", "loss", "accuracy", "images/s", "left"]
     assert done.stdout.splitlines()[-1].startswith("Written to out: curves.png")
     assert load_results(tmp_path / "out" / "results.json").runs[0].status == "completed"
 

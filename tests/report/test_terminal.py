@@ -27,13 +27,97 @@ def test_printed_report(dataset):
     assert "  tensorflow/fit: ValueError: [bold]" in lines
 
 
-def test_line_of_an_epoch(dataset):
-    epochs = make_run("numpy/reference", epochs=2).epochs
-    line = terminal.epoch_line("numpy/reference", epochs, TrainConfig(epochs=6), dataset)
-    assert line == (
-        "numpy/reference  epoch 2/6  train loss 0.5000 accuracy 82.00 %"
-        "  test loss 0.5500 accuracy 92.00 %  1,437 images/s  0:06 left"
+def test_lines_of_epochs_stay_in_their_columns(dataset):
+    epochs = make_run("numpy/reference", epochs=12).epochs
+    config = TrainConfig(epochs=12)
+    assert terminal.epoch_headings(epochs, config, dataset) == (
+        "                  train             test\n"
+        "               loss accuracy    loss accuracy  images/s   left"
     )
+    lines = [terminal.epoch_line(epochs[:k], config, dataset) for k in (2, 12)]
+    assert lines[0] == "epoch  2/12  0.5000  82.00 %  0.5500  92.00 %     1,437   0:15"
+    assert len(lines[0]) == len(lines[1])
+
+
+@pytest.mark.parametrize("validated", [False, True])
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_lines_of_epochs_fit_80_columns(validated, scheduled, dataset):
+    (epoch,) = make_run("numpy/reference", epochs=1).epochs
+    epoch = replace(
+        epoch,
+        train_seconds=80.0,
+        test_accuracy=1.0,
+        validation_loss=0.25 if validated else None,
+        validation_accuracy=1.0 if validated else None,
+        learning_rate=0.000123 if scheduled else None,
+    )
+    known = [epoch], TrainConfig(epochs=30), dataset
+    line = terminal.epoch_line(*known)
+    for each in (line, *terminal.epoch_headings(*known).split("\n")):
+        assert len(each) <= (80 if validated else 72)
+    assert ("0.000123" in line) == scheduled
+    assert ("0.2500" in line) == validated
+
+
+class Screen(io.StringIO):
+    """What is written to it, as a terminal of 30 columns would get it."""
+
+    def isatty(self):
+        return True
+
+
+SENTENCE = "WARNING: /a/very/long/path/that/no/line/holds.json is odd, so that it is broken-off."
+
+
+def said(stream, *lines, **options):
+    known = {"width": 30, "color_system": "standard", "force_terminal": True, **options}
+    terminal.say(Console(file=stream, **known), *lines, strong=["It is so."])
+    return stream.getvalue()
+
+
+def test_sentences_are_broken_between_words_in_a_terminal_and_never_in_a_log():
+    assert said(Screen(), SENTENCE, no_color=True, color_system=None).splitlines() == [
+        "WARNING:",
+        "/a/very/long/path/that/no/line/holds.json",
+        "is odd, so that it is",
+        "broken-off.",
+    ]
+    indented = "  pytorch/eager differs by less than that"
+    assert said(Screen(), indented) == "  pytorch/eager differs by\n  less than that\n"
+    assert (
+        said(io.StringIO(), SENTENCE, force_terminal=False, color_system="auto") == f"{SENTENCE}\n"
+    )
+
+
+def test_what_matters_stands_out_in_colour_where_there_are_colours():
+    lines = (
+        *("WARNING: it is slow.", "NOTICE: it is.", "Verification FAILED: no."),
+        *("a/b (seed 0) failed: no.", "It is so."),
+    )
+    shown = said(Screen(), *lines).splitlines()
+    assert [line.partition("m")[0] for line in shown] == [
+        *("\x1b[1;33", "NOTICE: it is.", "Verification \x1b[1;31", "\x1b[1;31", "\x1b[1"),
+    ]
+    for stream, options in (
+        (Screen(), {"color_system": None}),
+        (io.StringIO(), {"force_terminal": False, "color_system": "auto"}),
+    ):
+        assert said(stream, *lines, **options) == "\n".join(lines) + "\n"
+    assert "\x1b[1;3" not in said(Screen(), *lines, no_color=True)
+
+
+NAMES = {
+    "aten::native_batch_norm_backward": ["aten::native_batch_", "norm_backward"],
+    "gradient_tape/dense_1/MatMul/MatMul_1": ["gradient_tape/dense_", "1/MatMul/MatMul_1"],
+    "tensorflow-int8.tflite": ["tensorflow-int8.", "tflite"],
+    "x" * 45: ["x" * 20, "x" * 20, "x" * 5],
+    "mm": ["mm"],
+}
+
+
+@pytest.mark.parametrize(("name", "lines"), NAMES.items())
+def test_names_are_broken_where_their_parts_meet(name, lines):
+    assert terminal.broken_name(name, 20).split("\n") == lines
 
 
 def test_everything_is_printed_on_request(dataset):
@@ -45,7 +129,7 @@ def test_everything_is_printed_on_request(dataset):
         assert " ".join(row).split() in lines, row
 
 
-NAMES = ("pytorch/compiled", "tensorflow/graph", "tensorflow/compiled", "numpy/reference")
+RUNS = ("pytorch/compiled", "tensorflow/graph", "tensorflow/compiled", "numpy/reference")
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])
@@ -54,7 +138,7 @@ def test_no_table_is_cut(width, repeats, dataset):
     runs = [
         make_run(name, seed, speed=(1 + place) * (1 + 0.01 * (seed % 3)))
         for seed in range(repeats)
-        for place, name in enumerate(NAMES)
+        for place, name in enumerate(RUNS)
     ]
     for each in runs:
         each.test_accuracy += 0.001 * ((each.seed + len(each.run)) % 4)

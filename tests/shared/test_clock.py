@@ -295,3 +295,18 @@ def test_any_nesting_adds_up(depths, seconds):
         nest(depths)
         assert clock.switch("other") == ("other" if depths else "start")
     assert math.isclose(clock.wall_seconds(), STARTUP + hand.now - started, rel_tol=1e-12)
+
+
+def test_each_phase_is_announced_when_it_first_begins(monkeypatch):
+    clock, hand = make_clock(monkeypatch)
+    told = []
+    clock.announce = lambda phase: told.append((phase, hand.now))
+    for phase in ("import", "train", "first_step", "train", "evaluate", "train", "evaluate"):
+        clock.switch(phase)
+        hand.pass_time(1.0)
+    with clock.phase("save"):
+        hand.pass_time(1.0)
+    expected = ["import", "train", "first_step", "train", "evaluate", "save"]
+    assert [phase for phase, _ in told] == expected
+    clock.read()
+    assert (clock.seconds["train"], clock.seconds["evaluate"]) == (3.0, 2.0)

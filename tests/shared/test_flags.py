@@ -1,13 +1,7 @@
 """Wrong flags get one sentence, whatever the terminal; commands are tyro's subcommands."""
 
-import fcntl
-import os
-import pty
 import re
-import struct
-import subprocess
 import sys
-import termios
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +19,8 @@ from shared.flags import parse_command, parse_flags
 from shared.presets import PRESETS
 from shared.registry import IMPLEMENTATIONS
 from shared.rules import flag
-from tests.support.commands import ROOT, run_command
+from tests.support.commands import ROOT, run_command, split
+from tests.support.terminals import COLOURS, assert_fits, run_in_terminal
 
 COMPARE = "compare.py"
 PATH_FLAGS = ("--data-dir", "--checkpoint-dir", "--output-dir", "--weights", "--draw")
@@ -76,10 +71,6 @@ WRONG = {
         f"{NUMPY} evalaute --weights x",
         "python -m numpy_impl: evalaute: expected one of the commands train, evaluate, predict",
     ),
-    "command that another one has": (
-        f"{NUMPY} export --weights x",
-        "python -m numpy_impl: export: expected one of the commands train, evaluate, predict",
-    ),
     "command behind a flag": (
         f"{NUMPY} --epochs 3 evaluate",
         "python -m numpy_impl: evaluate: expected before any flag, such as --epochs",
@@ -121,48 +112,12 @@ def sentence(said: str) -> str:
     return f"{said}; see {program} --help.\n"
 
 
-def words(command: str) -> list[str]:
-    return [str(ROOT / word) if word == COMPARE else word for word in command.split()]
-
-
 @pytest.mark.parametrize(("command", "said"), WRONG.values(), ids=WRONG)
 def test_wrong_flags_get_one_sentence(command, said, tmp_path):
-    done = run_command(*words(command), cwd=tmp_path)
+    done = run_command(*split(command), cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence(said))
     assert list(tmp_path.iterdir()) == []
 
-
-def run_in_terminal(command: str, width: int, cwd: Path, **environment: str) -> tuple[int, str]:
-    """Run as at a terminal of so many columns; returns exit status and what stood there."""
-    main_end, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    known = {name: value for name, value in os.environ.items() if "COLOR" not in name}
-    known.pop("COLUMNS", None)
-    with subprocess.Popen(
-        [sys.executable, *words(command)],
-        cwd=cwd,
-        env=known | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"} | environment,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-    ) as process:
-        os.close(terminal)
-        shown = b""
-        # Linux says that the other end is closed by an error.
-        while chunk := read_or_nothing(main_end):
-            shown += chunk
-    os.close(main_end)
-    return process.returncode, shown.decode().replace("\r\n", "\n")
-
-
-def read_or_nothing(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 65536)
-    except OSError:
-        return b""
-
-
-COLOURS = {"plain": {}, "forced": {"FORCE_COLOR": "1"}, "none": {"NO_COLOR": "1"}}
 
 # Each width and each wish for colours with several kinds of mistakes.
 IN_A_TERMINAL = [
@@ -182,15 +137,10 @@ IN_A_TERMINAL = [
 @pytest.mark.parametrize(("case", "width", "colour"), IN_A_TERMINAL)
 def test_the_sentence_is_the_same_in_any_terminal(case, width, colour, tmp_path):
     command, said = WRONG[case]
-    done = run_in_terminal(command, width, tmp_path, **COLOURS[colour])
-    assert done == (2, sentence(said))
-
-
-def test_the_terminal_is_one(tmp_path):
-    # What is drawn does depend on it, or the tests above would show nothing.
-    narrow, wide = (run_in_terminal(f"{NUMPY} --help", width, tmp_path)[1] for width in (60, 100))
-    assert "\x1b[" in narrow
-    assert narrow != wide
+    where = {"cwd": tmp_path, "width": width}
+    status, text = run_in_terminal(*split(command), **where, **COLOURS[colour])
+    assert (status, " ".join(text.split("\n"))) == (2, f"{sentence(said).strip()} ")
+    assert_fits(text, width)
 
 
 @pytest.mark.parametrize("request_type", [Request, *COMMANDS.values()])
@@ -284,7 +234,8 @@ def test_help_explains_every_flag_of_a_command(command, monkeypatch, capsys):
     for expected in flags_of(COMMANDS[command or "train"]):
         assert f"{expected} " in printed
     if command is None:
-        assert all(f"• {name} " in printed for name in COMMANDS)
+        listed, flags = printed.index("Commands:"), printed.index("--variant")
+        assert all(listed < printed.index(f"\n  {name} ") < flags for name in COMMANDS)
         assert flag("schedule_epochs") in printed
 
 

@@ -221,6 +221,8 @@ OTHER_MEANINGS = {
     ("commands/foreign/torch_file.py", "pytorch"),
     ("commands/foreign/torch_file.py", "PyTorch"),
     ("commands/foreign/keras_config.py", "keras"),
+    # A flag of `python -m study`.
+    ("shared/help.py", "numpy"),
     # A library of everything here.
     ("shared/__init__.py", "numpy"),
     # NumPy's half of the floor, named as its results name it.

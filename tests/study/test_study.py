@@ -12,7 +12,7 @@ from shared.errors import UsageError
 from study import __main__ as study_main
 from study import twins
 from study.page import colour, markdown, render_page
-from study.pairing import Names, align, kinds_of, likeness
+from study.pairing import SIGNS, Names, align, kinds_of, likeness
 from study.twins import (
     SIDES,
     TWINS,
@@ -316,6 +316,8 @@ def test_terminal_prints_the_sides_asked_for(tmp_path, chapters):
     (step,) = (line for line in done.stdout.splitlines() if "zero_grad()  # 1." in line)
     assert "with tf.GradientTape() as tape:" in step
     assert step.split()[:2] == ["2", "≠"]
+    assert done.stdout.startswith(f"{study_main.LEGEND}\n")
+    assert all(sign in study_main.LEGEND for sign in SIGNS.values())
     assert "One step of learning, in five numbered lines" in done.stdout
     assert "loss_gradient:" not in done.stdout
     assert not list(tmp_path.iterdir())

@@ -83,6 +83,13 @@ class WarmProcess:
             said = output.read().decode(), errors.read().decode()
         return subprocess.CompletedProcess(arguments, status, *said)
 
+    def run_with(self, streams: list[int], *arguments: str, cwd: Path, **environment: str) -> int:
+        """The same with these open files as standard streams; returns the exit status."""
+        request = {"arguments": arguments, "folder": str(cwd), "environment": environment}
+        with socket.socket(socket.AF_UNIX) as connection:
+            warm_python.connect(connection, self.socket, self.process.poll)
+            return warm_python.hand_over(connection, request, streams)
+
     def end(self) -> None:
         """Let the process stop."""
         self.process.stdin.close()
@@ -122,6 +129,11 @@ def run_warm(*arguments: str, cwd: Path, **environment: str) -> subprocess.Compl
     What a process imports, and when, is for `run_command` to see.
     """
     return warm("numpy").run(*arguments, cwd=cwd, **environment)
+
+
+def split(command: str) -> list[str]:
+    """The words of a command line behind `python`; `compare.py` is found from any folder."""
+    return [str(ROOT / word) if word == "compare.py" else word for word in shlex.split(command)]
 
 
 def compare(

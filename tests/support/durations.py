@@ -133,10 +133,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_a_missing_browser_is_told_in_one_sentence": 3,
         "test_every_mark_opens_its_row": 2,
     },
-    "shared/test_flags.py": {
-        "test_the_sentence_is_the_same_in_any_terminal": 1.2,
-        "test_the_terminal_is_one": 2,
-    },
+    "shared/test_help.py": {"test_in_a_terminal": 1},
     "shared/test_sampling.py": {"test_the_command_says_so_and_leaves_nothing_behind": 2},
     "shared/test_registry.py": {
         "test_each_traced_process_has_the_environment_of_its_runs": 3,
