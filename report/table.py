@@ -174,7 +174,7 @@ def details(result: ComparisonResult) -> Table:
     groups = group_by_run(result.main_runs())
     rows = [
         *_figure_rows(result, groups),
-        *_oracle_rows(result, groups),
+        *_verification_rows(result, groups),
         _fact_row("device", "device", groups),
         _fact_row("version", "framework_version", groups),
     ]
@@ -212,10 +212,10 @@ def _time_to_target(found: Reached) -> str:
     return median + how_many
 
 
-def _oracle_rows(
+def _verification_rows(
     result: ComparisonResult, groups: Mapping[str, Sequence[RunResult]]
 ) -> Iterable[list[str]]:
-    """How far each run that can be had here was off the oracle."""
+    """How far each run that can be had here was off the reference in NumPy."""
     if result.verification is None:
         return
     verified = {
@@ -230,7 +230,7 @@ def _oracle_rows(
             for name, repeats in groups.items()
         ]
         cells = (UNKNOWN if off is None else formats.error(off) for off in offs)
-        yield [f"off the oracle, {figure}", *cells]
+        yield [f"max. error against the NumPy reference, {figure}", *cells]
 
 
 def _fact_row(name: str, attribute: str, groups: Mapping[str, Sequence[RunResult]]) -> list[str]:

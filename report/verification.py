@@ -11,8 +11,8 @@ from shared.verified import RunVerification, Verification, VerificationFailure
 FAILURES = {
     "off": "{float_type}, after step {step}: {array} is off by {error}, more than the {tolerance} "
     "that rounding explains; {diagnosis}",
-    "other_moment": "{float_type}, after step {step}: the oracle goes on with {expected_moment}, "
-    "but this run with {moment}; a batch is missing or added",
+    "other_moment": "{float_type}, after step {step}: the reference goes on with "
+    "{expected_moment}, but this run with {moment}; a batch is missing or added",
     "not_traced": "could not be traced: {message}",
     "unavailable": "is unavailable: {message}",
     "diverges": "cannot be compared, because the training diverges: it can be followed for "
@@ -61,8 +61,9 @@ DIAGNOSES = {
 
 # What the timed runs have beyond what is verified, by alignment.
 BEYOND_EXACT = {
-    "defaults": " Timed are the frameworks' defaults: initial weights and Adam's epsilon differ.",
-    "matched": " Timed is `matched`: only Adam's epsilon has another place in each framework.",
+    "defaults": " The timed runs use the frameworks' defaults; initial weights and Adam's epsilon "
+    "differ.",
+    "matched": " The timed runs use `matched`; only the placement of Adam's epsilon differs.",
     "exact": "",
 }
 
@@ -76,7 +77,7 @@ def describe_verification(verification: Verification, config: TrainConfig) -> li
     missing = [
         flag(name) for name, value in WITHOUT_EQUAL.items() if getattr(config, name) != value
     ]
-    left_out = f" Not verified is {', '.join(missing)}: it has no equal." if missing else ""
+    left_out = f" Not verified: {', '.join(missing)}." if missing else ""
     compared = "all runs" if all(run.available for run in verification.runs) else "all other runs"
     kinds = {run.failure.kind for run in verification.runs if run.failure and run.available}
     unproven = next((words for kind, words in UNPROVEN.items() if kind in kinds), NONE_AVAILABLE)
@@ -89,7 +90,7 @@ def describe_verification(verification: Verification, config: TrainConfig) -> li
     plain = config.optimizer in ("adam", "adamw") and plain_layers
     beyond = BEYOND_EXACT[config.alignment]
     if beyond and not plain:
-        beyond = " Timed are the frameworks' own layers and optimizers (docs/DIFFERENCES.md)."
+        beyond = " The timed runs use the frameworks' own layers and optimizers."
     return [
         f"Verification {verdict} ({verification.steps} steps, "
         f"{formats.seconds(verification.seconds, 1)})." + beyond + left_out,
@@ -100,7 +101,7 @@ def describe_verification(verification: Verification, config: TrainConfig) -> li
 def describe_verified(run: RunVerification, verification: Verification) -> str:
     """What came out for one run, behind its name."""
     if run.run.rpartition(": ")[2] == verification.oracle:
-        return "is the oracle itself"
+        return "is the NumPy reference"
     if run.failure:
         return describe_failure(run.failure)
     exact, rounded = (run.figures.get(name, {}) for name in ("float64", "float32"))
@@ -109,7 +110,7 @@ def describe_verified(run: RunVerification, verification: Verification) -> str:
         f" on {device}" if device and {*devices} - {None, "cpu"} else "" for device in devices
     )
     sentence = (
-        f"computes the same as the oracle: in float64{exactly} logits within "
+        f"computes the same as the NumPy reference: in float64{exactly} logits within "
         f"{_error(exact, 'logits')}, gradients {_error(exact, 'gradients')}, weights after {steps} "
         f"steps {_error(exact, 'weights')}; in float32{roughly} logits "
         f"{_error(rounded, 'logits')}, gradients {_error(rounded, 'gradients')}"
@@ -120,7 +121,7 @@ def describe_verified(run: RunVerification, verification: Verification) -> str:
 
 
 def describe_failure(failure: VerificationFailure) -> str:
-    """Where a run parts from the oracle, and what that points to."""
+    """Where a run parts from the reference, and what that points to."""
     known = vars(failure) | {
         "array": failure.arrays[0] if failure.arrays else None,
         "error": _magnitude(failure.error),

@@ -185,7 +185,10 @@ def _verification(result: ComparisonResult) -> tuple[str, list[str], bool]:
             heading = "That they compute the same thing is not shown"
         return heading, [first, *others], False
     count = len(result.verification.runs)
-    subject = {1: "It computes the same thing as the oracle", 2: "Both compute the same thing"}
+    subject = {
+        1: "It computes the same thing as the NumPy reference",
+        2: "Both compute the same thing",
+    }
     heading = subject.get(count, f"All {count} compute the same thing")
     return heading, [first, *others], True
 

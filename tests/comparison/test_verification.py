@@ -93,7 +93,7 @@ def test_compare_verifies_first_and_goes_on_where_nothing_can_be_compiled(tmp_pa
     assert [run.available for run in result.verification.runs] == [False, True]
     assert result.verification.passed
     assert result.verification.steps >= 200
-    assert "pytorch/eager computes the same as the oracle" in done.stdout
+    assert "pytorch/eager computes the same as the NumPy reference" in done.stdout
     assert "Verification passed" in (tmp_path / "out" / "summary.md").read_text()
     assert "all other runs compute the same" in done.stdout
 

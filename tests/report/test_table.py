@@ -51,7 +51,9 @@ def test_table_has_no_figures_of_what_is_unavailable(who, dataset):
         # As where a device has float64 and no float32: the figures of float64 are there.
         verification.runs[0].fail(VerificationFailure("unavailable", message="No such device."))
     rows = rows_of(make_result(dataset, run, ONE[0], verification=verification))
-    assert [name for name in rows if name.startswith("off the oracle")] == []
+    assert [
+        name for name in rows if name.startswith("max. error against the NumPy reference")
+    ] == []
 
 
 def test_table_of_repeats_shows_means_over_what_was_completed(dataset):
@@ -85,9 +87,9 @@ def test_the_table_shows_how_far_from_the_oracle(dataset):
     del verification.runs[0].figures["float64"]["gradients"]
     runs = [make_run("pytorch/eager"), make_run("pytorch/eager#2"), make_run("numpy/reference")]
     rows = rows_of(make_result(dataset, *runs, verification=verification))
-    assert rows["off the oracle, logits"] == ["4e-16", "4e-16", "-"]
-    assert rows["off the oracle, weights"] == ["2e-15", "2e-15", "-"]
-    assert "off the oracle, gradients" not in rows
+    assert rows["max. error against the NumPy reference, logits"] == ["4e-16", "4e-16", "-"]
+    assert rows["max. error against the NumPy reference, weights"] == ["2e-15", "2e-15", "-"]
+    assert "max. error against the NumPy reference, gradients" not in rows
 
 
 def test_runs_are_shown_as_multiples_of_the_lowest_floor(dataset):

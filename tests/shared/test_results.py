@@ -653,4 +653,4 @@ def test_an_old_result_is_drawn_again(tmp_path):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Observed twice, too few for an interval; --repeats 8 for a verdict." in page
     assert "detectable" not in page
-    assert "It computes the same thing as the oracle" in page
+    assert "It computes the same thing as the NumPy reference" in page

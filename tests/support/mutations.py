@@ -22,7 +22,7 @@ from shared.registry import implementation_of
 
 # What verification has to say of each fault.
 FINDINGS = {
-    "none": "computes the same as the oracle",
+    "none": "computes the same as the NumPy reference",
     "transposed weight": "after step 0: logits is off by .* weights are laid out or applied",
     "softmax before the loss": "after step 0: loss is off by .* loss is computed differently",
     "epsilon in the other form": "after step 1: dense_1/kernel is off by .* epsilon",

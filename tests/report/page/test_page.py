@@ -223,7 +223,7 @@ def test_the_first_screen_says_what_was_trained_where_and_whether_it_is_proven(d
         "n = 1"
     ) in first
     assert "Processor 9000, 2 cores, Linux" in first
-    assert "It computes the same thing as the oracle (20 steps)" in first
+    assert "It computes the same thing as the NumPy reference (20 steps)" in first
 
 
 def test_what_went_wrong_is_told_beside_the_verdict(dataset, tmp_path):
