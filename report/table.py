@@ -87,15 +87,6 @@ ROWS: tuple[Figure, ...] = (
         lambda run: run.time_to_first_step_seconds,
         partial(formats.seconds, digits=2),
     ),
-    *(
-        Figure(
-            f"inference, batch of {size}, {name}",
-            partial(latency, size, figure),
-            partial(formats.milliseconds, digits=2),
-        )
-        for size in (1, 64, 1000)
-        for name, figure in (("median", "median_seconds"), ("99th percentile", "p99_seconds"))
-    ),
     Figure("peak memory", lambda run: run.peak_memory_bytes, formats.mebibytes),
     Figure("peak GPU memory", lambda run: run.peak_device_memory_bytes, formats.mebibytes),
     Figure("energy", lambda run: run.energy_joules, formats.joules),
@@ -106,6 +97,20 @@ ROWS: tuple[Figure, ...] = (
     ),
     Figure("wall time", lambda run: run.wall_seconds, partial(formats.seconds, digits=1)),
 )
+
+
+def latencies(result: ComparisonResult) -> list[Figure]:
+    """The rows of the prediction calls, at whatever batch sizes were timed."""
+    sizes = sorted({each.batch_size for run in result.main_runs() for each in run.inference})
+    return [
+        Figure(
+            f"inference, batch of {size}, {name}",
+            partial(latency, size, figure),
+            partial(formats.milliseconds, digits=3),
+        )
+        for size in sizes
+        for name, figure in (("median", "median_seconds"), ("99th percentile", "p99_seconds"))
+    ]
 
 
 def headline(result: ComparisonResult) -> Table:
@@ -191,7 +196,7 @@ def _figure_rows(
         partial(multiple_of_floor, result),
         formats.ratio,
     )
-    for figure in (*ROWS, floor):
+    for figure in (*ROWS, *latencies(result), floor):
         means = [figure.mean(repeats) for repeats in groups.values()]
         yield [figure.name, *(UNKNOWN if mean is None else figure.show(mean) for mean in means)]
     target = formats.percent(result.config.target_accuracy, None)

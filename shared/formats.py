@@ -55,12 +55,11 @@ def milliseconds(value: float, digits: int) -> str:
 
 
 def time(value: float) -> str:
-    """Seconds with three digits and a fitting unit: `1.50 ms`, `123 s`."""
+    """Seconds with three digits, of which three at most behind the point: `0.193 s`, `123 s`."""
     if value >= 999.5:
         return f"{count(value)} s"
-    units = ((1, "s"), (1e3, "ms"), (1e6, "µs"))
-    factor, unit = next((f, u) for f, u in units if value * f >= 0.9995 or u == "µs")
-    return f"{value * factor:#.3g}".rstrip(".") + f" {unit}"
+    digits = next((k for k in (3, 2, 1) if value < 10 ** (3 - k) * (1 - 0.5 * 10**-3)), 0)
+    return seconds(value, digits)
 
 
 def duration(value: float) -> str:

@@ -182,7 +182,7 @@ def latency(groups: Groups) -> list[Figure]:
 def _latency_figure(size: int, runs: Sequence[Latency]) -> Figure:
     bars, rows = [], []
     for each in runs:
-        median, p99 = formats.time(each.median), formats.time(each.p99)
+        median, p99 = (formats.milliseconds(value, 3) for value in (each.median, each.p99))
         told = [(each.place, f"median {median}"), (each.place, f"p99 {p99}")]
         segment = svg.Segment(each.median, f"run-{each.place}", (each.run, told))
         bars.append(svg.Bar(each.run, median, [segment], each.place))

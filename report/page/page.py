@@ -19,7 +19,7 @@ from report import figures, plotting, sentences, table, verdicts
 from report.against import tables_against
 from report.merge import label_runs, machine_labels, merge_notices, merge_results
 from report.page import charts
-from report.page.predictions import first_layers, predictions_of
+from report.page.predictions import AT_ONCE, first_layers, predictions_of
 from report.pairs import with_comparison
 from report.read import with_whole_paths
 from report.verification import describe_verification
@@ -131,6 +131,7 @@ def _content_of_images(
     weights, missing_weights = first_layers(groups)
     return {
         "predictions": predictions,
+        "at_once": AT_ONCE,
         "missing": missing,
         "classes": first.dataset.classes,
         "long_names": max(map(len, first.dataset.classes)) > 2,

@@ -27,9 +27,10 @@ from shared.config import CLASSES
 from shared.datasets import Dataset
 from shared.metrics import class_figures
 
-DISPUTED, WRONG = 24, 12  # how many test images of each kind are shown
+# How many test images of each kind are shown, and how many of them at once.
+DISPUTED, WRONG, AT_ONCE = 24, 12, 6
 
-TILES, TILE_COLUMNS = 128, 16  # of the first layer's units
+TILES, TILE_COLUMNS = 32, 8  # of the first layer's units
 
 PALETTE = 63  # colours of the weights; an odd number has one for zero
 

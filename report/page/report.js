@@ -8,7 +8,10 @@
   const theme = document.getElementById("theme");
   const system = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-  const showTheme = () => theme.setAttribute("aria-pressed", isDark());
+  const showTheme = () => {
+    theme.setAttribute("aria-pressed", isDark());
+    theme.textContent = `Dark theme: ${isDark() ? "on" : "off"}`;
+  };
   theme.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
     showTheme();
@@ -87,7 +90,11 @@
     button.addEventListener("click", () => {
       const command = button.parentElement.querySelector("code").textContent;
       navigator.clipboard.writeText(command).then(
-        () => { live.textContent = "Copied"; button.firstChild.textContent = "Copied"; },
+        () => {
+          live.textContent = "Copied";
+          button.firstChild.textContent = "Copied";
+          setTimeout(() => { button.firstChild.textContent = "Copy"; live.textContent = ""; }, 2000);
+        },
         () => { live.textContent = "Copying is not allowed here"; },
       );
     });
