@@ -54,7 +54,7 @@ REFUSALS = {
     "unreadable": "{file} cannot be read ({error})",
     "incomplete": "a part of it is missing",
     "unknown": "it is not what this program writes",
-    "foreign": "it is of another training ({differences})",
+    "foreign": "it was made with {differences}",
     "beyond": "its training has gone further ({differences})",
 }
 
@@ -74,7 +74,7 @@ def describe_event(event: CheckpointEvent, run: str, seed: object) -> str:
             f"{run} (seed {seed}) went on from step {event.step}, in {event.folder}; but for the "
             "epochs', its times count from there."
         )
-    differences = ", ".join(map(_describe_difference, event.differences))
+    differences = "; ".join(map(_describe_difference, event.differences))
     if event.kind == "foreign" and any(each.name == "epochs" for each in event.differences):
         differences += "; the cosine schedule depends on their number"
     reason = REFUSALS[event.kind].format(**vars(event) | {"differences": differences})
@@ -85,7 +85,7 @@ def _describe_difference(difference: Difference) -> str:
     if difference.name == "data":
         return "other data"
     name = "" if difference.name == "run" else f"{flag(difference.name)} "
-    return f"{name}{_words(difference.found)} instead of {_words(difference.expected)}"
+    return f"{name}{_words(difference.found)}, not {_words(difference.expected)}"
 
 
 def _words(value: object) -> str:

@@ -196,7 +196,7 @@ class Checkpoints:
             self.events.append(CheckpointEvent("resumed", str(folder), step=self.steps))
             return
         raise UsageError(
-            f"--checkpoint-dir {self.folder.parent}: expected a checkpoint of this very training. "
+            f"--checkpoint-dir {self.folder.parent}: expected a checkpoint of the same training. "
             f"{' '.join(self.words())} Choose another folder to start from the beginning."
         )
 

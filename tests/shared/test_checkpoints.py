@@ -392,12 +392,12 @@ def test_only_the_newest_are_kept(kept):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"run": "pytorch/compiled"}, "pytorch/eager instead of pytorch/compiled"),
-        ({"config": kills.TINY.as_json() | {"seed": 7}}, "--seed 0 instead of 7"),
-        ({"config": kills.TINY.as_json() | {"hidden": [9]}}, "--hidden 8 8 instead of 9"),
+        ({"run": "pytorch/compiled"}, "pytorch/eager, not pytorch/compiled"),
+        ({"config": kills.TINY.as_json() | {"seed": 7}}, "--seed 0, not 7"),
+        ({"config": kills.TINY.as_json() | {"hidden": [9]}}, "--hidden 8 8, not 9"),
         (
             {"config": kills.TINY.as_json() | {"activation": "gelu"}},
-            "--activation relu instead of gelu",
+            "--activation relu, not gelu",
         ),
         ({"data": {"images": "00"}}, "other data"),
     ],
@@ -408,7 +408,7 @@ def test_a_foreign_checkpoint_is_refused(kept, changed, said):
         other.load_newest()
     message = str(refusal.value)
     folder = kept.folder / "000002"
-    assert f"The checkpoint {folder} is not used: it is of another training ({said})." in message
+    assert f"The checkpoint {folder} is not used: it was made with {said}." in message
     assert message.startswith(f"--checkpoint-dir {kept.folder.parent}: expected ")
     # But if the one before is its own, that one is used.
     spare = folder.rename(kept.folder.parent / "spare")
@@ -433,7 +433,7 @@ def test_a_checkpoint_without_a_setting_is_of_its_default(tmp_path):
     )
     relu.load_newest()
     assert relu.steps == first.steps
-    with pytest.raises(UsageError, match="--activation relu instead of gelu"):
+    with pytest.raises(UsageError, match="--activation relu, not gelu"):
         gelu.load_newest()
 
 
@@ -486,13 +486,13 @@ def test_where_each_step_depends_on_their_number_epochs_are_not_added(kept):
     longer = fresh(kept, origin=replace(kept.origin, config=cosine | {"epochs": 8}))
     with pytest.raises(UsageError) as refusal:
         longer.load_newest()
-    words = "(--epochs 3 instead of 8; the cosine schedule depends on their number)"
-    assert f"000003 is not used: it is of another training {words}." in str(refusal.value)
+    words = "--epochs 3, not 8; the cosine schedule depends on their number"
+    assert f"000003 is not used: it was made with {words}." in str(refusal.value)
 
 
 def test_epochs_that_were_trained_are_not_taken_back(kept):
     fewer = fresh(kept, origin=replace(kept.origin, config=kept.origin.config | {"epochs": 2}))
-    with pytest.raises(UsageError, match=r"has gone further \(--epochs 3 instead of 2\)"):
+    with pytest.raises(UsageError, match=r"has gone further \(--epochs 3, not 2\)"):
         fewer.load_newest()
 
 

@@ -122,7 +122,7 @@ def test_pointing_shows_values(visited):
     page.mouse.move(0, 0)
     assert tip.is_hidden()
     page.locator("#time .hit").first.hover()
-    assert "start: 250 ms, 2 %" in tip.inner_text()
+    assert "start: 0.250 s, 2 %" in tip.inner_text()
 
 
 def test_arrow_keys_read_the_values(visited):

@@ -277,12 +277,12 @@ def test_where_the_time_went(whole):
     first = page_module.first_size(whole[0])
     phases, epochs = charts_module.times(first, group_by_run(first.runs))
     rows = {name: cells for name, *cells in phases.table.rows}
-    assert rows["import"] == ["500 ms", "500 ms"]
+    assert rows["import"] == ["0.500 s", "0.500 s"]
     assert rows["sum"] == ["13.8 s", "13.8 s"]
     assert epochs.table.rows == [
-        ["pytorch/eager", "500 ms", "500 ms", "500 ms"],
+        ["pytorch/eager", "0.500 s", "0.500 s", "0.500 s"],
         ["tensorflow/fit", "1.05 s", "1.00 s", "1.10 s"],
-        ["matrix products alone, NumPy", "200 ms", "100 ms", "300 ms"],
+        ["matrix products alone, NumPy", "0.200 s", "0.100 s", "0.300 s"],
     ]
     # Bars share a zero and a scale; the longest stroke ends it.
     bars = re.findall(r'x="([\d.]+)%" y="\d+" width="([\d.]+)%"', epochs.chart)
