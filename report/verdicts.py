@@ -9,7 +9,7 @@ from report import intervals, wording
 from report.figures import completed_by_run, dataset_title, mean_epoch_seconds
 from report.pairs import fastest_pair
 from shared import formats
-from shared.pairs import MeanInterval, Pair, RatioInterval
+from shared.pairs import MeanInterval, Pair, RatioInterval, Verdict
 from shared.results import ComparisonResult, CompletedRun
 
 ADVICE = "--repeats 8 for a verdict"
@@ -75,6 +75,44 @@ def headline(result: ComparisonResult) -> str:
             said.append(f"{words}.")
     said.append(_accuracies(result, pairs))
     return " ".join([*said, *_hedges(pairs)])
+
+
+def claim(result: ComparisonResult) -> str:
+    """The headline in a few words, without intervals and counts; all of it where that is short."""
+    finished = completed_by_run(result)
+    pairs = [pair for pair in result.comparison.pairs if pair.setting == 0]
+    if len(finished) == 2 and len(pairs) == 1:
+        (pair,) = pairs
+        accuracy = _accuracy_claim(pair.accuracy_verdict, pair.test_accuracy_difference)
+        return f"{_time_claim(pair, result.comparison.baseline)}; {accuracy}."
+    if len(finished) > 2 and (fastest := fastest_pair(result)):
+        faster, pair = fastest
+        return f"{_time_claim(pair, faster)}, comparing the fastest run of each framework."
+    return headline(result)
+
+
+def _time_claim(pair: Pair, baseline: str) -> str:
+    if pair.train_time_ratio is None:
+        return f"How long {pair.run} or {baseline} takes per epoch is unknown"
+    times = f"{wording.ratio(pair.train_time_ratio)} times as long per epoch as {baseline}"
+    within = wording.within_time(pair.train_time_ratio)
+    return {
+        "none": f"{pair.run} took {times}",
+        "different": f"{pair.run} takes {times}",
+        "same": f"{pair.run} takes the same time per epoch as {baseline} within {within}",
+        "undecided": f"Whether {pair.run} or {baseline} takes longer per epoch is undecided",
+    }[pair.time_verdict]
+
+
+def _accuracy_claim(verdict: Verdict, difference: MeanInterval) -> str:
+    side = "higher" if difference.mean > 0 else "lower"
+    seen = f"differed by {wording.differences(difference)} points"
+    return {
+        "none": f"test accuracy {seen if any(difference.values) else 'was the same'}",
+        "different": f"test accuracy is {wording.points(difference.mean)} points {side}",
+        "same": f"test accuracy is the same within {wording.within_points(difference)} points",
+        "undecided": "the difference in test accuracy is undecided",
+    }[verdict]
 
 
 def _only_run(result: ComparisonResult, repeats: Sequence[CompletedRun]) -> str:

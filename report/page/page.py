@@ -94,6 +94,7 @@ def _content(results: Sequence[ComparisonResult], labels: Sequence[str]) -> dict
         "dataset_title": figures.dataset_title(first),
         "runs": list(groups),
         "created": [_date(each.created) for each in results],
+        "claim": verdicts.claim(first),
         "verdict": verdicts.headline(first),
         "about": list(_about(firsts, labels)),
         "details": [*verdicts.each_pair(first), *verdicts.correction(first)],

@@ -131,6 +131,7 @@ MANY = ("pytorch/eager", "pytorch/compiled", "tensorflow/fit", "tensorflow/compi
 def test_nothing_is_claimed_below_five_repeats(names, repeats, dataset):
     result = make_result(dataset, *some_runs(names, repeats))
     said = " ".join([*sentences.in_words(result), *verdicts.each_pair(result)])
+    said += f" {verdicts.claim(result)}"
     assert not CLAIMS.search(said), CLAIMS.search(said)
     assert said.count(verdicts.HEDGES[repeats]) == 1, "hedged once"
     shown = str([table.rows for table in against.tables(result, everything=True)])
@@ -230,3 +231,21 @@ def test_curves_that_do_not_cross(dataset):
             runs.append(run)
     settings = [{"batch_size": 16}, {"batch_size": 64}]
     assert verdicts.crossings(make_result(dataset, *runs, settings=settings)) == []
+
+
+CLAIMED = {
+    "once": (1, "tensorflow/fit took "),
+    "eight times": (8, "tensorflow/fit takes "),
+}
+
+
+@pytest.mark.parametrize(("repeats", "words"), CLAIMED.values(), ids=CLAIMED)
+def test_the_claim_is_the_headline_without_its_uncertainty(repeats, words, dataset):
+    two = make_result(dataset, *some_runs(TWO, repeats, noise=0.003))
+    assert verdicts.claim(two).startswith(words)
+    assert "95 %" not in verdicts.claim(two)
+    many = verdicts.claim(make_result(dataset, *some_runs(MANY, repeats, noise=0.003)))
+    assert many.startswith("tensorflow/compiled t")
+    assert "as pytorch/compiled, comparing the fastest run of each framework." in many
+    unclear = make_result(dataset, *some_runs(TWO, 8, noise=0.3))
+    assert verdicts.claim(unclear).startswith("Whether tensorflow/fit or pytorch/eager takes ")

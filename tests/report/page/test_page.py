@@ -381,10 +381,10 @@ def test_weights_are_tiles_from_orange_over_white_to_blue(dataset, tmp_path):
     assert (layer.units, layer.limit) == (20, 2)
     content = base64.b64decode(layer.source.partition(",")[2])
     picture = np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
-    assert picture.shape == (2 * 30 - 2, 16 * 30 - 2, 4)
+    assert picture.shape == (3 * 30 - 2, 8 * 30 - 2, 4)
     assert picture[0, 0].tolist() == [250, 250, 250, 255]
     assert picture[0, 90].tolist() == [0xD5, 0x5E, 0x00, 255]
-    assert picture[40, 40].tolist() == [0x00, 0x72, 0xB2, 255]
+    assert picture[70, 40].tolist() == [0x00, 0x72, 0xB2, 255]
     assert picture[28, 0, 3] == 0, "the ground shows between the tiles"
 
 
