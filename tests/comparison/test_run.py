@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,7 +86,7 @@ def test_fit_and_graph_see_the_same_batches(finished):
     assert losses["tensorflow/fit"] == pytest.approx(losses["tensorflow/graph"], rel=1e-3)
 
 
-def test_repeats_change_the_seed_and_give_intervals(tmp_path):
+def test_repeats_change_the_seed_and_two_give_no_interval(tmp_path):
     flags = ("--dataset", "digits", "--epochs", "1", "--repeats", "2", "--no-verify")
     done = compare(
         "numpy/reference", "numpy/reference", *flags, "--output-dir", "out", cwd=tmp_path
@@ -111,10 +112,11 @@ def test_repeats_change_the_seed_and_give_intervals(tmp_path):
     assert result.plan == Plan([{}], names, repeats=2)
     (pair,) = result.comparison.pairs
     assert pair.repeats == 2
-    assert pair.train_time_ratio.low < pair.train_time_ratio.high
+    assert (len(pair.train_time_ratio.values), pair.train_time_ratio.low) == (2, None)
     # The same computation twice: the accuracies are equal bit by bit.
-    assert pair.test_accuracy_difference.low == pair.test_accuracy_difference.high == 0
-    assert "No detectable difference in test accuracy" in done.stdout
+    assert pair.test_accuracy_difference.values == [0, 0]
+    assert "Its test accuracy was the same." in done.stdout
+    assert "Observed twice" in done.stdout
 
 
 def test_every_second_repeat_is_in_reverse():
@@ -249,7 +251,7 @@ def test_an_interrupted_comparison_keeps_what_is_finished(how, tmp_path):
         # Whoever runs the tests in the background may have told them to ignore Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as command:
-        while "epoch 3/" not in (line := command.stdout.readline()):
+        while not re.search(r"epoch +3/", line := command.stdout.readline()):
             assert line, "the comparison ended by itself"
         (child,) = children_of(command.pid)
         command.send_signal(how)

@@ -75,7 +75,7 @@ SLOW: dict[str, dict[str, float]] = {
     "comparison/test_jobs.py": {"test_verification_leaves_no_child_behind": 1.2},
     "comparison/test_run.py": {
         "finished": 35,
-        "test_repeats_change_the_seed_and_give_intervals": 8,
+        "test_repeats_change_the_seed_and_two_give_no_interval": 8,
         "test_a_resumed_comparison_keeps_what_was_measured_beside_whole_runs": 5,
         "test_the_floor_is_measured_anew_before_each_repeat": 10,
         "test_a_floor_that_fails_leaves_the_runs_alone": 8,
