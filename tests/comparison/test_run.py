@@ -61,7 +61,7 @@ def test_all_files_and_words_are_there(finished):
         assert name == "command.txt" or name in printed
     assert not list(folder.glob("*.partial"))
     assert not list(folder.glob("*.log")), "a completed run has nothing to complain about"
-    for words in ("digits", "test accuracy", "time to first step", "peak memory", "no interval"):
+    for words in ("digits", "accuracy, %", "first step, s", "memory, MiB", "Observed once"):
         assert words in printed
     summary = (folder / "summary.md").read_text()
     assert all(f"({picture})" in summary for picture in pictures)

@@ -47,6 +47,7 @@ OUR_CODE: dict[str, set[str]] = {
         "aligned.py AlignedSGD: rate = ops.cast(",
     },
     "both": {
+        "run.py run: predict=partial(predict",
         "minimal.py data: dataset = open_dataset()",
         'minimal.py learning: print(f"epoch',
         "model.py imports: import Weights",
