@@ -58,7 +58,7 @@ def test_a_child_is_asked_to_end_so_that_it_can_keep_what_is_finished(platform, 
     assert child.sent == [sent]
 
 
-SILENT = SimpleNamespace(epoch=lambda epochs: None)
+SILENT = SimpleNamespace(epoch=lambda epochs: None, phase=lambda name: None)
 SMALL = TrainConfig(dataset="digits", limit=64, epochs=2, hidden=(2, 2), threads=1)
 
 

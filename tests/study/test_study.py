@@ -180,7 +180,7 @@ CHANGED_NOTES = {
         "there are no such keys for train_step in train.py: tensorfolw;",
     ),
     "nothing on the side that has nothing": (
-        'instead = "What `nn.BatchNorm1d` does by itself."',
+        'instead = "What `nn.BatchNorm1d` does."',
         "",
         "nothing is said about the keys for AlignedBatchNormalization in aligned.py: instead;",
     ),

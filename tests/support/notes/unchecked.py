@@ -75,7 +75,6 @@ OUR_CODE: dict[str, set[str]] = {
         "run.py look_at_epochs: measure = partial(evaluate",
         "run.py learn_in_epochs: return look_at_epochs(",
         "run.py run: yield from epochs",
-        "run.py run: inference = measure_inference(",
         "profile.py profile_epoch: epochs = learn_in_epochs(",
         "trace.py trace: clock.after_step = lambda",
     },
