@@ -1,4 +1,4 @@
-"""When a compiled run has made up for its slower start, and when each run reached the target."""
+"""When a compiled run has made up for its slower start."""
 
 import math
 import statistics
@@ -116,7 +116,9 @@ def describe_break_even(each: BreakEven) -> str:
     if each.epochs == "may never":
         return f"{words}: it may never be ahead ({repeats})."
     if not each.epoch[0].isdigit():
-        ahead = f"{is_} never ahead" if each.epoch == "never" else f"{is_} ahead {each.epoch}"
+        # Few repeats may miss a saving that is there.
+        never = "is never ahead" if not about else "did not make up for that"
+        ahead = never if each.epoch == "never" else f"{is_} ahead {each.epoch}"
         return f"{words}: it {ahead} ({repeats})."
     limits = f"95 % interval {each.epochs}; " if each.epochs else ""
     return f"{words}: it {is_} ahead after {about}epoch {each.epoch} ({limits}{repeats})."

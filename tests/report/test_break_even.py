@@ -38,7 +38,7 @@ def compiled_pair(start: float, epoch: float, seed: int = 0) -> list[RunResult]:
             3.0,
             1.5,
             "pytorch/compiled spends 3.0 s more than pytorch/eager on its start and loses 0.500 s "
-            "an epoch: it was never ahead (one repeat).",
+            "an epoch: it did not make up for that (one repeat).",
         ),
     ],
 )
