@@ -38,8 +38,8 @@ TOLERANCES = {
 }
 
 # A run may stray so many times as far as the controls have, which are only samples of what chance
-# does.
-CONTROL_FACTOR = 10
+# does: of 597 sound runs, two strayed more than ten times as far.
+CONTROL_FACTOR = 30
 
 # Draw the controls.
 CONTROL_SEEDS = (1, 2, 3)
@@ -87,6 +87,8 @@ class Reference:
         self.moments: list[Moment] = []
         self.kinks: list[bool] = []
         """For each moment, whether a ReLU's input or the loss has been within rounding of zero."""
+        self.nearest: list[float] = []
+        """For each moment, how near to zero a ReLU's input has been."""
         self.lock, self._controls = Lock(), dict[int | None, list[dict[str, float]]]()
         nearest = lowest = math.inf
         by_heart = BY_HEART * float(np.finfo(float_type).eps)
@@ -96,6 +98,7 @@ class Reference:
             nearest = min(nearest, float(arrays.get("nearest kink", math.inf)))
             lowest = min(lowest, float(arrays.get("train_loss", math.inf)))
             self.moments.append((kind, arrays))
+            self.nearest.append(nearest)
             self.kinks.append(nearest < KINK[float_type] or lowest < by_heart)
 
         numpy_impl.trace.trace(self.config, "reference", self.dataset, keep)
@@ -141,9 +144,40 @@ class Reference:
         losses_and_weights = (name for name in strayed if not name.endswith("accuracy"))
         return any(strayed[name] > DECIDED for name in losses_and_weights)
 
+    def depends_on_rounding(self, place: int) -> bool:
+        """Whether, by then, a run may have become another training by rounding.
+
+        In float32 `limits` allow for a kink.
+        """
+        kink = self.float_type == "float64" and self.behind_a_kink(place)
+        return kink or self.hangs_on_rounding(place)
+
     def behind_a_kink(self, place: int) -> bool:
-        """Whether in float64, by then, rounding may have decided on a side of a kink."""
-        return self.float_type == "float64" and any(self.kinks[: place + 1])
+        """Whether, by then, rounding may have decided on a side of a kink.
+
+        The further the controls have strayed, the further from zero a ReLU's input may still
+        change its sign.
+        """
+        steps = (k for k in range(place, -1, -1) if self.moments[k][0] == "step")
+        furthest = max((self._strayed(next(steps, 0)) or {}).values(), default=0.0)
+        return self.kinks[place] or self.nearest[place] < CONTROL_FACTOR * furthest
+
+    def hangs_on_rounding(self, place: int) -> bool:
+        """Whether, by then, rounding may have decided if an epoch's validation loss is the lowest.
+
+        Early stopping and a plateau's drop in the rate depend on it: what follows is another
+        training.
+        """
+        if self.config.patience is None and self.config.schedule != "plateau":
+            return False
+        before, lowest = self.moments[: place + 1], math.inf
+        for each, (_, arrays) in enumerate(before):
+            if "validation_loss" in arrays:
+                loss, bound = float(arrays["validation_loss"]), lowest - self.config.min_delta
+                if abs(loss - bound) <= max(loss, 1) * self.limits(each)["validation_loss"]:
+                    return True
+                lowest = loss if loss < bound else lowest
+        return False
 
     def limits(self, place: int) -> dict[str, float]:
         """How far each array may stray by the moment of this number, as the controls show."""
@@ -152,9 +186,9 @@ class Reference:
         large = not self.config.plain_updates
         large |= self.config.learning_rate > TrainConfig.learning_rate
         share = ROUNDING_TO_NUDGE if large and kind != "start" else 0.0
-        limits = {}
+        behind, limits = self.behind_a_kink(place), {}
         for name, tolerance in self.tolerances(place).items():
-            part = CONTROL_FACTOR if self.kinks[place] and name not in FORWARD else share
+            part = CONTROL_FACTOR if behind and name not in FORWARD else share
             explained = CONTROL_FACTOR * strayed.get(name, 0), part * nudged.get(name, 0)
             limits[name] = max(tolerance, *explained)
         return limits

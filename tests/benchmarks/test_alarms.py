@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import alarms
 from comparison import tracing, verification
+from comparison.judging import judge
 from comparison.reference import Reference
 from shared.config import TrainConfig
 from shared.errors import UsageError
@@ -81,6 +82,32 @@ def test_no_sound_run_is_accused_and_every_fault_is_found(monkeypatch, capsys):
     capsys.readouterr()
     alarms.print_table("fault", ("caught", "missed"), caught)
     assert capsys.readouterr().out.splitlines()[-1] == "| all | 8 | 0 |"
+
+
+# Step 1 of the first, all of the second's 6 steps: which strayed further than any control, and
+# which stopped early for a loss that rounding alone made the lowest.
+UNLUCKY = {"strayed": 59, "stopped early": 259}
+
+
+@pytest.mark.parametrize("name", UNLUCKY)
+def test_an_unlucky_run_is_not_accused(monkeypatch, name):
+    monkeypatch.setattr(verification, "STEPS", 6)
+    counts = {}
+    alarms.count_alarms(alarms.Request(count=1, first=UNLUCKY[name]), counts)
+    assert sum(counts.values(), Counter())["false alarm"] == 0
+
+
+def test_a_run_that_stops_too_early_is_accused(monkeypatch):
+    monkeypatch.setattr(verification, "BATCHES_PER_EPOCH", 10)
+    config = TrainConfig(
+        dataset="digits", hidden=(12,), validation=0.2, patience=1, epochs=8, threads=1
+    )
+    reference = Reference(verification.shorten(config, TRAIN_SIZE), "float64")
+    verdict = RunVerification("a")
+    last = max(place for place, (kind, _) in enumerate(reference.moments[:-2]) if kind == "epoch")
+    judge(verdict, reference.moments[: last - 1], reference)
+    assert verdict.failure is not None
+    assert verdict.failure.kind == "other_moment"
 
 
 def test_a_fault_that_is_missed_counts(monkeypatch, capsys):
