@@ -98,7 +98,8 @@ def test_an_unlucky_run_is_not_accused(monkeypatch, name):
 
 
 def test_a_run_that_stops_too_early_is_accused(monkeypatch):
-    monkeypatch.setattr(verification, "BATCHES_PER_EPOCH", 10)
+    monkeypatch.setattr(verification, "STEPS", 12)
+    monkeypatch.setattr(verification, "BATCHES_PER_EPOCH", 4)
     config = TrainConfig(
         dataset="digits", hidden=(12,), validation=0.2, patience=1, epochs=8, threads=1
     )
