@@ -116,8 +116,8 @@ def test_pointing_shows_values(visited):
     assert tip.is_hidden()
     page.locator("#curves .hit").nth(1).hover()
     assert tip.inner_text().splitlines() == [
-        *("Epoch 2", "pytorch/eager, training: 0.5", "pytorch/eager, test: 0.55"),
-        *("tensorflow/fit, training: 0.5", "tensorflow/fit, test: 0.55"),
+        *("Epoch 2", "pytorch/eager, training: 0.5000", "pytorch/eager, test: 0.5500"),
+        *("tensorflow/fit, training: 0.5000", "tensorflow/fit, test: 0.5500"),
     ]
     page.mouse.move(0, 0)
     assert tip.is_hidden()
