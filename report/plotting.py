@@ -44,7 +44,7 @@ def plot_curves(title: str, curves: Mapping[str, Sequence[Line]], path: Path) ->
     # Beneath, because many runs would hide their own curves.
     handles, labels = loss_axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    accuracy_axes.yaxis.set_major_formatter(lambda value, _: formats.percent(value, 1))
+    accuracy_axes.yaxis.set_major_formatter(lambda value, _: formats.percent(value, None))
     figure.suptitle(title)
     save(figure, path)
 

@@ -144,7 +144,7 @@ def headline(result: ComparisonResult) -> Table:
         (row, header.index(figure.name))
         for column, figure in enumerate(COLUMNS)
         for row, each in enumerate(means)
-        if len(rows) > 1 and each[column] in _best(figure, [mean[column] for mean in means])
+        if len(rows) > 1 and _is_best(figure, each[column], [mean[column] for mean in means])
     }
     for floor in result.floor:
         if floor.setting == 0:
@@ -156,10 +156,11 @@ def headline(result: ComparisonResult) -> Table:
     return Table(caption, header, rows, "", best).with_known_columns()
 
 
-def _best(figure: Figure, means: Sequence[float | None]) -> list[float]:
-    """The best of the values that are known, unless all are equal."""
-    known = {mean for mean in means if mean is not None}
-    return [figure.best(known)] if len(known) > 1 else []
+def _is_best(figure: Figure, mean: float | None, means: Sequence[float | None]) -> bool:
+    """Whether it is shown as the best of those that are known, unless all are shown alike."""
+    known = [each for each in means if each is not None]
+    alike = len({figure.show(each) for each in known}) < 2
+    return mean is not None and not alike and figure.show(mean) == figure.show(figure.best(known))
 
 
 def _spread(repeats: Sequence[RunResult]) -> str:

@@ -1,6 +1,5 @@
 """Each colour means one thing: blue and orange are PyTorch and TensorFlow, and nothing else."""
 
-import io
 import re
 from pathlib import Path
 
@@ -13,41 +12,13 @@ from report import colors, plotting, series, write
 from report.page.page import TEMPLATES
 from shared.clock import PHASES
 from shared.registry import IMPLEMENTATIONS, RUNS
+from tests.support.colors import BLUES, LEAST_CHROMA, ORANGES, is_a_frameworks, lch, pixels
 from tests.support.folders import make_dataset, make_folder
 from tests.support.results import make_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Hues of OKLCH in degrees, and the chroma from which a colour is more than a grey.
-BLUES, ORANGES, LEAST_CHROMA = (215, 275), (30, 87), 0.05
-
 HEX = re.compile(r"#[0-9A-Fa-f]{6}\b")
-
-
-def lch(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lightness, chroma and hue of colours [..., 3] from 0 to 1, as CSS's oklch() counts them:
-    Björn Ottosson, "A perceptual color space for image processing" (2020)."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    to_lms = [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-    to_lab = [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-    lab = np.cbrt(linear @ np.transpose(to_lms)) @ np.transpose(to_lab)
-    lightness, a, b = np.moveaxis(lab, -1, 0)
-    return lightness, np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
-
-
-def is_a_frameworks(rgb: np.ndarray) -> np.ndarray:
-    """Which colours [..., 3] are blue or orange."""
-    _, chroma, hue = lch(rgb)
-    between = [(low <= hue) & (hue <= high) for low, high in (BLUES, ORANGES)]
-    return (chroma > LEAST_CHROMA) & np.any(between, axis=0)
 
 
 def of(color: str) -> np.ndarray:
@@ -147,14 +118,8 @@ def test_no_picture_but_of_runs_is_blue_or_orange(tmp_path):
     path = tmp_path / "pictures.png"
     plotting.plot_pictures(["a.png"], [picture], seen, chances, list("0123456789"), path)
     for name in ("time.png", "predictions.png", "confusion.png", "pictures.png"):
-        assert not is_a_frameworks(pixels(tmp_path / name)).any(), name
-    assert is_a_frameworks(pixels(tmp_path / "curves.png")).any()
-
-
-def pixels(path: Path) -> np.ndarray:
-    """The colours of a picture, each once: [n, 3]."""
-    content = np.asarray(Image.open(io.BytesIO(path.read_bytes())).convert("RGB"))
-    return np.unique(content.reshape(-1, 3), axis=0) / 255
+        assert not is_a_frameworks(pixels((tmp_path / name).read_bytes())).any(), name
+    assert is_a_frameworks(pixels((tmp_path / "curves.png").read_bytes())).any()
 
 
 def test_lines_have_the_colours_of_their_runs():

@@ -17,13 +17,13 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from report import __main__ as report_main
-from report import axes, read, verdicts
+from report import axes, read, table, verdicts
 from report.page import charts as charts_module
 from report.page import page as page_module
 from report.page import predictions as predictions_module
 from shared.datasets import Dataset
 from shared.download import MissingFiles
-from shared.results import ComparisonResult, group_by_run
+from shared.results import ComparisonResult, InferenceResult, group_by_run
 from shared.results_file import load_results, save_results
 from tests.support.commands import run_warm
 from tests.support.folders import HOSTILE, make_dataset, make_folder, make_whole
@@ -303,6 +303,46 @@ def test_curves_are_means_with_the_range_as_band():
     assert loss.chart.count("<polygon") == 2
     (alone, _) = charts_module.curves({"pytorch/eager": [first]})
     assert "<polygon" not in alone.chart
+
+
+def test_every_chart_has_its_rows_and_every_row_its_bars(tmp_path):
+    small = make_dataset()
+    odd = replace(
+        small,
+        test_images=np.tile(small.test_images, (8, 1))[:360],
+        test_labels=np.tile(small.test_labels, 8)[:360],
+    )
+    runs = [make_run("pytorch/eager"), make_run("tensorflow/fit")]
+    result = make_folder(tmp_path, odd, *runs)
+    for run in runs:
+        run.inference = [InferenceResult(size, 1e-3, 2e-3) for size in (1, 7, 360)]
+    groups = group_by_run(runs)
+    everything = table.details(result)
+    names = [cells[0] for cells in everything.rows]
+    charts = charts_module.latency(groups)
+    assert [chart.title for chart in charts] == [
+        *("One image at a time", "7 images at a time", "360 images at a time")
+    ]
+    timed = [name for name in names if name.startswith("inference, batch of ")]
+    assert [name.split()[3].rstrip(",") for name in timed[::2]] == ["1", "7", "360"]
+    assert len(timed) == 2 * len(charts)
+    drawn = [*charts_module.curves(groups), *charts_module.times(result, groups), *charts]
+    predictions, _ = predictions_module.predictions_of(
+        group_by_run(read.with_whole_paths(result, tmp_path).runs), odd
+    )
+    for figure in [*drawn, *predictions.per_class]:
+        assert figure.table.rows, figure.title
+        cells = " ".join(" ".join([*row, *figure.table.header]) for row in figure.table.rows)
+        assert all(run.run in cells for run in runs), figure.title
+    for figure in drawn[:2]:
+        last = figure.table.rows[-1]
+        assert set(last[1:]) <= {cell for cells in everything.rows for cell in cells[1:]}
+    # Each row of numbers is a chart: a bar beneath every one.
+    for row, (name, *cells) in enumerate(everything.rows):
+        numeric = name not in ("status", "device", "version")
+        bars = [everything.shares.get((row, column)) for column in range(1, len(cells) + 1)]
+        assert all(bars) if numeric else not any(bars), name
+        assert not numeric or max(bars) == 1
 
 
 def test_disputed_images_come_before_shared_mistakes(dataset, tmp_path):
