@@ -13,14 +13,17 @@ MOST_MARKS = 10
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Round numbers around [low, high], at most `count` steps apart."""
-    if low == high:
+    if math.isclose(low, high):
         margin = abs(low) / 100 or 1.0
         low, high = low - margin, high + margin
     # Sums of steps miss round numbers by a few last bits.
     found = MaxNLocator(count, steps=STEPS).tick_values(low, high)
-    marks = [float(f"{mark:.12g}") for mark in found]
-    first = max((mark for mark in marks if mark <= low), default=marks[0])
-    last = min((mark for mark in marks if mark >= high), default=marks[-1])
+    step = found[1] - found[0]
+    # It lets values that are next to nothing lie beyond its last mark. Sums of steps miss round
+    # numbers by a few last bits.
+    marks = [float(f"{mark:.12g}") for mark in (found[0] - step, *found, found[-1] + step)]
+    first = max(mark for mark in marks if mark <= low)
+    last = min(mark for mark in marks if mark >= high)
     return [mark for mark in marks if first <= mark <= last]
 
 

@@ -105,11 +105,10 @@ def _time_claim(pair: Pair, baseline: str) -> str:
 
 
 def _accuracy_claim(verdict: Verdict, difference: MeanInterval) -> str:
-    side = "higher" if difference.mean > 0 else "lower"
-    seen = f"differed by {wording.differences(difference)} points"
+    size, side = wording.points(difference.mean), _side(difference)
     return {
-        "none": f"test accuracy {seen if any(difference.values) else 'was the same'}",
-        "different": f"test accuracy is {wording.points(difference.mean)} points {side}",
+        "none": f"test accuracy {_observed_difference(difference)}",
+        "different": f"test accuracy is {size} points {side}",
         "same": f"test accuracy is the same within {wording.within_points(difference)} points",
         "undecided": "the difference in test accuracy is undecided",
     }[verdict]
@@ -219,19 +218,28 @@ TIME_WORDS: dict[str, Callable[[str, str, RatioInterval], str]] = {
 }
 
 
-def _observed_accuracy(difference: MeanInterval, _: str) -> str:
+def _observed_difference(difference: MeanInterval) -> str:
     if not any(difference.values):
-        return "Its test accuracy was the same"
-    limits = wording.points_limits(difference)
+        return "was the same"
+    if len(difference.values) > 1:
+        return f"differed by {wording.differences(difference)} points"
+    return f"was {wording.points(difference.mean)} points {_side(difference)}"
+
+
+def _side(difference: MeanInterval) -> str:
+    return "higher" if difference.mean > 0 else "lower"
+
+
+def _observed_accuracy(difference: MeanInterval, _: str) -> str:
+    limits = wording.points_limits(difference) if any(difference.values) else ""
     interval = f" (95 % interval {limits})" if limits else ""
-    return f"Its test accuracy differed by {wording.differences(difference)} points{interval}"
+    return f"Its test accuracy {_observed_difference(difference)}{interval}"
 
 
 def _different_accuracy(difference: MeanInterval, seeds: str) -> str:
-    side = "higher" if difference.mean > 0 else "lower"
     return (
-        f"Its test accuracy is {wording.points(difference.mean)} points {side} (95 % interval "
-        f"{wording.points_limits(difference)}, {seeds})"
+        f"Its test accuracy is {wording.points(difference.mean)} points {_side(difference)} "
+        f"(95 % interval {wording.points_limits(difference)}, {seeds})"
     )
 
 

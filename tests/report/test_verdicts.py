@@ -36,8 +36,7 @@ def words(ratios: list[float], points: list[float]) -> str:
 
 def test_observed_once():
     assert words([2.5], [-2.0]) == (
-        "other took 2.50 times as long per epoch as base. "
-        "Its test accuracy differed by -2.00 points."
+        "other took 2.50 times as long per epoch as base. Its test accuracy was 2.00 points lower."
     )
     assert words([1.0], [0.0]).endswith(" Its test accuracy was the same.")
 

@@ -37,5 +37,7 @@ def is_a_frameworks(rgb: np.ndarray) -> np.ndarray:
 
 def pixels(picture: bytes) -> np.ndarray:
     """The colours of a picture, each once: [n, 3]."""
-    content = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
-    return np.unique(content.reshape(-1, 3), axis=0) / 255
+    content = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(np.uint32)
+    # As whole numbers, which are sorted much faster than rows.
+    found = np.unique(content @ np.array([1 << 16, 1 << 8, 1], np.uint32))
+    return np.stack([found >> 16, found >> 8 & 255, found & 255], axis=-1) / 255
