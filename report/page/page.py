@@ -76,7 +76,7 @@ def render(parts: Sequence[tuple[ComparisonResult, Path]], dataset: Dataset | No
         undefined=jinja2.StrictUndefined,
         finalize=_with_bound_units,
     )
-    environment.filters |= {"code": _code, "verbatim": Verbatim}
+    environment.filters |= {"code": _code, "verbatim": Verbatim, "breakable": _breakable}
     content = _content(results, labels) | _content_of_images(results, dataset)
     return environment.get_template("report.html.j2").render(content) + "\n"
 
@@ -267,6 +267,11 @@ def _with_bound_units(value: object) -> object:
     if not isinstance(value, str) or isinstance(value, Verbatim):
         return value
     return type(value)(BLANK.sub("\N{NO-BREAK SPACE}", value))
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may go on in the next line behind a slash."""
+    return Markup("/<wbr>").join(name.split("/"))
 
 
 def _code(text: str) -> Markup:
