@@ -285,7 +285,8 @@ def draw(curves: dict[str, list[float]], path: Path) -> None:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from report.plotting import COLORS, save
+    from report.colors import RIGHT, WRONG
+    from report.plotting import save
 
     mistakes = [name for name in curves if SOUND not in name]
     rows = -(-len(mistakes) // COLUMNS)
@@ -298,8 +299,8 @@ def draw(curves: dict[str, list[float]], path: Path) -> None:
         sound = f"{framework}: {SOUND}" + (", with dropout" if "dropout" in name else "")
         # Curves that coincide stay visible: the sound one is wider, beneath.
         for each, label, color, width in (
-            (sound, SOUND, COLORS[2], 5),
-            (name, "with the mistake", COLORS[1], 1.5),
+            (sound, SOUND, RIGHT, 5),
+            (name, "with the mistake", WRONG, 1.5),
         ):
             if each in curves:
                 steps = STEPS_A_POINT * (np.arange(len(curves[each])) + 0.5)

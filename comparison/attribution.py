@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from comparison.ladder import BASE, CONTROL, LADDER, Rung, train_rung
-from report import plotting, sentences, terminal
+from report import colors, plotting, sentences, terminal
 from report.intervals import paired_interval
 from report.pairs import verdicts
 from report.write import told
@@ -262,7 +262,8 @@ def draw(attribution: Attribution, path: Path) -> None:
             points.append((epoch, interval.mean))
             if interval.low is not None and interval.high is not None:
                 band.append((interval.low, interval.high))
-        lines.append(Line(place, effect.name, points, band))
+        color = colors.EFFECTS[place % len(colors.EFFECTS)]
+        lines.append(Line(place, color, effect.name, points, band))
     title = (
         "Switching one default from PyTorch's to Keras's on "
         f"{DATASETS[attribution.dataset].title}: mean over {attribution.repeats} paired "

@@ -10,6 +10,8 @@ break_even.py    when a compiled run has made up for its slower start
 wording.py       how intervals are written
 thinning.py      which points of long curves are drawn
 series.py        what every chart shows, as numbers
+axes.py          the marks of axes
+colors.py        what each colour means
 lettering.py     names in pictures, in fonts that have their letters
 plotting.py      the pictures that are drawn
 table.py         the figures of the runs: COLUMNS and ROWS list them

@@ -78,7 +78,7 @@ def fastest_table(result: ComparisonResult) -> Table:
     if pair is None or result.comparison.baseline in (faster, pair.run):
         return Table("", [name for name, _ in columns], [])
     caption = f"Training time per epoch against {faster}"
-    note = "Chosen for their times; a difference is claimed only if it holds for all such choices."
+    note = "Chosen for their times; a difference is claimed only if it holds for every such choice."
     return _pair_table(caption, columns, [pair], note)
 
 
@@ -121,13 +121,13 @@ def _settings(result: ComparisonResult) -> Columns:
     return [(name.replace("_", " "), show(name)) for name in names]
 
 
-TOTALS = "“Of totals” is the ratio of all seconds of the epochs after the first."
+TOTALS = "“Of totals” compares the total time of all epochs after the first."
 
 
 def _note(result: ComparisonResult) -> str:
     """How the ratios go together with each other and with the means of the first table."""
     n = max(pair.repeats for pair in result.comparison.pairs)
-    trimmed = ", without the fifth at either end" if n >= LEAST_FOR_TRIMMING else ""
+    trimmed = ", without the lowest and the highest fifth" if n >= LEAST_FOR_TRIMMING else ""
     words = f"“Times as long” is the geometric mean of the paired ratios{trimmed}. {TOTALS}"
     means = {run: mean_epoch_seconds(each) for run, each in completed_by_run(result).items()}
     base = means.get(result.comparison.baseline)
@@ -138,7 +138,7 @@ def _note(result: ComparisonResult) -> str:
             quotient = wording.beside(ratio, mean / base)
             divided += [f"{quotient} for {pair.run}"] if quotient != wording.ratio(ratio) else []
     if divided:
-        words += f" The means of the first table divide to {', '.join(divided)}."
+        words += f" Dividing the means of the first table gives {', '.join(divided)}."
     return words
 
 

@@ -110,14 +110,14 @@ def describe_break_even(each: BreakEven) -> str:
     is_, about = ("is", "") if n >= intervals.LEAST_FOR_CLAIM else ("was", "about ")
     more, saves = ("more" if each.cost > 0 else "less"), ("saves" if each.saving > 0 else "loses")
     words = (
-        f"{each.run} spends {formats.seconds(abs(each.cost), 1)} {more} than {each.plain} on its "
-        f"start and {saves} {formats.seconds(abs(each.saving), 3)} an epoch"
+        f"{each.run} needs {formats.seconds(abs(each.cost), 1)} {more} than {each.plain} to start "
+        f"and {saves} {formats.seconds(abs(each.saving), 3)} per epoch"
     )
     if each.epochs == "may never":
-        return f"{words}: it may never be ahead ({repeats})."
+        return f"{words}: it may never catch up ({repeats})."
     if not each.epoch[0].isdigit():
         # Few repeats may miss a saving that is there.
-        never = "is never ahead" if not about else "did not make up for that"
+        never = "never catches up" if not about else "did not catch up"
         ahead = never if each.epoch == "never" else f"{is_} ahead {each.epoch}"
         return f"{words}: it {ahead} ({repeats})."
     limits = f"95 % interval {each.epochs}; " if each.epochs else ""

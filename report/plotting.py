@@ -9,25 +9,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 
+from report.axes import logarithmic_ticks, spread_marks, ticks, whole_marks
+from report.colors import DISAGREE, INK, PALE, PHASES, RIGHT, WRONG
 from report.lettering import drawable, letters
 from shared import formats
-from shared.clock import PHASES
 from shared.datasets import Dataset
 from shared.pairs import MeanInterval
-from shared.registry import COLORS
 from shared.results import write_atomically
 from shared.series import Ledger, Line
 from shared.visible import visible
-
-PHASE_COLORS = (
-    *("#666666", "#999999", "#56B4E9", "#009E73", "#E69F00", "#0072B2", "#CC79A7", "#F0E442"),
-    *("#D55E00", "#DDDDDD"),
-)
-
-RIGHT, WRONG, DISAGREE = "#00704f", "#b34700", "#f3c300"
 
 GRID_COLUMNS, GRID_ROWS = 8, 4
 
@@ -47,11 +39,12 @@ def plot_curves(title: str, curves: Mapping[str, Sequence[Line]], path: Path) ->
         draw_lines(axes, curves["loss" if axes is loss_axes else "accuracy"])
         axes.set(xlabel="Epoch", title=name)
         set_epoch_ticks(axes, curves["loss"])
+        end_at_a_mark(axes, 1.0 if axes is accuracy_axes else math.inf)
         clear_frame(axes)
     # Beneath, because many runs would hide their own curves.
     handles, labels = loss_axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    accuracy_axes.yaxis.set_major_formatter(lambda value, _: formats.percent(value, 1))
+    accuracy_axes.yaxis.set_major_formatter(lambda value, _: formats.percent(value, None))
     figure.suptitle(title)
     save(figure, path)
 
@@ -61,7 +54,7 @@ def plot_time(title: str, ledgers: Sequence[Ledger], path: Path) -> None:
     figure = Figure(figsize=(11, 1.9 + 0.6 * len(ledgers)), layout="constrained")
     axes = figure.subplots()
     left = np.zeros(len(ledgers))
-    for phase, color in zip(PHASES, PHASE_COLORS, strict=True):
+    for phase, color in PHASES.items():
         seconds = np.array([ledger.seconds[phase] for ledger in ledgers])
         runs, label = [ledger.run for ledger in ledgers], phase.replace("_", " ")
         axes.barh(runs, seconds, left=left, color=color, label=label)
@@ -69,7 +62,9 @@ def plot_time(title: str, ledgers: Sequence[Ledger], path: Path) -> None:
     for row, total in enumerate(left):
         axes.text(total, row, f"  {formats.seconds(total, 1)}", va="center")
     axes.invert_yaxis()
-    axes.margins(x=0.08)
+    marks = ticks(0, max(left), 8)
+    # The longest bar's sum stands behind it.
+    axes.set(xticks=marks, xlim=(0, marks[-1] * 1.04))
     axes.set_xlabel("Seconds since the process started")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(ncols=len(PHASES), frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
@@ -93,10 +88,11 @@ def plot_throughput(title: str, lines: Sequence[Line], path: Path) -> None:
         xscale="log",
         yscale="log",
     )
-    sizes = sorted({x for line in lines for x, _ in line.points})
+    sizes = spread_marks(sorted({x for line in lines for x, _ in line.points}))
     axes.set_xticks(sizes, [str(size) for size in sizes])
+    marks = logarithmic_ticks(*axes.dataLim.intervaly)
+    axes.set(yticks=marks, ylim=(marks[0], marks[-1]))
     axes.minorticks_off()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(lambda value, _: formats.count(value))
     clear_frame(axes)
     # Beneath, because bands may fill the whole picture.
@@ -110,14 +106,15 @@ def plot_effects(
     losses: Sequence[Line],
     path: Path,
 ) -> None:
-    """Changes of the final test accuracy by name, and of the training loss by epoch."""
+    """Changes of the final test accuracy by name, and of the training loss by epoch, in the same
+    order."""
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     accuracy_axes, loss_axes = figure.subplots(1, 2)
-    for row, interval in enumerate(accuracies.values()):
+    for row, (interval, line) in enumerate(zip(accuracies.values(), losses, strict=True)):
         limits = (interval.low, interval.mean, interval.high)
         low, middle, high = (100 * (interval.mean if each is None else each) for each in limits)
-        error, color = [[middle - low], [high - middle]], COLORS[row % len(COLORS)]
-        accuracy_axes.errorbar(middle, row, xerr=error, fmt="o", color=color, capsize=4)
+        error = [[middle - low], [high - middle]]
+        accuracy_axes.errorbar(middle, row, xerr=error, fmt="o", color=line.color, capsize=4)
     accuracy_axes.set_yticks(range(len(accuracies)), list(accuracies))
     accuracy_axes.invert_yaxis()
     accuracy_axes.set(title="Final test accuracy", xlabel="Change, percentage points")
@@ -125,6 +122,7 @@ def plot_effects(
     draw_lines(loss_axes, losses)
     loss_axes.set(title="Training loss", xlabel="Epoch")
     set_epoch_ticks(loss_axes, losses)
+    end_at_a_mark(loss_axes)
     loss_axes.legend(frameon=False, fontsize=8)
     loss_axes.axhline(0, color="black", lw=0.8)
     for axes in (accuracy_axes, loss_axes):
@@ -189,7 +187,7 @@ def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str, p
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     # The square root brings out the few mistakes beside the many right answers.
-    axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(np.sqrt(shares), cmap="Greys", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
         if count:
             color = "white" if shares[row, column] > 0.4 else "black"
@@ -236,7 +234,7 @@ def plot_pictures(
         seen.set_title("what the network sees", fontsize=10)
         for axes in (original, seen):
             axes.set(xticks=[], yticks=[])
-        colors = [COLORS[0] if place == best else "#999999" for place in range(len(class_names))]
+        colors = [INK if place == best else PALE for place in range(len(class_names))]
         bars.barh(range(len(class_names)), probabilities[row], color=colors)
         bars.set(xlim=(0, 1), ylim=(len(class_names) - 0.5, -0.5))
         bars.set_yticks(range(len(class_names)), class_names, fontsize=8)
@@ -253,7 +251,6 @@ def plot_pictures(
 def draw_lines(axes: Axes, lines: Iterable[Line]) -> None:
     """Each line with its points and its band, in the colour of its run."""
     for line in lines:
-        color = COLORS[line.place % len(COLORS)]
         width = 1.5 + 3 * (line.depth or 0)
         xs, ys = zip(*line.points, strict=True)
         axes.plot(
@@ -261,23 +258,33 @@ def draw_lines(axes: Axes, lines: Iterable[Line]) -> None:
             ys,
             "o--" if line.dashed else "o-",
             label=line.label,
-            color=color,
+            color=line.color,
             lw=width,
             ms=width + 2,
             alpha=0.8,
         )
         if line.band:
             lows, highs = zip(*line.band, strict=True)
-            axes.fill_between(xs, lows, highs, color=color, alpha=0.15, lw=0)
+            axes.fill_between(xs, lows, highs, color=line.color, alpha=0.15, lw=0)
 
 
 def set_epoch_ticks(axes: Axes, lines: Iterable[Line]) -> None:
-    """Mark whole epochs only, all of them where they are few."""
-    epochs = max(len(line.points) for line in lines)
-    if epochs <= 20:
-        axes.set_xticks(range(1, epochs + 1))
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 2.5, 5, 10], integer=True))
+    """Mark whole epochs only, the last one among them."""
+    axes.set_xticks(whole_marks(sorted({x for line in lines for x, _ in line.points})))
+
+
+def end_at_a_mark(axes: Axes, ceiling: float = math.inf) -> None:
+    """Begin and end the upright axis at marks that enclose all points.
+
+    Args:
+        axes: with all that is drawn.
+        ceiling: that no value can exceed; the axis ends there at the latest.
+    """
+    low, high = axes.dataLim.intervaly
+    # Without a finite value there is nothing to enclose.
+    if low <= high:
+        marks = [mark for mark in ticks(low, high) if mark <= ceiling]
+        axes.set(yticks=marks, ylim=(marks[0], marks[-1]))
 
 
 def clear_frame(axes: Axes) -> None:

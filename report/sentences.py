@@ -26,10 +26,10 @@ OPTIMIZER_TITLES = {
 
 # Where a network is from, and what is said of it there.
 PRESET_ORIGINS = {
-    "torch-quickstart": "PyTorch's quickstart, which reports about 65 % after 5 epochs; the runs "
-    "of TensorFlow show what it would have got there.",
+    "torch-quickstart": "PyTorch's quickstart, which reports about 65 % after 5 epochs; the "
+    "TensorFlow runs show what the same network reaches there.",
     "keras-quickstart": "TensorFlow's quickstart, which reports about 97.7 % after 5 epochs; the "
-    "runs of PyTorch show what it would have got there.",
+    "PyTorch runs show what the same network reaches there.",
     "two-layer": "a network with one hidden layer, which tutorials train for one epoch to about "
     "93 %.",
 }
@@ -43,13 +43,13 @@ ENDS = {
     "try a smaller --learning-rate than {learning_rate:g}",
     "missing_module": "{module} is not installed for {interpreter}; "
     "install it there, or name another interpreter with --python {implementation}=PATH",
-    "memory": "it needs more memory than there is; try a smaller --hidden or --batch-size",
+    "memory": "it ran out of memory; try a smaller --hidden or --batch-size",
     "exit_status": "ended with exit status {exit_status}",
-    "unfit": "told a result that cannot be: {unfit}",
+    "unfit": "reported an impossible result: {unfit}",
     "signal": "was ended by {signal}",
 }
 
-SIGNAL_HINTS = {"SIGKILL": " (which systems also do to a process when memory runs out)"}
+SIGNAL_HINTS = {"SIGKILL": " (systems also kill a process this way when memory runs out)"}
 
 # What Windows means by exit statuses that no program chooses.
 WINDOWS_ENDS = {
@@ -78,8 +78,8 @@ def describe_job(config: TrainConfig, dataset: Dataset, missing: MissingFiles | 
         f"{title}: {formats.count(len(dataset.train_labels))} training{held_out} and "
         f"{formats.count(len(dataset.test_labels))} test images. Network {sizes}, "
         f"{OPTIMIZER_TITLES[config.optimizer]} {config.learning_rate:g}, "
-        f"batches of {config.batch_size}, epochs: {config.epochs}, seed {config.seed}, "
-        f"{config.float_type}, threads: {config.threads}."
+        f"batches of {config.batch_size}, {_counted(config.epochs, 'epoch')}, seed {config.seed}, "
+        f"{config.float_type}, {_counted(config.threads, 'thread')}."
     )
     if techniques := config.techniques():
         job += f"\nTechniques: {techniques}."
@@ -88,18 +88,22 @@ def describe_job(config: TrainConfig, dataset: Dataset, missing: MissingFiles | 
     return f"NOTICE: {describe_stand_in(missing)}\n{job}" if missing else job
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def describe_training(result: ComparisonResult) -> str:
     """What each run trained: the network, the data and the settings, in one line."""
     config, count = result.config, result.plan.repeats
     sizes = "-".join(map(str, (IMAGE_SIZE, *config.hidden, CLASSES)))
-    devices = ", ".join(dict.fromkeys(run.device for run in result.runs if run.device))
-    epochs = f"{config.epochs} epochs" if config.epochs > 1 else "1 epoch"
-    threads = f"{config.threads} threads" if config.threads > 1 else "1 thread"
+    found = dict.fromkeys(run.device for run in result.runs if run.device)
+    devices = ", ".join("CPU" if device == "cpu" else device for device in found)
     techniques = config.techniques()
     return (
-        f"network {sizes}, {formats.count(result.dataset.train_size)} images, {epochs}, batches of "
+        f"network {sizes}, {formats.count(result.dataset.train_size)} images, "
+        f"{_counted(config.epochs, 'epoch')}, batches of "
         f"{config.batch_size}, {OPTIMIZER_TITLES[config.optimizer]} {config.learning_rate:g}"
-        f"{', ' + techniques if techniques else ''}; {threads}"
+        f"{', ' + techniques if techniques else ''}; {_counted(config.threads, 'thread')}"
         f"{', ' + devices if devices else ''}, n = {count}"
     )
 
@@ -151,8 +155,8 @@ def in_words(result: ComparisonResult) -> list[str]:
     sentences += verdicts(result)
     if floor := lowest_floor(result):
         sentences.append(
-            f"The floor, the eight matrix products of a step alone, is an epoch in "
-            f"{formats.seconds(floor.median_seconds, 3)} with {floor.library}."
+            f"The floor is {formats.seconds(floor.median_seconds, 3)} per epoch: only the eight "
+            f"matrix products of each step, with {floor.library}."
         )
     sentences += crossings(result)
     return sentences + unreached(result) + list(map(describe_break_even, break_evens(result)))
@@ -185,10 +189,10 @@ def doubts(result: ComparisonResult) -> list[str]:
         found.append("; ".join(disturbances) + ".")
     if cores and result.config.threads > cores:
         found.append(
-            f"{result.config.threads} threads share {cores} physical cores, which costs time."
+            f"{result.config.threads} threads share {cores} physical cores, which slows the runs."
         )
     if environment.on_battery:
-        found.append("the machine runs on its battery, which lowers most processors' speed.")
+        found.append("the machine runs on battery, which slows most processors down.")
     return [f"WARNING: {doubt}" for doubt in found]
 
 
@@ -206,7 +210,7 @@ def describe_disturbances(result: ComparisonResult) -> list[str]:
     if busy:
         most = max(busy, key=lambda run: run.foreign_cpus or 0)
         found.append(
-            f"other processes were at work during {len(busy)} of {len(result.runs)} runs, most "
+            f"other processes used the CPU during {len(busy)} of {len(result.runs)} runs, most "
             f"during {most.run} (seed {most.seed}): "
             f"{formats.decimal(most.foreign_cpus or 0, 1)} cores on average"
         )
@@ -216,10 +220,10 @@ def describe_disturbances(result: ComparisonResult) -> list[str]:
     )
     if slow > MOST_DRIFT * fast:
         found.append(
-            "the machine changed its speed: the same small piece of work took "
+            "the machine's speed varied: the same small task took "
             f"{formats.decimal(1000 * fast, 1)} to {formats.milliseconds(slow, 1)} before "
-            "different runs (10th to 90th percentile); more --repeats help, and on virtual "
-            "machines --threads 1"
+            "different runs (10th to 90th percentile); more --repeats help, and so does "
+            "--threads 1 on a virtual machine"
         )
     return found
 
@@ -229,12 +233,12 @@ def unwritten(result: ComparisonResult) -> list[str]:
     runs = completed(result.runs)
     return [
         f"NOTICE: {each.file} of {run.run} (seed {run.seed}) could not be written ({each.error}); "
-        "the run's figures are whole."
+        "the run's figures are complete."
         for run in runs
         for each in run.unwritten
     ] + [
         f"NOTICE: the latencies of {run.run} (seed {run.seed}) could not be measured "
-        f"({run.inference_error}); its other figures are whole."
+        f"({run.inference_error}); its other figures are complete."
         for run in runs
         if run.inference_error
     ]
@@ -247,8 +251,8 @@ def untimed(result: ComparisonResult) -> list[str]:
         return []
     names = ", ".join(group_by_run(runs))
     return [
-        f"NOTICE: the training time per epoch of {names} is not known: the first steps also trace "
-        "and warm up, and no others were timed. More --epochs or a smaller --batch-size help."
+        f"NOTICE: the training time per epoch of {names} is unknown: only first steps were timed, "
+        "which include tracing and warm-up. More --epochs or a smaller --batch-size help."
     ]
 
 
@@ -262,7 +266,7 @@ def unreached(result: ComparisonResult) -> list[str]:
             median = (
                 ""
                 if math.isinf(found.median)
-                else (f", after {formats.seconds(found.median, 2)} in the median")
+                else (f", after a median of {formats.seconds(found.median, 2)}")
             )
             sentences.append(
                 f"{name} reached {target} test accuracy in {len(found.times)} of {found.repeats} "

@@ -1,7 +1,6 @@
 """What the charts show: computed here from the results, drawn by the pictures and by the page.
 
-`Groups` are the repeats of each run; the place of a run is its number among them, which gives it
-the same colour in every chart.
+`Groups` are the repeats of each run; the place of a run is its number among them.
 """
 
 import statistics
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from report.colors import chart_colors, run_colors
 from report.thinning import thin
 from shared.clock import PHASES
 from shared.config import CLASSES, IMAGE_SIZE
@@ -35,11 +35,14 @@ def curves(groups: Groups) -> dict[str, list[Line]]:
             histories[place, run] = [e.epochs for e in repeats if len(e.epochs) == longest]
     if not histories:
         return {}
-    return {figure: _figure_curves(histories, figure) for figure in ("loss", "accuracy")}
+    colors = run_colors(list(groups))
+    return {figure: _figure_curves(histories, figure, colors) for figure in ("loss", "accuracy")}
 
 
 def _figure_curves(
-    histories: Mapping[tuple[int, str], Sequence[Sequence[EpochResult]]], figure: str
+    histories: Mapping[tuple[int, str], Sequence[Sequence[EpochResult]]],
+    figure: str,
+    colors: Sequence[str],
 ) -> list[Line]:
     """All curves of one chart; of a long training, only at the epochs that a screen can show."""
     values = {
@@ -59,6 +62,7 @@ def _figure_curves(
         lines.append(
             Line(
                 place,
+                colors[place],
                 f"{run}, {'training' if part == 'train' else part}",
                 list(zip(rows.tolist(), chosen.mean(axis=0).tolist(), strict=True)),
                 list(limits) if len(numbers) > 1 else (),
@@ -121,13 +125,16 @@ def throughput(result: ComparisonResult) -> list[Line]:
         sizes = speeds.setdefault(floor_name(floor), {})
         sizes[floor.batch_size] = [result.dataset.train_size / s for s in floor.epoch_seconds]
     floors = [name for name in speeds if name not in runs]
+    colors = chart_colors(runs)
     lines = []
     for name, unordered in speeds.items():
         sizes = dict(sorted(unordered.items()))
         several = max(map(len, sizes.values())) > 1
+        place = (runs + floors).index(name)
         lines.append(
             Line(
-                (runs + floors).index(name),
+                place,
+                colors[place % len(colors)],
                 name,
                 [(size, statistics.fmean(values)) for size, values in sizes.items()],
                 [(min(values), max(values)) for values in sizes.values()] if several else (),
@@ -317,7 +324,7 @@ def read_tensor(
         shape, most, columns: as in `read_tensors`.
     """
     if path is None:
-        return "no file of them is known"
+        return "the run names no such file"
     try:
         return read_tensors(Path(path), {name: shape}, most, columns)[name]
     except OSError as error:

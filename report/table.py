@@ -19,7 +19,8 @@ UNKNOWN = "-"
 class Table:
     """Cells of text under a header; in each row the first cell names it.
 
-    `best` are the places, row and column, of the best value of each column.
+    `best` are the places, row and column, of the best value of each column; `shares` gives for
+    places what share their value is of the largest in the row.
     """
 
     caption: str
@@ -27,6 +28,7 @@ class Table:
     rows: list[list[str]]
     note: str = ""
     best: set[tuple[int, int]] = field(default_factory=set)
+    shares: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def with_known_columns(self) -> "Table":
         """The same without the columns in which nothing is known."""
@@ -78,6 +80,10 @@ COLUMNS: tuple[Figure, ...] = (
 ROWS: tuple[Figure, ...] = (
     Figure("test accuracy", lambda run: run.test_accuracy, formats.percent),
     Figure("test loss", lambda run: run.test_loss, formats.loss),
+    Figure(
+        "training accuracy, last epoch", lambda run: run.epochs[-1].train_accuracy, formats.percent
+    ),
+    Figure("training loss, last epoch", lambda run: run.epochs[-1].train_loss, formats.loss),
     Figure(
         "training time per epoch", lambda run: run.epoch_seconds, partial(formats.seconds, digits=3)
     ),
@@ -138,7 +144,7 @@ def headline(result: ComparisonResult) -> Table:
         (row, header.index(figure.name))
         for column, figure in enumerate(COLUMNS)
         for row, each in enumerate(means)
-        if len(rows) > 1 and each[column] in _best(figure, [mean[column] for mean in means])
+        if len(rows) > 1 and _is_best(figure, each[column], [mean[column] for mean in means])
     }
     for floor in result.floor:
         if floor.setting == 0:
@@ -150,10 +156,11 @@ def headline(result: ComparisonResult) -> Table:
     return Table(caption, header, rows, "", best).with_known_columns()
 
 
-def _best(figure: Figure, means: Sequence[float | None]) -> list[float]:
-    """The best of the values that are known, unless all are equal."""
-    known = {mean for mean in means if mean is not None}
-    return [figure.best(known)] if len(known) > 1 else []
+def _is_best(figure: Figure, mean: float | None, means: Sequence[float | None]) -> bool:
+    """Whether it is shown as the best of those that are known, unless all are shown alike."""
+    known = [each for each in means if each is not None]
+    alike = len({figure.show(each) for each in known}) < 2
+    return mean is not None and not alike and figure.show(mean) == figure.show(figure.best(known))
 
 
 def _spread(repeats: Sequence[RunResult]) -> str:
@@ -177,20 +184,33 @@ def sweep_table(result: ComparisonResult) -> Table:
 def details(result: ComparisonResult) -> Table:
     """Everything that is known, the runs as columns; means over completed repeats."""
     groups = group_by_run(result.main_runs())
-    rows = [
+    statuses = ["status", *(_statuses(repeats) for repeats in groups.values())]
+    found: list[tuple[list[str], Values]] = [
+        (statuses, []),
         *_figure_rows(result, groups),
         *_verification_rows(result, groups),
-        _fact_row("device", "device", groups),
-        _fact_row("version", "framework_version", groups),
+        (_fact_row("device", "device", groups), []),
+        (_fact_row("version", "framework_version", groups), []),
     ]
-    rows = [row for row in rows if any(cell != UNKNOWN for cell in row[1:])]
-    statuses = ["status", *(_statuses(repeats) for repeats in groups.values())]
-    return Table("All figures", [dataset_title(result), *groups], [statuses, *rows])
+    found = [each for each in found if any(cell != UNKNOWN for cell in each[0][1:])]
+    shares = {
+        (row, column): value / max(known)
+        for row, (_, values) in enumerate(found)
+        if (known := [value for value in values if value])
+        for column, value in enumerate(values, start=1)
+        if value
+    }
+    header = [dataset_title(result), *groups]
+    return Table("All figures", header, [cells for cells, _ in found], shares=shares)
+
+
+# Of each run the number that its cell tells, if it is known and finite.
+Values = Sequence[float | None]
 
 
 def _figure_rows(
     result: ComparisonResult, groups: Mapping[str, Sequence[RunResult]]
-) -> Iterable[list[str]]:
+) -> Iterable[tuple[list[str], Values]]:
     floor = Figure(
         "training time in multiples of the floor",
         partial(multiple_of_floor, result),
@@ -198,12 +218,12 @@ def _figure_rows(
     )
     for figure in (*ROWS, *latencies(result), floor):
         means = [figure.mean(repeats) for repeats in groups.values()]
-        yield [figure.name, *(UNKNOWN if mean is None else figure.show(mean) for mean in means)]
+        cells = (UNKNOWN if mean is None else figure.show(mean) for mean in means)
+        yield [figure.name, *cells], means
     target = formats.percent(result.config.target_accuracy, None)
-    yield [
-        f"time to {target} test accuracy",
-        *(_time_to_target(reached(repeats)) for repeats in groups.values()),
-    ]
+    found = [reached(repeats) for repeats in groups.values()]
+    medians = [each.median if each.times and math.isfinite(each.median) else None for each in found]
+    yield [f"time to {target} test accuracy", *map(_time_to_target, found)], medians
 
 
 def _time_to_target(found: Reached) -> str:
@@ -219,7 +239,7 @@ def _time_to_target(found: Reached) -> str:
 
 def _verification_rows(
     result: ComparisonResult, groups: Mapping[str, Sequence[RunResult]]
-) -> Iterable[list[str]]:
+) -> Iterable[tuple[list[str], Values]]:
     """How far each run that can be had here was off the reference in NumPy."""
     if result.verification is None:
         return
@@ -235,7 +255,7 @@ def _verification_rows(
             for name, repeats in groups.items()
         ]
         cells = (UNKNOWN if off is None else formats.error(off) for off in offs)
-        yield [f"max. error against the NumPy reference, {figure}", *cells]
+        yield [f"max. error against the NumPy reference, {figure}", *cells], offs
 
 
 def _fact_row(name: str, attribute: str, groups: Mapping[str, Sequence[RunResult]]) -> list[str]:

@@ -43,7 +43,7 @@ def correction(result: ComparisonResult) -> list[str]:
     if max(families) < 2:
         return []
     return [
-        "Each interval holds with 95 % for its own pair; a difference is claimed only where it "
+        "Each 95 % interval is for one pair alone; a difference is claimed only if it "
         f"passes Holm's correction for {max(families)} comparisons."
     ]
 
@@ -105,11 +105,10 @@ def _time_claim(pair: Pair, baseline: str) -> str:
 
 
 def _accuracy_claim(verdict: Verdict, difference: MeanInterval) -> str:
-    side = "higher" if difference.mean > 0 else "lower"
-    seen = f"differed by {wording.differences(difference)} points"
+    size, side = wording.points(difference.mean), _side(difference)
     return {
-        "none": f"test accuracy {seen if any(difference.values) else 'was the same'}",
-        "different": f"test accuracy is {wording.points(difference.mean)} points {side}",
+        "none": f"test accuracy {_observed_difference(difference)}",
+        "different": f"test accuracy is {size} points {side}",
         "same": f"test accuracy is the same within {wording.within_points(difference)} points",
         "undecided": "the difference in test accuracy is undecided",
     }[verdict]
@@ -142,14 +141,10 @@ def _accuracies(result: ComparisonResult, pairs: Sequence[Pair]) -> str:
     if verdicts.keys() == {"same"}:
         widest = max(pairs, key=lambda pair: pair.test_accuracy_difference.within or 0)
         within = wording.within_points(widest.test_accuracy_difference)
-        return f"All test accuracies equal {baseline}'s within {within} points (95 % each)."
-    kinds = {"different": "differs from", "undecided": "is undecided against", "same": "equals"}
-    parts = [
-        f"{kinds[kind]} {baseline}'s for {', '.join(verdicts[kind])}"
-        for kind in kinds
-        if kind in verdicts
-    ]
-    return f"Test accuracy {'; it '.join(parts)}."
+        return f"All test accuracies match {baseline}'s within {within} points (95 % each)."
+    kinds = {"different": "differs", "undecided": "is undecided", "same": "is the same"}
+    parts = [f"{kinds[kind]} for {', '.join(verdicts[kind])}" for kind in kinds if kind in verdicts]
+    return f"Compared with {baseline}'s, test accuracy {'; it '.join(parts)}."
 
 
 def _hedges(pairs: Sequence[Pair]) -> list[str]:
@@ -207,7 +202,7 @@ def _undecided_time(run: str, baseline: str, ratio: RatioInterval) -> str:
     n = len(ratio.values)
     logs = [math.log(each) for each in ratio.values]
     needed = intervals.repeats_to_resolve(logs, math.log1p(intervals.SAME_TIME), trim=True)
-    more = f"; about {needed} would resolve {formats.percent(intervals.SAME_TIME, 0)}"
+    more = f"; about {needed} repeats would resolve {formats.percent(intervals.SAME_TIME, 0)}"
     return (
         f"Whether {run} or {baseline} takes longer per epoch is undecided: ratio "
         f"{wording.ratio(ratio)} (95 % interval {wording.ratio_limits(ratio)}, {n} paired repeats"
@@ -223,19 +218,28 @@ TIME_WORDS: dict[str, Callable[[str, str, RatioInterval], str]] = {
 }
 
 
-def _observed_accuracy(difference: MeanInterval, _: str) -> str:
+def _observed_difference(difference: MeanInterval) -> str:
     if not any(difference.values):
-        return "Its test accuracy was the same"
-    limits = wording.points_limits(difference)
+        return "was the same"
+    if len(difference.values) > 1:
+        return f"differed by {wording.differences(difference)} points"
+    return f"was {wording.points(difference.mean)} points {_side(difference)}"
+
+
+def _side(difference: MeanInterval) -> str:
+    return "higher" if difference.mean > 0 else "lower"
+
+
+def _observed_accuracy(difference: MeanInterval, _: str) -> str:
+    limits = wording.points_limits(difference) if any(difference.values) else ""
     interval = f" (95 % interval {limits})" if limits else ""
-    return f"Its test accuracy differed by {wording.differences(difference)} points{interval}"
+    return f"Its test accuracy {_observed_difference(difference)}{interval}"
 
 
 def _different_accuracy(difference: MeanInterval, seeds: str) -> str:
-    side = "higher" if difference.mean > 0 else "lower"
     return (
-        f"Its test accuracy is {wording.points(difference.mean)} points {side} (95 % interval "
-        f"{wording.points_limits(difference)}, {seeds})"
+        f"Its test accuracy is {wording.points(difference.mean)} points {_side(difference)} "
+        f"(95 % interval {wording.points_limits(difference)}, {seeds})"
     )
 
 
@@ -244,13 +248,13 @@ def _same_accuracy(difference: MeanInterval, seeds: str) -> str:
         return f"Its test accuracy is the same in every repeat ({seeds})"
     return (
         f"Its test accuracy is the same within {wording.within_points(difference)} points (95 %, "
-        f"{seeds}; so many seeds resolve {wording.resolved_points(difference)} points)"
+        f"{seeds}; this many seeds resolve {wording.resolved_points(difference)} points)"
     )
 
 
 def _undecided_accuracy(difference: MeanInterval, seeds: str) -> str:
     needed = intervals.repeats_to_resolve(difference.values, intervals.SAME_ACCURACY)
-    more = f"; about {needed} would resolve {wording.points(intervals.SAME_ACCURACY)} points"
+    more = f"; about {needed} seeds would resolve {wording.points(intervals.SAME_ACCURACY)} points"
     return (
         "Whether its test accuracy differs is undecided: "
         f"{wording.differences(difference)} points (95 % interval "

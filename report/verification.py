@@ -11,15 +11,14 @@ from shared.verified import RunVerification, Verification, VerificationFailure
 FAILURES = {
     "off": "{float_type}, after step {step}: {array} is off by {error}, more than the {tolerance} "
     "that rounding explains; {diagnosis}",
-    "other_moment": "{float_type}, after step {step}: the reference goes on with "
-    "{expected_moment}, but this run with {moment}; a batch is missing or added",
+    "other_moment": "{float_type}, after step {step}: the reference continues with "
+    "{expected_moment}, this run with {moment}; a batch is missing or extra",
     "not_traced": "could not be traced: {message}",
     "unavailable": "is unavailable: {message}",
-    "diverges": "cannot be compared, because the training diverges: it can be followed for "
-    "{followed}; beyond, rounding alone decides what is computed; try a smaller --learning-rate",
-    "undecided": "cannot be compared: it can be followed for {followed}, fewer than a comparison "
-    "needs; beyond, rounding alone decides what is computed; try a smaller --learning-rate or a "
-    "larger --batch-size",
+    "diverges": "cannot be compared: the training diverges, and after {followed} rounding alone "
+    "decides the result; try a smaller --learning-rate",
+    "undecided": "cannot be compared: after {followed}, too few for a comparison, rounding alone "
+    "decides the result; try a smaller --learning-rate or a larger --batch-size",
     "told": "{message}",
 }
 
@@ -27,10 +26,9 @@ REFUTED = "FAILED: the timings do not compare equal computations"
 
 # What a failure says of all runs where none is refuted, the most serious one first.
 UNPROVEN = {
-    "not_traced": "FAILED: it is not shown that all runs compute the same",
-    "diverges": "proves nothing: the training diverges, so that its runs cannot be compared",
-    "undecided": "proves nothing: rounding soon decides what is computed, so that the runs cannot "
-    "be compared",
+    "not_traced": "FAILED: not all runs were shown to compute the same",
+    "diverges": "proves nothing: the training diverges, so its runs cannot be compared",
+    "undecided": "proves nothing: rounding soon decides the result, so the runs cannot be compared",
 }
 
 NONE_AVAILABLE = "proves nothing: no run is available here"
@@ -45,7 +43,7 @@ MOMENTS = {
 
 # What the first failure points to, given which arrays are off and which still agree.
 DIAGNOSES = {
-    "means": "all steps agree, so the mean over the epoch or the test is taken differently",
+    "means": "all steps agree, so the mean over the epoch or the test set is taken differently",
     "some_weights": "the other weights agree, so {arrays} {verb} updated differently",
     "optimizer": "the gradients agree, so the optimizer's update differs, as by its epsilon",
     "running_means": "the first update agrees, so the optimizer's running means differ, as by its "
@@ -53,7 +51,7 @@ DIAGNOSES = {
     "rows": "the first batch holds other rows",
     "scale": "the rows are the same, so the images are scaled differently",
     "labels": "the images agree, so the labels are changed",
-    "precision": "so little that the arithmetic has less precision than asked for",
+    "precision": "so little that the arithmetic must have less precision than requested",
     "layout": "the batch agrees, so the weights are laid out or applied differently",
     "loss": "the logits agree, so the loss is computed differently",
     "backward": "the loss agrees, so the backward pass differs",
@@ -116,7 +114,9 @@ def describe_verified(run: RunVerification, verification: Verification) -> str:
         f"{_error(rounded, 'logits')}, gradients {_error(rounded, 'gradients')}"
     )
     if run.decided:
-        sentence += f"; followed for {steps} of {run.oracle_steps} steps; beyond, rounding decides"
+        sentence += (
+            f"; followed for {steps} of {run.oracle_steps} steps; after that, rounding decides"
+        )
     return sentence
 
 

@@ -60,9 +60,7 @@ class Sight:
 def say_that_it_goes_on() -> None:
     """Answer whoever interrupts the report."""
     times = "twice more" if interrupts.until_obeyed() > 1 else "once more"
-    interrupts.say(
-        f"Interrupted: what is finished is still written; interrupt {times} to leave it."
-    )
+    interrupts.say(f"Interrupted: writing what is finished; interrupt {times} to stop that too.")
 
 
 def write_report(result: ComparisonResult, dataset: Dataset, folder: Path) -> list[str]:

@@ -24,7 +24,7 @@ class Run:
     label: str
     """The framework as people write it."""
     color: str
-    """What it adds to the palette, which pictures give out by position; #RRGGBB."""
+    """Its own in every picture, #RRGGBB: blue for PyTorch, orange for TensorFlow."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables to set before its framework is imported."""
     batch_norm_epsilon: float | None = None
@@ -77,15 +77,15 @@ def _tensorflow(variant: str, color: str) -> Run:
     )
 
 
-# The first variant of a package is the default of its command. The colours are Okabe and Ito's,
-# told apart with every kind of colour vision.
+# The first variant of a package is the default of its command. The variants of a framework differ
+# in lightness, the frameworks in hue, so that every kind of colour vision tells them apart.
 ENTRIES = (
     _pytorch("eager", "#0072B2"),
-    _pytorch("compiled", "#D55E00"),
-    _tensorflow("graph", "#009E73"),
-    _tensorflow("eager", "#CC79A7"),
+    _pytorch("compiled", "#56B4E9"),
+    _tensorflow("graph", "#9C4400"),
+    _tensorflow("eager", "#5C1F00"),
     _tensorflow("compiled", "#E69F00"),
-    _tensorflow("fit", "#56B4E9"),
+    _tensorflow("fit", "#D55E00"),
     Run(
         package="numpy_impl",
         variant="reference",
@@ -111,9 +111,6 @@ IMPLEMENTATIONS: dict[str, list[Run]] = {
 
 # The frameworks as people write them, by implementation.
 LABELS = {name: runs[0].label for name, runs in IMPLEMENTATIONS.items()}
-
-# What drawn runs get, one after the other.
-COLORS = tuple(dict.fromkeys(run.color for run in ENTRIES))
 
 
 def required_modules(implementation: str | None = None) -> tuple[str, ...]:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 class Line:
     """One curve: [n] points (x, y) and, for repeats, [n] limits (low, high) of its band.
 
-    `place`, that of its run among all runs, gives the colour. Where curves may coincide, `depth`
-    goes from 1 for the first, which is drawn widest and beneath the others, to 0 for the last.
+    `place` is that of its run among all runs; `color` its colour, #RRGGBB. Where curves may
+    coincide, `depth` goes from 1 for the first, which is drawn widest and beneath the others, to 0
+    for the last.
     """
 
     place: int
+    color: str
     label: str
     points: Sequence[tuple[float, float]]
     band: Sequence[tuple[float, float]] = ()

@@ -37,24 +37,32 @@ class Throughput:
     words: list[str]
 
 
+as_shares = partial(formats.percent, digits=None)
+
+
 def curves(groups: Groups) -> list[Figure]:
     """Loss and accuracy by epoch."""
     lines = series.curves(groups)
     if not lines:
         return []
     return [
-        _curve_figure("Cross-entropy loss", lines["loss"], formats.number),
-        _curve_figure("Accuracy", lines["accuracy"], partial(formats.percent, digits=None), 1.0),
+        _curve_figure("Cross-entropy loss", lines["loss"], formats.number, formats.loss),
+        _curve_figure("Accuracy", lines["accuracy"], as_shares, formats.percent, ceiling=1.0),
     ]
 
 
 def _curve_figure(
-    title: str, lines: Sequence[Line], show: svg.Show, ceiling: float = math.inf
+    title: str,
+    lines: Sequence[Line],
+    show: svg.Show,
+    tell: svg.Show,
+    *,
+    ceiling: float = math.inf,
 ) -> Figure:
     runs = dict.fromkeys(line.label.rpartition(", ")[0] for line in lines)
     alternative = f"{title} by epoch, of {', '.join(runs)}."
-    chart = svg.line_chart(lines, alternative, "Epoch", show, ceiling=ceiling)
-    return Figure(title, chart, _by_x(f"{title} by epoch", "epoch", lines, show), _thinned(lines))
+    chart = svg.line_chart(lines, alternative, "Epoch", show, tell, ceiling=ceiling)
+    return Figure(title, chart, _by_x(f"{title} by epoch", "epoch", lines, tell), _thinned(lines))
 
 
 def _thinned(lines: Sequence[Line]) -> str:
@@ -64,8 +72,8 @@ def _thinned(lines: Sequence[Line]) -> str:
     if len(shown) == whole:
         return ""
     return (
-        f"Of {formats.count(whole)} epochs {formats.count(len(shown))} are shown: of equally long "
-        "stretches the first, the last, and those at which a curve is highest or lowest."
+        f"The chart shows {formats.count(len(shown))} of {formats.count(whole)} epochs: in "
+        "stretches of equal length, the first, the last, the highest and the lowest."
     )
 
 
@@ -164,8 +172,9 @@ def throughput(result: ComparisonResult) -> Throughput | None:
         return None
     title = "Training images per second by batch size"
     alternative = f"{title}, of {', '.join(line.label for line in lines)}."
-    chart = svg.line_chart(lines, alternative, "Batch size", formats.thousands, logarithmic=True)
-    table = _by_x(title, "batch size", lines, formats.count)
+    show, tell = formats.thousands, formats.count
+    chart = svg.line_chart(lines, alternative, "Batch size", show, tell, logarithmic=True)
+    table = _by_x(title, "batch size", lines, tell)
     words = [
         describe_setting(result, pair) for pair in result.comparison.pairs if pair.setting != 0
     ]

@@ -4,6 +4,7 @@ The page needs nothing but itself: style, script, charts and images are all insi
 content security policy forbids every request.
 """
 
+import re
 import statistics
 import sys
 import webbrowser
@@ -15,8 +16,9 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from report import figures, plotting, sentences, table, verdicts
+from report import figures, sentences, table, verdicts
 from report.against import tables_against
+from report.colors import PHASES, chart_colors
 from report.merge import label_runs, machine_labels, merge_notices, merge_results
 from report.page import charts
 from report.page.predictions import AT_ONCE, first_layers, predictions_of
@@ -24,7 +26,6 @@ from report.pairs import with_comparison
 from report.read import with_whole_paths
 from report.verification import describe_verification
 from shared import formats
-from shared.clock import PHASES
 from shared.datasets import Dataset
 from shared.results import (
     ComparisonResult,
@@ -73,8 +74,9 @@ def render(parts: Sequence[tuple[ComparisonResult, Path]], dataset: Dataset | No
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_with_bound_units,
     )
-    environment.filters["code"] = _code
+    environment.filters |= {"code": _code, "verbatim": Verbatim, "breakable": _breakable}
     content = _content(results, labels) | _content_of_images(results, dataset)
     return environment.get_template("report.html.j2").render(content) + "\n"
 
@@ -118,7 +120,7 @@ def _content(results: Sequence[ComparisonResult], labels: Sequence[str]) -> dict
             for run in first.runs
             if run.error_output
         ],
-        "colors": len(plotting.COLORS),
+        "colors": chart_colors(list(groups)),
     }
 
 
@@ -158,7 +160,9 @@ def _about(results: Sequence[ComparisonResult], labels: Sequence[str]) -> Iterab
     yield "Trained", sentences.describe_training(results[0])
     for result, label in zip(results, labels, strict=True):
         cores = f"{result.environment.physical_cores} cores"
-        machine = f"{result.environment.processor}, {cores}, {result.environment.platform}"
+        # All of it stands among the environment's facts.
+        system = " ".join(result.environment.platform.split("-")[:2])
+        machine = f"{result.environment.processor}, {cores}, {system}"
         yield "Machine", f"{label}: {machine}" if label else machine
     for result, label in zip(results, labels, strict=True):
         heading, _, good = _verification(result)
@@ -179,12 +183,12 @@ def notices(results: Sequence[ComparisonResult], labels: Sequence[str]) -> Itera
 def _verification(result: ComparisonResult) -> tuple[str, list[str], bool]:
     """A heading, the findings, and whether all is well."""
     if result.verification is None:
-        return "Not verified", ["Whether the runs compute the same thing was not checked."], False
+        return "Not verified", ["These runs were not checked against each other."], False
     first, *others = describe_verification(result.verification, result.config)
     if not result.verification.passed:
         heading = "They do not all compute the same thing"
         if not result.verification.refuted:
-            heading = "That they compute the same thing is not shown"
+            heading = "Not shown to compute the same thing"
         return heading, [first, *others], False
     count = len(result.verification.runs)
     subject = {
@@ -243,6 +247,31 @@ def _date(created: str) -> str:
     except ValueError:
         return created
     return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
+
+
+class Verbatim(str):
+    """Text to be copied, every blank as it is."""
+
+    __slots__ = ()
+
+
+# A blank between a number and its unit, or before what a number is known to.
+BLANK = re.compile(
+    r"(?<=\d) (?=(?:%|(?:s|ms|k|MiB|GiB|J|points?|times|cores?|images?|epochs?|threads?)\b))"
+    r"|(?<=\d) (?=±)|(?<=\bn) (?== \d)|(?<=\bn =) (?=\d)"
+)
+
+
+def _with_bound_units(value: object) -> object:
+    """The same, with no line's end between a number and its unit."""
+    if not isinstance(value, str) or isinstance(value, Verbatim):
+        return value
+    return type(value)(BLANK.sub("\N{NO-BREAK SPACE}", value))
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may go on in the next line behind a slash."""
+    return Markup("/<wbr>").join(name.split("/"))
 
 
 def _code(text: str) -> Markup:

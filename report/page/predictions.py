@@ -10,7 +10,6 @@ from markupsafe import Markup
 from PIL import Image
 from scipy.special import softmax
 
-from report import plotting
 from report.page import svg
 from report.page.charts import Figure, Table
 from report.series import (
@@ -32,12 +31,17 @@ DISPUTED, WRONG, AT_ONCE = 24, 12, 6
 
 TILES, TILE_COLUMNS = 32, 8  # of the first layer's units
 
-PALETTE = 63  # colours of the weights; an odd number has one for zero
+PALETTE = 63  # greys of the weights; an odd number has one for zero
+LIGHT, DARK = 250, 10
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Counts by true class (rows) and predicted class (columns), with a shade for each."""
+    """Counts by true class (rows) and predicted class (columns), with a shade for each.
+
+    In a difference, a shade is positive where the run that is named first is better: it has more
+    right answers, on the diagonal, or fewer wrong ones.
+    """
 
     title: str
     cells: list[list[tuple[str, float]]]  # text, and -1 to 1 for the colour
@@ -98,9 +102,8 @@ def predictions_of(groups: Groups, dataset: Dataset | None) -> tuple[Predictions
         return None, ["No run completed, so there are no predictions."]
     if dataset is None:
         return None, [
-            "The test images were not at hand when this page was drawn, so everything about single "
-            "images and classes is missing. Draw it again where they are: python -m report "
-            "FOLDER --data-dir DIR"
+            "The test images were not available when this page was drawn, so results by image and "
+            "by class are missing. To add them: python -m report FOLDER --data-dir DIR"
         ]
     given = answers(groups, dataset.test_labels)
     missing = [f"The predictions of {run} are missing: {why}." for run, why in given.unread.items()]
@@ -169,7 +172,8 @@ def _matrices(confusions: Sequence[Confusion]) -> list[Matrix]:
     matrices = []
     for each in confusions:
         if each.difference:
-            shades = each.counts / max(int(np.abs(each.counts).max()), 1)
+            better = np.where(off, -each.counts, each.counts)
+            shades = better / max(int(np.abs(better).max()), 1)
             cells = _shaded(each.counts, shades, "+d")
             matrices.append(Matrix(each.title, cells, True, not each.counts.any()))
         else:
@@ -196,8 +200,8 @@ def _per_class(given: Answers, dataset: Dataset) -> list[Figure]:
     ]
     labels = list(given.runs.values())
     notes = (
-        "Of the images given this class, the share that truly has it.",
-        "Of the images that truly have this class, the share that is given it.",
+        "The share of images predicted as this class that belong to it.",
+        "The share of images of this class that are predicted as such.",
     )
     figures = []
     for name, note in zip(("precision", "recall"), notes, strict=True):
@@ -215,7 +219,7 @@ def _per_class(given: Answers, dataset: Dataset) -> list[Figure]:
 
 
 def _tiles(kernel: np.ndarray, limit: float) -> Image.Image:
-    """A picture of all units, [pixels, units], `limit` in the strongest colour."""
+    """A picture of all units, [pixels, units]: `limit` and more is black, its negative white."""
     side = round(len(kernel) ** 0.5)
     columns = min(TILE_COLUMNS, kernel.shape[1])
     rows = -(-kernel.shape[1] // columns)
@@ -229,20 +233,14 @@ def _tiles(kernel: np.ndarray, limit: float) -> Image.Image:
         top, left = step * (unit // columns), step * (unit % columns)
         canvas[top : top + side, left : left + side] = tile.reshape(side, side)
     picture = Image.fromarray(canvas, "P")
-    picture.putpalette(bytes(_diverging().astype(np.uint8).ravel()))
+    picture.putpalette(bytes(_greys().astype(np.uint8).ravel()))
     picture.info["transparency"] = 0
     return picture
 
 
-def _diverging() -> np.ndarray:
-    """The palette: a ground, then from negative over white to positive."""
-    low, high = (
-        [int(color[k : k + 2], 16) for k in (1, 3, 5)]
-        for color in (plotting.COLORS[1], plotting.COLORS[0])
-    )
-    at = np.linspace(-1, 1, PALETTE)
-    channels = [np.interp(at, (-1, 0, 1), (a, 250, b)) for a, b in zip(low, high, strict=True)]
-    return np.vstack([[0, 0, 0], np.rint(np.transpose(channels))])
+def _greys() -> np.ndarray:
+    """The palette: a ground, then from negative, light, to positive, dark."""
+    return np.vstack([[0, 0, 0], np.rint(np.linspace(LIGHT, DARK, PALETTE))[:, None].repeat(3, 1)])
 
 
 def _data_uri(picture: Image.Image) -> str:

@@ -85,6 +85,19 @@
   }
   addEventListener("scroll", place, { passive: true });
 
+  // On paper nothing can be unfolded.
+  const opened = new Set();
+  addEventListener("beforeprint", () => {
+    for (const fold of document.querySelectorAll("details.fold:not([open])")) {
+      fold.open = true;
+      opened.add(fold);
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const fold of opened) fold.open = false;
+    opened.clear();
+  });
+
   for (const button of document.querySelectorAll(".copy")) {
     if (!navigator.clipboard) button.hidden = true;
     button.addEventListener("click", () => {

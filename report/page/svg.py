@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import msgspec
 from markupsafe import Markup, escape
-from matplotlib.ticker import MaxNLocator
 
+from report.axes import logarithmic_ticks, spread_marks, ticks, whole_marks
 from shared import formats
 from shared.series import Line
 
@@ -88,23 +88,6 @@ def _chart(title: str, *children: object, **attributes: object) -> Markup:
     )
 
 
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers around [low, high], at most `count` steps apart."""
-    if low == high:
-        margin = abs(low) / 100 or 1.0
-        low, high = low - margin, high + margin
-    return [float(value) for value in MaxNLocator(count).tick_values(low, high)]
-
-
-def logarithmic_ticks(low: float, high: float) -> list[float]:
-    """1, 2, 5, 10, ... from the last one below to the first one above [low, high]."""
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    marks = [digit * 10.0**decade for decade in decades for digit in (1, 2, 5)]
-    first = max(mark for mark in marks if mark <= low)
-    last = min(mark for mark in marks if mark >= high)
-    return [mark for mark in marks if first <= mark <= last]
-
-
 def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
     span = (high - low) or 1.0
     return lambda value: start + (value - low) / span * (end - start)
@@ -115,6 +98,7 @@ def line_chart(
     title: str,
     x_name: str,
     show: Show,
+    tell: Show,
     *,
     ceiling: float = math.inf,
     logarithmic: bool = False,
@@ -122,7 +106,8 @@ def line_chart(
     """Curves over a few values of x, which are the marks of the axis.
 
     Args:
-        show: a value of y as text, for the axis and the tips.
+        show: a value of y as text, for the axis.
+        tell: the same for the tips.
         ceiling: that no y can exceed.
         logarithmic: space both axes by the logarithm.
     """
@@ -133,20 +118,23 @@ def line_chart(
     top = min(marks[-1], ceiling)
     warp = math.log if logarithmic else float
     inset = 14
-    to_x = _scale(warp(xs[0]), warp(xs[-1]), LEFT + inset, WIDTH - RIGHT - inset)
+    width = _scale(warp(xs[0]), warp(xs[-1]), LEFT + inset, WIDTH - RIGHT - inset)
     height = _scale(warp(marks[0]), warp(top), HEIGHT - BOTTOM, TOP)
+
+    def to_x(value: float) -> float:
+        return width(warp(value)) if len(xs) > 1 else (LEFT + WIDTH - RIGHT) / 2
 
     def to_y(value: float) -> float:
         return height(warp(value))
 
-    places = {x: to_x(warp(x)) if len(xs) > 1 else (LEFT + WIDTH - RIGHT) / 2 for x in xs}
+    places = {x: to_x(x) for x in xs}
     return _chart(
         title,
         *_rules([mark for mark in marks if mark <= top], to_y, show),
-        *_x_marks(xs, places),
+        *_x_marks((spread_marks if logarithmic else whole_marks)(xs), to_x),
         tag("text", x_name, x=(LEFT + WIDTH) / 2, y=HEIGHT - 4, class_="name"),
         *(_curve(line, places, to_y) for line in lines),
-        *_columns(lines, xs, places, x_name, show),
+        *_columns(lines, xs, places, x_name, tell),
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         class_="chart",
     )
@@ -159,10 +147,9 @@ def _rules(marks: Iterable[float], to_y: Callable[[float], float], show: Show) -
         yield tag("text", show(mark), x=LEFT - 8, y=y + 4, class_="end")
 
 
-def _x_marks(xs: Sequence[float], places: dict[float, float]) -> Iterable[Markup]:
-    every = math.ceil(len(xs) / 10)
-    for x in xs[::every]:
-        yield tag("text", formats.count(x), x=places[x], y=HEIGHT - BOTTOM + 17, class_="middle")
+def _x_marks(xs: Iterable[float], to_x: Callable[[float], float]) -> Iterable[Markup]:
+    for x in xs:
+        yield tag("text", formats.count(x), x=to_x(x), y=HEIGHT - BOTTOM + 17, class_="middle")
 
 
 def _curve(line: Line, places: dict[float, float], to_y: Callable[[float], float]) -> Markup:
@@ -200,14 +187,14 @@ def _columns(
     xs: Sequence[float],
     places: dict[float, float],
     x_name: str,
-    show: Show,
+    tell: Show,
 ) -> Iterable[Markup]:
     """A strip to point at for every x; it tells the values of all the curves there."""
     edges = [LEFT, *((places[a] + places[b]) / 2 for a, b in pairwise(xs))]
     edges.append(WIDTH - RIGHT)
     for x, left, right in zip(xs, edges, edges[1:], strict=False):
         rows = [
-            (line.place, f"{line.label}: {show(y)}")
+            (line.place, f"{line.label}: {tell(y)}")
             for line in lines
             for at, y in line.points
             if at == x

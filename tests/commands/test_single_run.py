@@ -150,7 +150,7 @@ def test_a_file_that_cannot_be_written_costs_only_itself(lost, run, tmp_path, mo
     assert lost not in files(tmp_path)
     assert (
         f"NOTICE: {lost} of numpy/reference (seed 0) could not be written (No space left on "
-        "device); the run's figures are whole."
+        "device); the run's figures are complete."
     ) in in_words(make_result(dataset, result))
 
 
@@ -171,7 +171,7 @@ def test_latencies_that_cannot_be_measured_cost_only_themselves(
     assert files(tmp_path) == ["slug.predictions.safetensors", "slug.safetensors"]
     assert (
         "NOTICE: the latencies of numpy/reference (seed 0) could not be measured (RuntimeError: "
-        "CUDA error); its other figures are whole."
+        "CUDA error); its other figures are complete."
     ) in in_words(make_result(dataset, result))
 
 
@@ -249,7 +249,7 @@ def test_a_checkpoint_of_the_last_epoch_costs_only_itself(patience, run, tmp_pat
 
 
 BREAKS = {
-    "memory": (MemoryError(), "it needs more memory than there is"),
+    "memory": (MemoryError(), "it ran out of memory"),
     "anything": (RuntimeError("no such kernel"), "RuntimeError: no such kernel"),
 }
 

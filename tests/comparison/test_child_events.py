@@ -88,7 +88,7 @@ def test_a_result_that_cannot_be_is_a_failed_run(line, named, tmp_path):
     result, _ = listen(tmp_path, line)
     assert (result.status, result.end.kind) == ("failed", "unfit")
     words = describe_end(result, CONFIG)
-    assert words.startswith("told a result that cannot be: ")
+    assert words.startswith("reported an impossible result: ")
     assert named in words
     assert words.isprintable()
     assert len(words) < 300

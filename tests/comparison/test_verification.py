@@ -217,15 +217,14 @@ def test_a_run_that_is_hardly_followed_is_not_shown_to_compute_the_same(loss, ki
     assert "cannot be compared" in headline
     assert "cannot be compared" in line and "--learning-rate" in line
     assert ("diverges" in headline) == (kind == "diverges")
-    assert "it can be followed for 1 step" in line
+    assert "after 1 step" in line
 
 
 def test_a_run_of_which_no_step_can_be_followed_is_told_so():
     failure = VerificationFailure("undecided", "float64", 0)
     assert describe_failure(failure) == (
-        "cannot be compared: it can be followed for 0 steps, fewer than a comparison needs; "
-        "beyond, rounding alone decides what is computed; try a smaller --learning-rate or a "
-        "larger --batch-size"
+        "cannot be compared: after 0 steps, too few for a comparison, rounding alone decides the "
+        "result; try a smaller --learning-rate or a larger --batch-size"
     )
 
 

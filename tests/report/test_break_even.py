@@ -25,20 +25,20 @@ def compiled_pair(start: float, epoch: float, seed: int = 0) -> list[RunResult]:
         (
             3.0,
             0.6,
-            "pytorch/compiled spends 3.0 s more than pytorch/eager on its start and saves 0.400 s "
-            "an epoch: it was ahead after about epoch 8 (one repeat).",
+            "pytorch/compiled needs 3.0 s more than pytorch/eager to start and saves 0.400 s "
+            "per epoch: it was ahead after about epoch 8 (one repeat).",
         ),
         (
             -1.0,
             0.6,
-            "pytorch/compiled spends 1.0 s less than pytorch/eager on its start and saves 0.400 s "
-            "an epoch: it was ahead at once (one repeat).",
+            "pytorch/compiled needs 1.0 s less than pytorch/eager to start and saves 0.400 s "
+            "per epoch: it was ahead at once (one repeat).",
         ),
         (
             3.0,
             1.5,
-            "pytorch/compiled spends 3.0 s more than pytorch/eager on its start and loses 0.500 s "
-            "an epoch: it did not make up for that (one repeat).",
+            "pytorch/compiled needs 3.0 s more than pytorch/eager to start and loses 0.500 s "
+            "per epoch: it did not catch up (one repeat).",
         ),
     ],
 )
@@ -61,12 +61,12 @@ def test_five_repeats_have_an_interval(dataset):
 
 def test_a_saving_that_is_not_resolved_may_never_pay_off():
     unclear = BreakEven("a/compiled", "a/b", [18.0] * 5, [0.4, -0.3, 0.2, 0.1, -0.2])
-    assert describe_break_even(unclear).endswith(": it may never be ahead (5 paired repeats).")
+    assert describe_break_even(unclear).endswith(": it may never catch up (5 paired repeats).")
 
 
 def test_a_clear_loss_never_pays_off():
     lost = BreakEven("a/compiled", "a/b", [18.0] * 5, [-0.40, -0.41, -0.39, -0.40, -0.42])
-    assert describe_break_even(lost).endswith(": it is never ahead (5 paired repeats).")
+    assert describe_break_even(lost).endswith(": it never catches up (5 paired repeats).")
 
 
 def test_the_limits_hold_the_truth_in_95_of_100():

@@ -38,7 +38,7 @@ def test_an_unknown_time_per_epoch_has_a_reason_and_no_ratio(dataset):
     reason, *words = sentences.in_words(result)
     assert reason.startswith(
         "NOTICE: the training time per epoch of pytorch/eager, pytorch/compiled, tensorflow/fit is "
-        "not known: "
+        "unknown: "
     )
     assert words == ["Test accuracies were all 91.00 %. Observed once; --repeats 8 for a verdict."]
     told = verdicts.each_pair(result)
@@ -152,7 +152,7 @@ def test_description_of_the_job(dataset):
     text = sentences.describe_job(config, dataset, None)
     assert text == (
         "scikit-learn's embedded digits: 1,437 training and 50 test images. "
-        "Network 784-32-16-10, Adam 0.001, batches of 64, epochs: 5, seed 4, float32, threads: 2."
+        "Network 784-32-16-10, Adam 0.001, batches of 64, 5 epochs, seed 4, float32, 2 threads."
     )
     assert sentences.describe_job(config, dataset, MISSING) == (
         "NOTICE: mnist is not in /data/mnist and may not be downloaded offline: place a.gz, b.gz "
@@ -196,7 +196,7 @@ def test_work_of_others_is_a_warning_that_names_the_worst(dataset):
 
 def test_a_machine_that_changes_its_speed_is_a_warning(dataset):
     (doubt,) = doubts_of(dataset, make_run("numpy/reference"), probes=probes(0.005, 0.008, 0.006))
-    assert doubt.startswith("WARNING: the machine changed its speed: ")
+    assert doubt.startswith("WARNING: the machine's speed varied: ")
     # Between 5 and 6, and between 6 and 8: a fifth of the way from the ends.
     assert "took 5.2 to 7.6 ms before different runs (10th to 90th percentile)" in doubt
 
@@ -209,7 +209,7 @@ def test_one_slow_probe_of_many_is_no_change_of_speed(seconds, dataset):
 def test_other_processes_and_the_speed_they_cost_are_one_warning(dataset):
     run = replace(make_run("numpy/reference"), foreign_cpus=1.0)
     (doubt,) = doubts_of(dataset, run, probes=probes(0.005, 0.008))
-    assert "1.0 cores on average; the machine changed its speed" in doubt
+    assert "1.0 cores on average; the machine's speed varied" in doubt
     assert "by itself" not in doubt
 
 

@@ -16,7 +16,6 @@ from shared.config import BATCH_NORM_EPSILON, TrainConfig
 from shared.environment import PACKAGES
 from shared.errors import UsageError
 from shared.registry import (
-    COLORS,
     ENTRIES,
     IMPLEMENTATIONS,
     LABELS,
@@ -114,8 +113,9 @@ def test_versions_are_recorded_of_all_that_is_required():
 
 
 def test_colours_are_told_apart():
-    assert len(COLORS) == len({color.lower() for color in COLORS}) >= 7
-    assert all(re.fullmatch("#[0-9A-F]{6}", color) for color in COLORS)
+    colors = [run.color for run in ENTRIES]
+    assert len(colors) == len(set(colors)) >= 7
+    assert all(re.fullmatch("#[0-9A-F]{6}", color) for color in colors)
 
 
 def keras_on(backend: str, **more: str) -> Run:

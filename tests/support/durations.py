@@ -112,6 +112,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_a_fourth_implementation_is_compared": 6,
     },
     "report/page/test_browser.py": {"visit": 15},
+    "report/test_colors.py": {"test_no_picture_but_of_runs_is_blue_or_orange": 4},
     "report/test_write.py": {"test_report_files": 4},
     "shared/test_checkpoints.py": {"elsewhere": 55, "test_a_resumed_run_says_so": 2},
     "shared/test_config.py": {"test_invalid_values_are_refused_by_the_flags_name": 3},

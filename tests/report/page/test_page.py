@@ -17,14 +17,13 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from report import __main__ as report_main
-from report import read, verdicts
+from report import axes, read, table, verdicts
 from report.page import charts as charts_module
 from report.page import page as page_module
 from report.page import predictions as predictions_module
-from report.page import svg
 from shared.datasets import Dataset
 from shared.download import MissingFiles
-from shared.results import ComparisonResult, group_by_run
+from shared.results import ComparisonResult, InferenceResult, group_by_run
 from shared.results_file import load_results, save_results
 from tests.support.commands import run_warm
 from tests.support.folders import HOSTILE, make_dataset, make_folder, make_whole
@@ -38,7 +37,7 @@ from tests.support.results import (
 
 SECTIONS = (
     *("verdict", "table", "verification", "curves", "time", "throughput", "latency"),
-    *("confusion", "classes", "images", "weights", "environment", "command"),
+    *("confusion", "images", "weights", "environment", "command"),
 )
 
 
@@ -219,7 +218,7 @@ def test_the_first_screen_says_what_was_trained_where_and_whether_it_is_proven(d
     result = make_folder(tmp_path, dataset, *runs, verification=make_verification(True))
     first, _, _ = draw(result, dataset, tmp_path).text.partition("Side by side")
     assert (
-        "network 784-128-64-10, 1,437 images, 5 epochs, batches of 64, Adam 0.001; 2 threads, cpu, "
+        "network 784-128-64-10, 1,437 images, 5 epochs, batches of 64, Adam 0.001; 2 threads, CPU, "
         "n = 1"
     ) in first
     assert "Processor 9000, 2 cores, Linux" in first
@@ -295,11 +294,55 @@ def test_curves_are_means_with_the_range_as_band():
     cut = make_unfinished("pytorch/eager", "interrupted", "Stopped.", epochs=1, seed=2)
     loss, accuracy = charts_module.curves({"pytorch/eager": [first, second, cut]})
     assert loss.table.header == ["epoch", "pytorch/eager, training", "pytorch/eager, test"]
-    assert loss.table.rows == [["1", "1", "1.6"], ["2", "0.5", "1.05"], ["3", "0.333", "0.867"]]
-    assert accuracy.table.rows[0] == ["1", "81 %", "91 %"]
+    assert loss.table.rows == [
+        ["1", "1.0000", "1.6000"],
+        ["2", "0.5000", "1.0500"],
+        ["3", "0.3333", "0.8667"],
+    ]
+    assert accuracy.table.rows[0] == ["1", "81.00 %", "91.00 %"]
     assert loss.chart.count("<polygon") == 2
     (alone, _) = charts_module.curves({"pytorch/eager": [first]})
     assert "<polygon" not in alone.chart
+
+
+def test_every_chart_has_its_rows_and_every_row_its_bars(tmp_path):
+    small = make_dataset()
+    odd = replace(
+        small,
+        test_images=np.tile(small.test_images, (8, 1))[:360],
+        test_labels=np.tile(small.test_labels, 8)[:360],
+    )
+    runs = [make_run("pytorch/eager"), make_run("tensorflow/fit")]
+    result = make_folder(tmp_path, odd, *runs)
+    for run in runs:
+        run.inference = [InferenceResult(size, 1e-3, 2e-3) for size in (1, 7, 360)]
+    groups = group_by_run(runs)
+    everything = table.details(result)
+    names = [cells[0] for cells in everything.rows]
+    charts = charts_module.latency(groups)
+    assert [chart.title for chart in charts] == [
+        *("One image at a time", "7 images at a time", "360 images at a time")
+    ]
+    timed = [name for name in names if name.startswith("inference, batch of ")]
+    assert [name.split()[3].rstrip(",") for name in timed[::2]] == ["1", "7", "360"]
+    assert len(timed) == 2 * len(charts)
+    drawn = [*charts_module.curves(groups), *charts_module.times(result, groups), *charts]
+    predictions, _ = predictions_module.predictions_of(
+        group_by_run(read.with_whole_paths(result, tmp_path).runs), odd
+    )
+    for figure in [*drawn, *predictions.per_class]:
+        assert figure.table.rows, figure.title
+        cells = " ".join(" ".join([*row, *figure.table.header]) for row in figure.table.rows)
+        assert all(run.run in cells for run in runs), figure.title
+    for figure in drawn[:2]:
+        last = figure.table.rows[-1]
+        assert set(last[1:]) <= {cell for cells in everything.rows for cell in cells[1:]}
+    # Each row of numbers is a chart: a bar beneath every one.
+    for row, (name, *cells) in enumerate(everything.rows):
+        numeric = name not in ("status", "device", "version")
+        bars = [everything.shares.get((row, column)) for column in range(1, len(cells) + 1)]
+        assert all(bars) if numeric else not any(bars), name
+        assert not numeric or max(bars) == 1
 
 
 def test_disputed_images_come_before_shared_mistakes(dataset, tmp_path):
@@ -339,7 +382,7 @@ def test_the_difference_of_confusion_matrices(dataset, tmp_path):
     assert [matrix.difference for matrix in predictions.matrices] == [False, False, True]
     assert [cell for cell, _ in first.cells[0]] == ["5", *"000000000"]
     assert [cell for cell, _ in second.cells[0]] == ["4", "1", *"00000000"]
-    assert difference.cells[0][:3] == [("-1", -1.0), ("+1", 1.0), ("0", 0.0)]
+    assert difference.cells[0][:3] == [("-1", -1.0), ("+1", -1.0), ("0", 0.0)]
     precision, recall = predictions.per_class
     assert recall.table.rows[0] == ["zero", "100.0 %", "80.0 %"]
     assert precision.table.rows[2] == ["two", "100.0 %", "83.3 %"]
@@ -358,7 +401,7 @@ def test_without_images_or_files_the_page_says_so(dataset, tmp_path):
     runs = [make_run("pytorch/eager"), make_run("tensorflow/fit")]
     result = make_folder(tmp_path, dataset, *runs)
     page = draw(result, None, tmp_path)
-    assert "The test images were not at hand" in page.text
+    assert "The test images were not available" in page.text
     assert "weights" in {each.get("id") for each in page.all("section")}
     (tmp_path / runs[0].predictions).unlink()
     (tmp_path / runs[1].weights).write_bytes(b"broken")
@@ -369,7 +412,7 @@ def test_without_images_or_files_the_page_says_so(dataset, tmp_path):
     assert "pytorch/eager" in pictures[0]
 
 
-def test_weights_are_tiles_from_orange_over_white_to_blue(dataset, tmp_path):
+def test_weights_are_tiles_from_white_to_black(dataset, tmp_path):
     run = make_run("pytorch/eager")
     result = make_folder(tmp_path, dataset, run)
     kernel = np.zeros((784, 20), np.float32)
@@ -382,9 +425,9 @@ def test_weights_are_tiles_from_orange_over_white_to_blue(dataset, tmp_path):
     content = base64.b64decode(layer.source.partition(",")[2])
     picture = np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
     assert picture.shape == (3 * 30 - 2, 8 * 30 - 2, 4)
-    assert picture[0, 0].tolist() == [250, 250, 250, 255]
-    assert picture[0, 90].tolist() == [0xD5, 0x5E, 0x00, 255]
-    assert picture[70, 40].tolist() == [0x00, 0x72, 0xB2, 255]
+    assert picture[0, 0].tolist() == [130, 130, 130, 255]
+    assert picture[0, 90].tolist() == [250, 250, 250, 255]
+    assert picture[70, 40].tolist() == [10, 10, 10, 255]
     assert picture[28, 0, 3] == 0, "the ground shows between the tiles"
 
 
@@ -393,7 +436,7 @@ def test_weights_are_tiles_from_orange_over_white_to_blue(dataset, tmp_path):
     [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (2, 2, None), (0.913, 0.978, None), (0, 0, None)],
 )
 def test_ticks_are_round_and_enclose_the_values(low, high, expected):
-    marks = svg.ticks(low, high)
+    marks = axes.ticks(low, high)
     assert marks[0] <= low
     assert marks[-1] >= high
     assert 2 <= len(marks) <= 8
@@ -402,7 +445,7 @@ def test_ticks_are_round_and_enclose_the_values(low, high, expected):
 
 
 def test_logarithmic_ticks():
-    assert svg.logarithmic_ticks(3, 70) == [2, 5, 10, 20, 50, 100]
+    assert axes.logarithmic_ticks(3, 70) == [2, 5, 10, 20, 50, 100]
 
 
 # Several folders on one page
@@ -478,7 +521,7 @@ def test_without_the_dataset_the_command_still_draws(dataset, tmp_path):
     done = redraw("one", "--data-dir", "nowhere", "--output", "page.html", cwd=tmp_path)
     assert done.returncode == 0
     assert "without test images" in done.stderr
-    assert "The test images were not at hand" in (tmp_path / "page.html").read_text()
+    assert "The test images were not available" in (tmp_path / "page.html").read_text()
     assert not (tmp_path / "one" / "report.html").exists()
 
 
