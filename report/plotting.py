@@ -111,7 +111,7 @@ def plot_effects(
     path: Path,
 ) -> None:
     """Changes of the final test accuracy by name, and of the training loss by epoch."""
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
     accuracy_axes, loss_axes = figure.subplots(1, 2)
     for row, interval in enumerate(accuracies.values()):
         limits = (interval.low, interval.mean, interval.high)
@@ -125,7 +125,8 @@ def plot_effects(
     draw_lines(loss_axes, losses)
     loss_axes.set(title="Training loss", xlabel="Epoch")
     set_epoch_ticks(loss_axes, losses)
-    loss_axes.legend(frameon=False, fontsize=8)
+    named = loss_axes.get_legend_handles_labels()
+    figure.legend(*named, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     loss_axes.axhline(0, color="black", lw=0.8)
     for axes in (accuracy_axes, loss_axes):
         clear_frame(axes)

@@ -52,7 +52,7 @@ def test_the_line_is_never_wider_than_the_terminal(title, width, dataset, hand):
             hand.now += 99
         progress.epoch(run.epochs[:1])
     assert_fits(shown.file.getvalue(), width)
-    for words in ("compiling (first step), 0 s", "training\r", "epoch 1/3  91.00 %  0:05 left"):
+    for words in ("compiling (first step), 0 s", "training\r", "epoch 1/3  91.00 %  5 s left"):
         assert words in shown.file.getvalue()
 
 
