@@ -74,7 +74,7 @@ def request(**given) -> Request:
         ({"ratio_precision": float("nan")}, "--ratio-precision nan: expected a percentage"),
         ({"ratio_precision": float("inf")}, "--ratio-precision inf: expected a percentage"),
         ({"ratio_precision": 2.0, "repeats": 7}, "--repeats 7: expected 8 or more with --ratio-"),
-        ({"ratio_precision": 2.0, "run": ("numpy/reference",)}, "expected two runs or more"),
+        ({"ratio_precision": 2.0, "run": ("numpy/reference",)}, "expected at least two runs"),
     ],
 )
 def test_a_precision_that_cannot_be_reached_is_refused(given, words):
