@@ -81,8 +81,11 @@ def test_a_command_is_at_home_in_a_terminal(implementation, command, width, made
     # Names of operators have hundreds of letters.
     if " profile " not in command:
         assert_whole_words(text, command, str(made), version("torch"))
-    if environment.get("TERM") == "dumb":
-        assert "\x1b" not in text
+    is_dumb = environment.get("TERM") == "dumb"
+    assert not (is_dumb and "\x1b" in text)
+    # Seconds of silence otherwise.
+    is_drawn = (made / name / "report.html").exists()
+    assert ("drawing the pictures and report.html" in text) == (is_drawn and not is_dumb)
 
 
 # Wrong in ways that are likely, beside those in tests/shared/test_flags.py.

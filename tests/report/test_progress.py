@@ -105,6 +105,14 @@ def test_what_takes_long_is_said_once_in_a_log():
     assert shown.file.getvalue() == "Verifying 2 runs\n"
 
 
+def test_what_a_log_need_not_say_is_said_in_a_terminal_alone():
+    for stream in (Screen, io.StringIO):
+        with busy(shown := console(80, stream), "importing PyTorch", logged=False) as line:
+            line.show("measuring")
+        said = shown.file.getvalue()
+        assert ("importing PyTorch" in said, "measuring" in said) == ((stream is Screen),) * 2
+
+
 def test_a_terminal_that_moves_no_cursor_gets_lines(monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     with busy(shown := console(), "verifying 2 runs"):

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from report import against, table, terminal
 from shared.config import TrainConfig
+from shared.streams import fold
 from tests.support.results import make_result, make_run, make_unfinished
 
 
@@ -85,6 +86,14 @@ def said(stream, *lines, **options):
     known = {"width": 30, "color_system": "standard", "force_terminal": True, **options}
     terminal.say(Console(file=stream, **known), *lines, strong=["It is so."])
     return stream.getvalue()
+
+
+def test_no_number_is_parted_from_its_unit():
+    text = "It took 12.3 s and 45 MiB at 99 % of 1,234 images/s, 5 in all."
+    for width in range(12, 40):
+        folded = fold(text, width)
+        assert folded.replace("\n", " ") == text
+        assert all(unit in folded for unit in ("12.3 s", "45 MiB", "99 %", "1,234 images/s"))
 
 
 def test_sentences_are_broken_between_words_in_a_terminal_and_never_in_a_log():
