@@ -41,8 +41,8 @@ class Request:
     """Images per training step; with several sizes, the report shows throughput against batch
     size."""
     repeats: int | None = None
-    """Number of paired repeats, with seed, seed + 1, ...; 8 or 10, an even number, give a verdict.
-    Default: 1, or 8 with --attribute, or at most 30 with --ratio-precision."""
+    """Number of paired repeats, with seed, seed + 1, ...; for verdicts use an even number, 8 or
+    more. Default: 1, or 8 with --attribute, or at most 30 with --ratio-precision."""
     ratio_precision: float | None = None
     """Repeat until each ratio of training times is known to within X per cent (95 %): at least 8
     times, at most --repeats times. Default: off."""
@@ -53,7 +53,7 @@ class Request:
     verify_only: Flag = False
     """Only verify; train and time nothing."""
     attribute: Flag = False
-    """Instead, measure how much each default that differs between the frameworks matters."""
+    """Only measure how much each default that differs between the frameworks matters."""
     floor: Flag = False
     """Also time the matrix products alone, as a lower limit, and show each run as a multiple of
     it."""

@@ -54,7 +54,7 @@ class Request:
     terminal: Flag = False
     """Print the code in the terminal instead of writing a page."""
     numpy: Flag = False
-    """With --terminal, print NumPy as a third column. The page has a box for it."""
+    """With --terminal, print NumPy as a third column. The page has a checkbox for it."""
 
     examples: ClassVar[Examples] = (
         ("--open", "write the page and open it"),

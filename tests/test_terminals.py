@@ -1,5 +1,6 @@
 """Every command at a terminal: no line too long, no word cut, no noise, the right exit status."""
 
+import re
 import shlex
 from importlib.metadata import version
 
@@ -8,7 +9,13 @@ import pytest
 from PIL import Image
 
 from tests.support.commands import split, warm
-from tests.support.terminals import WIDTHS, assert_fits, assert_whole_words, run_in_terminal
+from tests.support.terminals import (
+    WIDTHS,
+    assert_fits,
+    assert_whole_words,
+    lines_of,
+    run_in_terminal,
+)
 
 SMALL = "--dataset digits --limit 300 --hidden 8 8 --epochs 2 --threads 1"
 NETWORK = "--weights net/numpy-reference.safetensors"
@@ -81,6 +88,9 @@ def test_a_command_is_at_home_in_a_terminal(implementation, command, width, made
     # Names of operators have hundreds of letters.
     if " profile " not in command:
         assert_whole_words(text, command, str(made), version("torch"))
+    # The confusion matrix has all its columns.
+    digits = re.compile(f"\n *{' +'.join('0123456789')} *\n")
+    assert " evaluate " not in command or digits.search("\n".join(lines_of(text)))
     is_dumb = environment.get("TERM") == "dumb"
     assert not (is_dumb and "\x1b" in text)
     # Seconds of silence otherwise.
