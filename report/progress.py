@@ -22,7 +22,7 @@ DOINGS = {
     "import": "importing",
     "data": "loading data",
     "build": "building the network",
-    "first_step": "compiling (first step)",
+    "first_step": "first step and compilation",
     "train": "training",
     "evaluate": "testing",
     "inference": "timing inference",

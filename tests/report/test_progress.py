@@ -52,7 +52,7 @@ def test_the_line_is_never_wider_than_the_terminal(title, width, dataset, hand):
             hand.now += 99
         progress.epoch(run.epochs[:1])
     assert_fits(shown.file.getvalue(), width)
-    for words in ("compiling (first step), 0 s", "training\r", "epoch 1/3  91.00 %  5 s left"):
+    for words in ("first step and compilation, 0 s", "training\r", "epoch 1/3  91.00 %  5 s left"):
         assert words in shown.file.getvalue()
 
 
@@ -61,7 +61,7 @@ def test_seconds_are_counted_but_not_while_a_run_trains(hand):
     line.title = "pytorch/compiled"
     line.show(DOINGS["first_step"])
     hand.now += 12.2
-    assert line._draw().plain == "pytorch/compiled  ──────────  compiling (first step), 12 s"
+    assert line._draw().plain == "pytorch/compiled  ──────────  first step and compilation, 12 s"
     line.show(DOINGS["train"], still=True)
     hand.now += 12.2
     assert line._draw().plain == "pytorch/compiled  ──────────  training"
