@@ -91,7 +91,7 @@ class Request:
     framework: UseAppendAction[tuple[str, ...]] = ()
     """Judge this run, such as pytorch/eager, instead of a nudged copy of the NumPy reference."""
     first: int = 0
-    """Number of the first configuration, which seeds it."""
+    """Number of the first configuration, also its seed."""
     dataset: Literal["digits", "mnist", "fashion-mnist"] = "digits"
     """Images to train on."""
     data_dir: Path = TrainConfig().data_dir

@@ -212,9 +212,9 @@ def measure(request: Request) -> int:
         console,
         *(f"{run.run} {run.status}: {sentences.describe_end(run, config)}" for run in failed),
         describe_floors(floors),
-        f"n = {request.repeats} interleaved repeats of {config.epochs} epochs of "
-        f"{formats.count(train_size)} images in batches of {config.batch_size}, threads: "
-        f"{config.threads}; ratios with their 95 % intervals.",
+        f"n = {request.repeats} interleaved repeats of {formats.several(config.epochs, 'epoch')} "
+        f"of {formats.count(train_size)} images in batches of {config.batch_size}, "
+        f"{formats.several(config.threads, 'thread')}; ratios with their 95 % intervals.",
         sentences.describe_machine(environment),
     )
     return 1 if failed else 0

@@ -35,7 +35,7 @@ def run_benchmark(name: str, request: type[Request], measure: Callable[[Request]
             print(f"{program}: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            raise Interrupted("interrupted before everything was measured.") from None
+            raise Interrupted("interrupted before the measurement was complete.") from None
 
     return run_program(program, perform, prints_only=True)
 
@@ -48,8 +48,8 @@ def refuse_without_fork(name: str) -> None:
     """
     if not hasattr(os, "fork"):
         raise UsageError(
-            f"benchmarks.{name} splits its process to kill a part of it (fork and SIGKILL), which "
-            "this system cannot do; run it on Linux, on macOS or in WSL2."
+            f"benchmarks.{name} forks processes and kills them (fork and SIGKILL), which this "
+            "system cannot do; run it on Linux, on macOS or in WSL2."
         )
 
 

@@ -37,7 +37,7 @@ def print_floor(config: TrainConfig) -> int:
     train_size = len(load(config, Clock()).train_labels)
     floors = measure_floor(config, train_size, dict.fromkeys(IMPLEMENTATIONS, sys.executable))
     if not floors:
-        raise UsageError("nothing to measure with: expected NumPy or PyTorch; install PyTorch.")
+        raise UsageError("no library to measure with: expected NumPy or PyTorch; install PyTorch.")
     flops = epoch_flops(train_size, config.hidden)
     if missing:
         print(f"NOTICE: {describe_stand_in(missing)}")
@@ -45,7 +45,8 @@ def print_floor(config: TrainConfig) -> int:
         f"The matrix products of each training step alone: {formats.count(train_size)} images of "
         f"{config.dataset} in batches of {config.batch_size}, network "
         f"{'-'.join(map(str, (IMAGE_SIZE, *config.hidden, CLASSES)))}, {config.float_type}, "
-        f"threads: {config.threads}; {formats.number(flops / 1e9)} GFLOP an epoch."
+        f"{formats.several(config.threads, 'thread')}; {formats.number(flops / 1e9)} GFLOP an "
+        "epoch."
     )
     for floor in floors:
         print(describe_floor(floor, flops))

@@ -29,10 +29,10 @@ from safetensors.numpy import save
 from benchmarks.command import refuse_without_fork, run_benchmark
 from benchmarks.damages import damage_again_and_again, make_checkpoints
 from commands.single_run import drain
-from commands.twin import native_chatter_held_back
 from report.sentences import describe_machine
 from shared import checkpoint_files
 from shared.batches import batch_sizes
+from shared.chatter import native_chatter_held_back
 from shared.checkpoints import Checkpoints, open_checkpoints
 from shared.clock import Clock
 from shared.config import TrainConfig
@@ -81,7 +81,7 @@ class Request:
         if self.kills < 1:
             raise UsageError(f"--kills {self.kills}: expected 1 or more.")
         if unknown := set(self.run) - set(RUNS):
-            raise UsageError(f"--run {unknown.pop()}: expected some of {', '.join(RUNS)}.")
+            raise UsageError(f"--run {unknown.pop()}: expected one or more of {', '.join(RUNS)}.")
 
 
 @dataclass(frozen=True)
@@ -300,7 +300,9 @@ def measure(request: Request) -> int:
     with tempfile.TemporaryDirectory() as name:
         kept = make_checkpoints(Path(name), TINY)
         detected = sum(damage_again_and_again(kept, request.kills, request.seed))
-    print(f"{request.kills} damaged checkpoints: {detected} detected, and the one before used.")
+    print(
+        f"{request.kills} damaged checkpoints: {detected} detected and replaced by the one before."
+    )
     print(describe_machine(describe_environment()))
     return 0 if good and detected == request.kills else 1
 

@@ -251,14 +251,14 @@ def make_mistakes(request: Request) -> int:
     chosen = [name for name in names if request.only in name]
     if not chosen:
         expected = "; ".join(names)
-        raise UsageError(f"--only {request.only}: expected a part of one of these: {expected}.")
+        raise UsageError(f"--only {request.only}: expected part of one of these names: {expected}.")
     from report.sentences import describe_machine
     from shared.sampling import prepare
 
     config, _ = prepare(request.config)
     print(describe_machine(describe_environment()))
-    print(f"{config.epochs} epochs of {config.dataset}, seed {config.seed}. Losses: the training's")
-    print(f"own, over its first and last {STEPS_A_POINT} steps; that of the test images.")
+    print(f"{config.epochs} epochs of {config.dataset}, seed {config.seed}. Columns: training loss")
+    print(f"over the first and the last {STEPS_A_POINT} steps, test loss and test accuracy.")
     print(f"{'first':>9} {'last':>9} {'test':>9} {'accuracy':>9}")
     outcomes = {}
     for name in chosen:
@@ -309,7 +309,7 @@ def draw(curves: dict[str, list[float]], path: Path) -> None:
         axes.set_title(f"{framework}\n{title}", fontsize=9)
         axes.set(yscale="log", xlabel="step", ylabel="training loss")
         axes.grid(alpha=0.3)
-    grid.flat[0].legend()
+    grid.flat[0].legend(loc="upper right")
     save(figure, path)
 
 

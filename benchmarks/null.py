@@ -61,11 +61,11 @@ class Request:
         if self.pairs < max(SIZES):
             raise UsageError(f"--pairs {self.pairs}: expected {max(SIZES)} or more.")
         if not 0 <= self.slowdown < math.inf:
-            raise UsageError(f"--slowdown {self.slowdown}: expected a per cent of 0 or more.")
+            raise UsageError(f"--slowdown {self.slowdown}: expected a percentage, 0 or more.")
         if self.config.seed + self.pairs > SEEDS:
             raise UsageError(
-                f"--seed {self.config.seed}: expected seeds that stay below {SEEDS} in "
-                f"{self.pairs} pairs."
+                f"--seed {self.config.seed}: expected every seed of {self.pairs} pairs to be below "
+                f"{SEEDS}."
             )
 
 
@@ -161,7 +161,7 @@ def measure(request: Request) -> int:
             print(f"{run.run} (seed {run.seed}) {run.status}: {end}", file=sys.stderr)
             return 1
         if run.epoch_seconds is None:
-            print("No training times per epoch are known; more --epochs help.", file=sys.stderr)
+            print("No training time per epoch is known; train for more --epochs.", file=sys.stderr)
             return 1
     by_label, by_order = differences(results)
     spread = formats.percent(float(by_label.std(ddof=1)), 1)

@@ -196,8 +196,8 @@ def measure(request: Request) -> int:
     origin = f"{request.weights}" if request.weights else "the network trained for 5 epochs"
     say(
         console,
-        f"n = {formats.count(len(labels))} test images of each kind, seed {request.seed}. As they "
-        f"are, {origin} recognizes {100 * untouched / len(labels):.1f} % of them.",
+        f"n = {formats.count(len(labels))} test images of each kind, seed {request.seed}. Of the "
+        f"unchanged images, {origin} recognizes {100 * untouched / len(labels):.1f} %.",
     )
     return 0
 

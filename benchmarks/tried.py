@@ -253,7 +253,7 @@ class Request:
     only: str = ""
     """Try only those whose name contains TEXT. Default: all."""
     repeats: int = 1
-    """Interleaved repeats of each."""
+    """Interleaved repeats of each way."""
 
 
 def ways() -> Iterator[tuple[str, type, str]]:
@@ -315,7 +315,7 @@ def try_all(request: Request) -> int:
     chosen = [name for name in names if request.only in name]
     if not chosen:
         expected = "; ".join(names)
-        raise UsageError(f"--only {request.only}: expected a part of one of these: {expected}.")
+        raise UsageError(f"--only {request.only}: expected part of one of these names: {expected}.")
     if request.repeats < 1:
         raise UsageError(f"--repeats {request.repeats}: expected 1 or more.")
     from report.sentences import describe_machine
@@ -334,8 +334,8 @@ def try_all(request: Request) -> int:
             except ChildProcessError as error:
                 failed[name] = str(error)
     print(
-        f"{config.epochs} epochs of {config.dataset}, threads: {config.threads}, "
-        f"n = {request.repeats}. Seconds:"
+        f"{formats.several(config.epochs, 'epoch')} of {config.dataset}, "
+        f"{formats.several(config.threads, 'thread')}, n = {request.repeats}. Seconds:"
     )
     print(f"{'median epoch':>12}  {'range':>16}  {'first, beyond it':>16}")
     for name in chosen:

@@ -183,7 +183,7 @@ def measure(request: Request) -> int:
     asked = {name: trials for name, trials in questions().items() if request.only in name}
     if not asked:
         expected = "; ".join(questions())
-        raise UsageError(f"--only {request.only}: expected a part of one of these: {expected}.")
+        raise UsageError(f"--only {request.only}: expected part of one of these names: {expected}.")
     dataset = load(config, Clock())
     console = make_console()
     for question, trials in asked.items():
@@ -196,9 +196,7 @@ def measure(request: Request) -> int:
             shares = (accuracy, test_accuracy, min(each[2] for each in done))
             table.add_row(trial.name, formats.number(loss), *map(formats.percent, shares))
         console.print(table)
-    print(
-        f"n = {request.repeats} seeds, {config.epochs} epochs of {config.dataset} where not said."
-    )
+    print(f"n = {request.repeats} seeds, {config.epochs} epochs of {config.dataset} unless stated.")
     print(describe_machine(environment))
     return 0
 

@@ -20,7 +20,7 @@ from commands.requests import (
 )
 from shared.clock import Clock
 from shared.errors import UsageError
-from shared.flags import CHILD_VARIABLE, NoFlag, named_command, parse_command
+from shared.flags import CHILD_VARIABLE, NoFlag, Sections, named_command, parse_command
 from shared.program import run_program
 from shared.registry import IMPLEMENTATIONS, LABELS, RUNS, has_file, implementation_of
 from shared.threads import physical_cores, prepare_environment
@@ -89,7 +89,8 @@ def refuse_command_of_others(name: str, known: Container[str]) -> None:
         return
     offered = ", ".join(each for each in COMMANDS if each in known)
     raise UsageError(
-        f"{command}: {LABELS[name]}'s implementation cannot do this; its commands are {offered}."
+        f"{command}: the {LABELS[name]} implementation has no such command; expected one of "
+        f"{offered}."
     )
 
 
@@ -115,19 +116,26 @@ def requests_of(name: str) -> dict[str, type]:
     """
     variants = tuple(run.variant for run in IMPLEMENTATIONS[name])
     own: dict[str, tuple[Any, object]] = {"variant": (Literal[variants], variants[0])}
+    lists = {"Variants": tuple((run.variant, run.about) for run in IMPLEMENTATIONS[name])}
     if not has_file(name, "profile"):
         own["profile"] = (NoFlag, False)
     return {
-        command: with_own(request, own)
+        command: with_own(request, own, lists)
         for command, request in COMMANDS.items()
         if command not in OPTIONAL or has_file(name, command)
     }
 
 
-def with_own(request: type, own: Mapping[str, tuple[Any, object]]) -> type:
-    """The request, those of its fields that `own` names having that type and default."""
+def with_own(request: type, own: Mapping[str, tuple[Any, object]], lists: Sections) -> type:
+    """The request, those of its fields that `own` names having that type and default.
+
+    Args:
+        lists: what the variants are, for a request that has one.
+    """
     changed = [(item.name, *own[item.name]) for item in fields(request) if item.name in own]
-    namespace = {"__doc__": request.__doc__}
+    namespace: dict[str, Any] = {"__doc__": request.__doc__}
+    if "variant" in {name for name, *_ in changed}:
+        namespace["sections"] = lists
     options = {"frozen": True, "kw_only": True}
     return make_dataclass(
         request.__name__, changed, bases=(request,), namespace=namespace, **options

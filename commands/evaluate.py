@@ -17,6 +17,7 @@ from commands.foreign.weights import open_network
 from commands.requests import EvaluateRequest, MeasureRequest
 from commands.twin import import_twin
 from report.plotting import plot_confusion
+from report.progress import busy
 from report.terminal import make_console, say
 from shared import formats
 from shared.activations import describe_activation
@@ -105,11 +106,15 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
     dataset, missing = load_images(network, request, float_type(weights))
     images = getattr(dataset, f"{request.split}_images")
     labels = getattr(dataset, f"{request.split}_labels")
+    console = make_console()
     # Of numbers that are too large NumPy would warn; they are refused.
-    with np.errstate(all="ignore"):
-        measured = import_twin(name, "predict").evaluate_trained(
-            network, images, labels, request.device
-        )
+    with (
+        busy(console, f"importing {LABELS[name]}", logged=False) as line,
+        np.errstate(all="ignore"),
+    ):
+        twin = import_twin(name, "predict")
+        line.show("measuring")
+        measured = twin.evaluate_trained(network, images, labels, request.device)
     check_outputs(request.weights, measured.logits, measured.loss)
     evaluation = Evaluation(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -135,7 +140,6 @@ def evaluate(name: str, request: EvaluateRequest) -> None:
         confusion=confusion(measured.logits, labels).tolist(),
         predictions=f"{request.weights.stem}.predictions.safetensors",
     )
-    console = make_console()
     print_evaluation(evaluation, LABELS[name], console)
     if folder := request.output_dir:
         with claimed_output_dir(folder, evaluation.command, EVALUATION):
@@ -188,7 +192,7 @@ def _class_table(classes: list[ClassFigures]) -> Table:
 def _confusion_table(evaluation: Evaluation) -> Table:
     title = "Images by label (row) and prediction (column)"
     table = Table("", box=box.SIMPLE_HEAD, title=title, title_style="", title_justify="left")
-    table.padding = 0, 1, 0, 0
+    table.padding, table.pad_edge, table.show_edge = 0, False, False
     # Numbers stand for the classes, because ten names side by side are wider than most terminals.
     for number in range(CLASSES):
         table.add_column(str(number), justify="right", min_width=4)

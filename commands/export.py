@@ -18,14 +18,17 @@ from rich.table import Table
 from commands.evaluate import load_images
 from commands.foreign.weights import open_network
 from commands.requests import ExportRequest, FormatName
-from commands.twin import import_twin, native_chatter_held_back
+from commands.twin import import_twin
+from report.progress import StatusLine, busy
 from report.terminal import broken_name, complain, make_console, say
 from shared import formats
+from shared.chatter import native_chatter_held_back
 from shared.dataset_records import DATASETS
 from shared.datasets import Dataset
 from shared.download import describe_stand_in
 from shared.errors import UsageError
 from shared.outputs import COMMAND, abandon_output_dir, claim_output_dir, current_command
+from shared.registry import LABELS
 from shared.results import InferenceResult, write_atomically
 from shared.trained import Exporter, Predict, measure_inference
 from shared.visible import visible
@@ -71,19 +74,20 @@ def export(name: str, request: ExportRequest) -> int:
         weights = {key: each.astype(np.float32) for key, each in network.weights.items()}
     dataset, missing = load_images(network, request, "float32")
     folder = claim_output_dir(request.output_dir, current_command())
+    console = make_console()
     try:
-        exporters, twin = import_twin(name, "export").EXPORTERS, import_twin(name, "predict")
-        _, model = twin.restore(replace(network, weights=weights), "cpu")
-        original = measure(request.weights, partial(twin.predict, model), dataset)
-        check_outputs(request.weights, original.logits)
-        chosen = {kind: exporters[kind] for kind in dict.fromkeys(request.format)}
-        files, failures = export_all(chosen, model, dataset, folder)
+        with busy(console, f"importing {LABELS[name]}", logged=False) as line:
+            exporters, twin = import_twin(name, "export").EXPORTERS, import_twin(name, "predict")
+            _, model = twin.restore(replace(network, weights=weights), "cpu")
+            original = measure(request.weights, partial(twin.predict, model), dataset)
+            check_outputs(request.weights, original.logits)
+            chosen = {kind: exporters[kind] for kind in dict.fromkeys(request.format)}
+            files, failures = export_all(chosen, model, dataset, folder, line)
     except BaseException:
         # What is there beside the command is whole.
         if not set(folder.glob("*")) - {folder / COMMAND}:
             abandon_output_dir(folder)
         raise
-    console = make_console()
     if missing:
         say(console, f"NOTICE: {describe_stand_in(missing)}")
     status = show(original, files, dataset)
@@ -94,7 +98,11 @@ def export(name: str, request: ExportRequest) -> int:
 
 
 def export_all(
-    exporters: Mapping[FormatName, Exporter], model: Any, dataset: Dataset, folder: Path
+    exporters: Mapping[FormatName, Exporter],
+    model: Any,
+    dataset: Dataset,
+    folder: Path,
+    line: StatusLine,
 ) -> tuple[dict[FormatName, Measured], list[str]]:
     """Write and measure all files; returns those that are whole, and a sentence for each other.
 
@@ -103,6 +111,7 @@ def export_all(
     """
     files, failures = {}, []
     for kind, exporter in exporters.items():
+        line.show(f"writing and checking {exporter.file}")
         try:
             files[kind] = export_one(kind, exporter, model, dataset, folder)
         except UsageError as error:
@@ -129,7 +138,7 @@ def export_one(
         except ImportError as error:
             raise UsageError(
                 f"--format {kind} needs a package that is not installed ({missing(error)}): "
-                "pip install '.[export]' brings it; or name other formats."
+                "install it with pip install '.[export]', or name other formats."
             ) from error
         # Translators raise errors of any kind.
         except Exception as error:
@@ -172,16 +181,16 @@ def show(original: Measured, files: Mapping[FormatName, Measured], dataset: Data
         # Put so that it complains of what is not a number, too.
         if not difference <= TOLERANCE[kind]:
             complaints.append(
-                f"{measured.file} is not to be trusted: its logits are off by {off} of "
-                f"the largest logit, where at most {TOLERANCE[kind]:g} is rounding."
+                f"WARNING: do not use {measured.file}: its logits are off by {off} of the largest "
+                f"logit; rounding explains at most {TOLERANCE[kind]:g}."
             )
     console.print(table)
     say(
         console,
         f"{DATASETS[dataset.name].title}, n = {formats.count(len(dataset.test_labels))} test "
-        "images: the time of one image alone (median and 99th percentile), accuracy, predictions "
-        f"that differ from those of {original.file}, and the largest difference of a logit, as a "
-        f"fraction of the largest logit ({formats.decimal(largest, 1)}).",
+        "images. Columns: time to predict a single image (median and 99th percentile), accuracy, "
+        f"predictions that differ from those of {original.file}, and the largest difference of a "
+        f"logit as a fraction of the largest logit ({formats.decimal(largest, 1)}).",
         *complaints,
     )
     return 1 if complaints else 0

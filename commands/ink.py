@@ -38,15 +38,15 @@ def find_shape(picture: np.ndarray, style: Style) -> tuple[np.ndarray, list[str]
             inner = find_ink(picture[sheet])
             if inner.max(initial=0) >= LEAST_CONTRAST:
                 picture, ink = picture[sheet], inner
-                doubts.append("something surrounds a sheet; looked at the sheet only")
+                doubts.append("a sheet of paper in front of something; used the sheet only")
         ink, lined = without_lines(ink)
         if touched(ink) > TOUCHED:
             local, also_lined = without_lines(find_local_ink(picture))
             if local.max() >= LEAST_CONTRAST and touched(local) < touched(ink) / 2:
                 ink, lined = local, also_lined
-                doubts.append("uneven light; compared each place with its surroundings")
+                doubts.append("uneven light; compared each pixel with its surroundings")
         if lined:
-            doubts.append("lines across the image; left out")
+            doubts.append("lines across the image; ignored them")
     ink, several = largest_shape(ink, style.faintest)
     if several:
         doubts.append("several shapes found; used the largest")

@@ -15,6 +15,7 @@ from commands.pictures import prepare_with_doubts, read_picture
 from commands.requests import PredictRequest
 from commands.twin import import_twin
 from report.plotting import plot_pictures
+from report.progress import busy
 from report.terminal import broken_name, make_console, say
 from shared import formats
 from shared.config import Pixels
@@ -25,8 +26,8 @@ from shared.registry import LABELS
 from shared.visible import visible
 from shared.weights_file import check_outputs, float_type
 
-# Letters of a path in the table.
-LONGEST_NAME = 200
+# Letters of a path in the table, and what its other columns want of a line.
+LONGEST_NAME, OTHERS_WIDTH = 200, 48
 
 
 def predict(name: str, request: PredictRequest) -> None:
@@ -49,12 +50,12 @@ def predict(name: str, request: PredictRequest) -> None:
     ]
     prepared = np.array([each.pixels for each in seen])
     images = standardize(prepared, *standardization(dataset, training.pixels), float_type(weights))
+    console = make_console()
     # Of numbers that are too large NumPy would warn; they are refused.
-    with np.errstate(all="ignore"):
+    with busy(console, f"importing {LABELS[name]}", logged=False), np.errstate(all="ignore"):
         predicted = import_twin(name, "predict").predict_trained(network, images, request.device)
     check_outputs(request.weights, predicted.probabilities)
     class_names = DATASETS[dataset].class_names
-    console = make_console()
     say(
         console,
         f"{request.weights}: computed by {LABELS[name]} {predicted.framework_version} on "
@@ -74,7 +75,7 @@ def describe_doubts(paths: Sequence[Path], doubts: Sequence[Sequence[str]]) -> l
         f"{path}: {words}." for path, each in zip(paths, doubts, strict=True) for words in each
     ]
     clear = sum(not each for each in doubts)
-    return [*unsure, f"Clear, with nothing left out: {clear} of {len(paths)}."]
+    return [*unsure, f"Clear, nothing left out: {clear} of {formats.several(len(paths), 'image')}."]
 
 
 def standardization(dataset: str, pixels: Pixels) -> tuple[float, float]:
@@ -95,20 +96,23 @@ def print_predictions(
     console: Console,
 ) -> None:
     """One row a picture: the likeliest class and its probability, then the next ones."""
-    table = Table("image", "prediction", box=box.SIMPLE_HEAD)
-    table.add_column("probability", justify="right")
+    table = Table(box=box.SIMPLE_HEAD)
+    widest = min(console.width // 3, console.width - OTHERS_WIDTH)
+    # Only the runners-up give way.
+    for heading in ("image", "prediction"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("probability", justify="right", no_wrap=True)
     if top > 1:
         table.add_column("runners-up")
     for path, row in zip(paths, probabilities, strict=True):
         best, *others = np.argsort(-row, kind="stable")[:top]
-        name = broken_name(visible(path, LONGEST_NAME), console.width // 3)
+        name = broken_name(visible(path, LONGEST_NAME), widest)
         cells = [name, class_names[best], formats.probability(row[best])]
         if others:
-            cells.append(
-                ", ".join(
-                    f"{class_names[each]} {formats.probability(row[each])}" for each in others
-                )
-            )
+            known = ((class_names[each], formats.probability(row[each])) for each in others)
+            # No line ends within one of them.
+            told = (" ".join(each).replace(" ", "\N{NO-BREAK SPACE}") for each in known)
+            cells.append(", ".join(told))
         # As texts, or a name with brackets would be read as markup.
         table.add_row(*map(Text, cells))
     console.print(table)

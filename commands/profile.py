@@ -12,15 +12,18 @@ from rich.table import Table
 from rich.text import Text
 
 from commands.requests import PROFILED_STEPS, ProfileRequest
-from commands.twin import import_twin, native_chatter_held_back
+from commands.twin import import_twin
+from report.progress import busy
 from report.terminal import broken_name, make_console, say
 from shared import formats
+from shared.chatter import native_chatter_held_back
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.datasets import Dataset
 from shared.download import describe_stand_in
 from shared.errors import UsageError
 from shared.outputs import abandon_output_dir, claim_output_dir, current_command
+from shared.registry import LABELS
 from shared.results import write_atomically
 from shared.sampling import load, prepare, with_training_rows
 from shared.trace_events import TRACE
@@ -62,7 +65,7 @@ def profile(name: str, request: ProfileRequest) -> None:
     print_operators(operators, f"{name}/{request.variant}, {request.steps} steps", console)
     say(
         console,
-        f"Written to {folder}: {TRACE}, to be opened in ui.perfetto.dev or chrome://tracing",
+        f"Written to {folder}: {TRACE}; open it in ui.perfetto.dev or chrome://tracing",
     )
 
 
@@ -87,8 +90,12 @@ def watch(
     dataset = with_training_rows(
         dataset, np.arange(len(dataset.train_labels))[: steps * config.batch_size]
     )
-    twin = import_twin(name, "profile")
-    with TemporaryDirectory() as elsewhere:
+    with (
+        TemporaryDirectory() as elsewhere,
+        busy(make_console(), f"importing {LABELS[name]}", logged=False) as line,
+    ):
+        twin = import_twin(name, "profile")
+        line.show(f"profiling {variant}")
         # A profiler may keep to itself that a disk is full.
         trace = Path(elsewhere, TRACE)
         with native_chatter_held_back():
@@ -122,7 +129,6 @@ def print_operators(operators: Sequence[Operator], title: str, console: Console)
     console.print(table)
     say(
         console,
-        "Own time, without what an operator calls, of all threads together: "
-        f"{formats.milliseconds(total, 1)}. Watching makes everything slower, short operators "
-        "most.",
+        "Self time, without the operators that one calls, summed over all threads: "
+        f"{formats.time(total)}. Profiling slows everything down, short operators most.",
     )

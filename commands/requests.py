@@ -36,7 +36,7 @@ class TrainRequest:
     output_dir: Path | None = None
     """New or empty folder for the results. Default: results/<UTC time>."""
     profile: Flag = False
-    """Afterwards, record a few more steps with the framework's profiler, in trace.json."""
+    """After training, record a few more steps with the framework's profiler in trace.json."""
 
     examples: ClassVar[Examples] = (
         ("", "train with the default settings"),
@@ -116,7 +116,7 @@ class PredictRequest:
             UsageError: names the flag, what it got and what it expects.
         """
         if not self.images:
-            raise UsageError("no IMAGE was named: expected one or more PNG or JPEG files.")
+            raise UsageError("IMAGE is missing: expected one or more PNG or JPEG files.")
         if not 1 <= self.top <= CLASSES:
             raise UsageError(f"--top {self.top}: expected a number from 1 to {CLASSES}.")
         if self.draw and (self.draw.suffix.lower() != ".png" or not self.draw.parent.is_dir()):

@@ -80,7 +80,8 @@ def require_tensorboard() -> None:
     """Raise UsageError if TensorBoard is not installed."""
     if importlib.util.find_spec("tensorboard") is None:
         raise UsageError(
-            f"tensorboard is not installed for {sys.executable}: pip install '.[export]' brings it."
+            f"tensorboard is not installed for {sys.executable}; install it there with pip install "
+            "'.[export]'."
         )
 
 
@@ -96,7 +97,7 @@ def write_logs(request: Request) -> tuple[Path, list[str]]:
     folder = request.output_dir or request.folder / "tensorboard"
     if request.output_dir is None and folder.is_dir() and any(folder.iterdir()):
         raise UsageError(
-            f"{folder} holds logs already; remove it, or choose another folder with --output-dir."
+            f"{folder} already holds logs; remove it, or choose another folder with --output-dir."
         )
     claim_output_dir(folder, current_command())
     left_out = []
@@ -108,11 +109,11 @@ def write_logs(request: Request) -> tuple[Path, list[str]]:
                     weights = load_weights(request.folder / run.weights, result.config_of(run))
             except (OSError, ValueError) as error:
                 why = getattr(error, "strerror", None) or error
-                left_out.append(f"{name} has no histograms: {run.weights} can't be read ({why}).")
+                left_out.append(f"{name} has no histograms: {run.weights} cannot be read ({why}).")
             if len(chosen := chosen_epochs(run)) < len(run.epochs):
                 left_out.append(
-                    f"{name} has scalars of {len(chosen)} of {len(run.epochs)} epochs, the peaks "
-                    "among them, because more take minutes to write."
+                    f"{name} has scalars for {len(chosen)} of {len(run.epochs)} epochs, including "
+                    "the peaks, because more take minutes to write."
                 )
             summaries = summarize(run, name, result, weights)
             log = folder / name / LOG

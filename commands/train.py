@@ -6,7 +6,7 @@ from commands.requests import TrainRequest
 from commands.single_run import train_and_save
 from report import sentences, terminal, write
 from report.pairs import compare_runs
-from report.progress import RunProgress
+from report.progress import RunProgress, busy
 from shared import interrupts
 from shared.clock import Clock
 from shared.config import TrainConfig
@@ -63,7 +63,8 @@ def train_alone(name: str, request: TrainRequest, clock: Clock) -> int:
             raise KeyboardInterrupt
         comparison = assemble_result(result)
         with interrupts.held(write.say_that_it_goes_on):
-            failures = write.write_report(comparison, dataset, folder)
+            with busy(console, write.DRAWING, logged=False):
+                failures = write.write_report(comparison, dataset, folder)
             terminal.print_report(comparison, console)
         completed = result.status == "completed"
         if request.profile and completed:

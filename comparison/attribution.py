@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import active_children
 from pathlib import Path
 
-from rich import box, progress
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +21,7 @@ from comparison.ladder import BASE, CONTROL, LADDER, Rung, train_rung
 from report import colors, plotting, sentences, terminal
 from report.intervals import paired_interval
 from report.pairs import verdicts
+from report.progress import busy
 from report.write import told
 from shared import formats, interrupts
 from shared.clock import Clock
@@ -89,11 +90,17 @@ def measure(
         for rung in rungs
     ]
     results: dict[str, list[list[EpochResult]]] = {rung.name: [] for rung in rungs}
-    with ProcessPoolExecutor(config.threads, initializer=_load_once, initargs=(config,)) as pool:
-        trained = progress.track(pool.map(_train_job, jobs), "Training", len(jobs), console=console)
+    with (
+        ProcessPoolExecutor(config.threads, initializer=_load_once, initargs=(config,)) as pool,
+        busy(console, f"training {len(jobs)} networks") as line,
+    ):
+        line.title = "training"
         try:
-            for (_, rung), epochs in zip(jobs, trained, strict=True):
+            for (_, rung), epochs in zip(jobs, pool.map(_train_job, jobs), strict=True):
                 results[rung.name].append(epochs)
+                done = sum(map(len, results.values()))
+                line.share = done / len(jobs)
+                line.show(f"{done} of {len(jobs)} networks", still=True)
         except KeyboardInterrupt:
             # Before the pool waits for what they have begun.
             for child in active_children():
@@ -169,9 +176,9 @@ RESULT = "attribution.json"
 HEADER = ("switched", "test accuracy, points", "test loss", "training loss, last epoch")
 
 EXPLANATION = (
-    "Differences from PyTorch's defaults: means over paired seeds with 95 % intervals. * marks a "
-    "difference that holds, from five seeds on, after Holm's correction over the four rungs. The "
-    "control changes nothing but rounding: it shows how far chance alone goes."
+    "Differences from PyTorch's defaults: means over paired seeds with 95 % intervals. With five "
+    "or more seeds, * marks a difference that remains after Holm's correction over the four rungs. "
+    "The control changes only rounding and shows how much difference chance alone makes."
 )
 
 
@@ -225,8 +232,9 @@ def describe_base(attribution: Attribution) -> str:
     """The figures that the differences are measured from."""
     base = attribution.base
     return (
-        f"PyTorch's defaults, epochs: {attribution.config.epochs}, seeds: "
-        f"{attribution.repeats}: test accuracy {formats.percent(base['test_accuracy'])}, test loss "
+        f"PyTorch's defaults, {formats.several(attribution.config.epochs, 'epoch')}, "
+        f"{formats.several(attribution.repeats, 'seed')}: test accuracy "
+        f"{formats.percent(base['test_accuracy'])}, test loss "
         f"{formats.loss(base['test_loss'])}, training loss {formats.loss(base['train_loss'])}."
     )
 

@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from shared.config import TrainConfig
 from shared.errors import UsageError
-from shared.flags import Examples, Flag, Interpreters, RunNames, SharedConfig
+from shared.flags import Examples, Flag, Interpreters, RunNames, Sections, SharedConfig
 from shared.inputs import expand_home
 from shared.kinds import Setting
-from shared.registry import IMPLEMENTATIONS, RUNS
+from shared.registry import DEFAULT_RUNS, IMPLEMENTATIONS, RUNS
 from shared.rules import SEEDS
 
 if TYPE_CHECKING:
     from comparison.jobs import Job
-
-DEFAULT_RUNS = ("pytorch/eager", "tensorflow/fit")
 
 # With --ratio-precision: the fewest repeats, by which more it goes on, and the most by default.
 # To stop earlier would be to pick out intervals that are too narrow by chance.
@@ -43,11 +41,11 @@ class Request:
     """Images per training step; with several sizes, the report shows throughput against batch
     size."""
     repeats: int | None = None
-    """Paired repeats, with seed, seed + 1, ...; take an even number, 8 or 10, for a verdict.
-    Default: 1, or 8 with --attribute, or at most 30 with --ratio-precision."""
+    """Number of paired repeats, with seed, seed + 1, ...; for verdicts use an even number, 8 or
+    more. Default: 1, or 8 with --attribute, or at most 30 with --ratio-precision."""
     ratio_precision: float | None = None
-    """Repeat until each ratio of training times is known within this per cent (95 %): at least 8
-    times, and at most --repeats times. Default: off."""
+    """Repeat until each ratio of training times is known to within X per cent (95 %): at least 8
+    times, at most --repeats times. Default: off."""
     python: Interpreters = ()
     """Python interpreter for one implementation, as tensorflow=PATH."""
     verify: bool = True
@@ -55,7 +53,7 @@ class Request:
     verify_only: Flag = False
     """Only verify; train and time nothing."""
     attribute: Flag = False
-    """Measure instead how much each default that differs between the frameworks matters."""
+    """Only measure how much each default that differs between the frameworks matters."""
     floor: Flag = False
     """Also time the matrix products alone, as a lower limit, and show each run as a multiple of
     it."""
@@ -70,11 +68,18 @@ class Request:
         ("", "compare PyTorch's loop with Keras's fit, and write a report"),
         ("--repeats 8", "with verdicts and 95 % intervals"),
         ("all --repeats 8", "every run"),
-        ("pytorch/eager pytorch/compiled", "two ways of one framework"),
+        ("pytorch/eager pytorch/compiled", "two variants of one framework"),
         ("--dataset fashion-mnist", "other images"),
         ("--batch-size 16 64 256", "throughput against batch size"),
         ("--verify-only all", "only check that all runs compute the same"),
     )
+
+    sections: ClassVar[Sections] = {
+        "Runs": (
+            *((name, run.about) for name, run in RUNS.items()),
+            ("all", "every run whose framework is installed"),
+        )
+    }
 
     @property
     def most_repeats(self) -> int:
@@ -94,7 +99,7 @@ class Request:
         """
         if len(set(self.batch_size)) < max(1, len(self.batch_size)):
             sizes = " ".join(map(str, self.batch_size))
-            raise UsageError(f"--batch-size {sizes}: expected one or more sizes, each once.")
+            raise UsageError(f"--batch-size {sizes}: expected one or more different sizes.")
         return [replace(self.config, batch_size=size) for size in self.batch_size]
 
 
@@ -110,8 +115,8 @@ def plan_runs(request: Request) -> tuple[list[str], dict[str, str]]:
         raise UsageError(f"--repeats {request.repeats}: expected 1 or more.")
     if request.config.seed + request.most_repeats > SEEDS:
         raise UsageError(
-            f"--seed {request.config.seed} --repeats {request.most_repeats}: expected seeds that "
-            f"stay below {SEEDS}."
+            f"--seed {request.config.seed} --repeats {request.most_repeats}: expected every seed "
+            f"to be below {SEEDS}."
         )
     interpreters = dict.fromkeys(IMPLEMENTATIONS, sys.executable) | _interpreters(request.python)
     seen: Counter[str] = Counter()
@@ -133,16 +138,15 @@ def _check_precision(request: Request, runs: Sequence[str]) -> None:
     if percent is None:
         return
     if not 0 < percent < math.inf:
-        raise UsageError(f"--ratio-precision {percent:g}: expected a finite per cent above 0.")
+        raise UsageError(f"--ratio-precision {percent:g}: expected a percentage above 0.")
     if repeats is not None and repeats < FEWEST:
         raise UsageError(
             f"--repeats {repeats}: expected {FEWEST} or more with --ratio-precision, because fewer "
-            "say too little about their spread; without --repeats there are at most "
-            f"{MOST}."
+            f"say too little about their spread; without --repeats, at most {MOST} are made."
         )
     if len(runs) < 2:
         raise UsageError(
-            f"--ratio-precision {percent:g}: expected two runs or more, because a ratio is between "
+            f"--ratio-precision {percent:g}: expected at least two runs, because a ratio compares "
             "two; name another run."
         )
 
@@ -217,7 +221,8 @@ def refuse_with_attribute(request: Request) -> None:
         "several --batch-size": len(request.batch_size) > 1,
         request.config.techniques(): bool(request.config.techniques()),
     }
-    _refuse_with("--attribute", ignored, "it trains in NumPy, from PyTorch's defaults to Keras's")
+    reason = "it trains in NumPy, with PyTorch's defaults and Keras's"
+    _refuse_with("--attribute", ignored, reason)
 
 
 def refuse_with_verify_only(request: Request) -> None:
@@ -234,13 +239,14 @@ def refuse_with_verify_only(request: Request) -> None:
         "--repeats": request.repeats is not None,
         "--ratio-precision": request.ratio_precision is not None,
     }
-    _refuse_with("--verify-only", ignored, "nothing is trained, timed or kept")
+    _refuse_with("--verify-only", ignored, "it trains, times and keeps nothing")
 
 
 def _refuse_with(flag: str, ignored: dict[str, bool], reason: str) -> None:
     if given := [name for name, is_given in ignored.items() if is_given]:
         raise UsageError(
-            f"{flag}: expected without {', '.join(given)}, because {reason}; leave that out."
+            f"{flag} cannot be combined with {' and '.join(given)}, because {reason}; leave out "
+            "one or the other."
         )
 
 
@@ -266,8 +272,8 @@ def _interpreters(choices: Sequence[str]) -> dict[str, str]:
         program = shutil.which(expand_home(path))
         if implementation not in IMPLEMENTATIONS or program is None or not _starts(program):
             raise UsageError(
-                f"--python {choice}: expected IMPLEMENTATION=PATH with one of "
-                f"{', '.join(IMPLEMENTATIONS)} and the path of a Python interpreter."
+                f"--python {choice}: expected NAME=PATH, with NAME one of "
+                f"{', '.join(IMPLEMENTATIONS)} and PATH a Python interpreter."
             )
         # Not resolved: the link in a virtual environment is what makes it that environment.
         chosen[implementation] = str(Path(program).absolute())

@@ -50,10 +50,10 @@ def describe_precision(comparison: Comparison, percent: float, repeats: int) -> 
     """Whether the precision was reached, in one line."""
     width = widest(comparison)
     if width is None or width == math.inf:
-        return f"After {repeats} repeats not every ratio of training times is known."
+        return f"After {repeats} repeats, not every ratio of training times is known."
     known = f"known within {formats.decimal(width, 2)} % (95 %)"
     if width <= percent:
         every = f"Every ratio of training times is {known} after {repeats} repeats"
     else:
-        every = f"After {repeats} repeats the ratios of training times are only {known}"
+        every = f"After {repeats} repeats, the ratios of training times are only {known}"
     return f"{every}; {percent:g} % was asked for."

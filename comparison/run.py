@@ -84,7 +84,8 @@ def compare(request: Request) -> int:
             answered = with_whole_paths(comparison, folder)
             compared = with_comparison(answered, prepared.dataset.test_labels).comparison
             comparison = replace(comparison, comparison=compared)
-            failures = write.write_report(comparison, prepared.dataset, folder)
+            with busy(console, write.DRAWING, logged=False):
+                failures = write.write_report(comparison, prepared.dataset, folder)
             terminal.print_report(comparison, console, request.details)
         if percent := request.ratio_precision:
             reached = comparison.comparison, percent, comparison.plan.repeats
@@ -218,11 +219,8 @@ def start_once(
     whole = {(run.run, run.setting, run.repeat) for run in known.results}
     if cold and not whole.issuperset(job.key for job in prepared.jobs):
         names = ", ".join(job.entry.name for job in cold)
-        terminal.say(
-            console,
-            f"Starting {names} once, untimed, so that no timed run waits for the disk",
-        )
-        warm_up(cold, len(prepared.dataset.train_labels))
+        with busy(console, f"starting {names} once, so that no timed run waits for the disk"):
+            warm_up(cold, len(prepared.dataset.train_labels))
 
 
 def time_floor(config: TrainConfig, prepared: Prepared, progress: RunProgress) -> list[Floor]:
@@ -231,7 +229,7 @@ def time_floor(config: TrainConfig, prepared: Prepared, progress: RunProgress) -
     try:
         return measure_floor(config, len(prepared.dataset.train_labels), prepared.interpreters)
     except (UsageError, ChildProcessError) as error:
-        terminal.say(progress.console, f"WARNING: a floor is missing: {error}")
+        terminal.say(progress.console, f"WARNING: the floor could not be timed: {error}")
         return []
 
 

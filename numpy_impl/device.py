@@ -18,7 +18,7 @@ def choose_device(name: DeviceName, float_type: FloatType) -> str:
     if name not in ("auto", "cpu"):
         raise UsageError(
             f"--device {name}: NumPy {np.__version__} finds no such "
-            f"device for {float_type} here; expected auto or one of: cpu."
+            f"device here for {float_type}; expected auto or one of: cpu."
         )
     return "cpu"
 

@@ -31,7 +31,7 @@ def choose_device(name: DeviceName, float_type: FloatType) -> torch.device:
         )
         raise UsageError(
             f"--device {name}: PyTorch {torch.__version__} finds no such "
-            f"device for {float_type} here; expected auto or one of: {here}."
+            f"device here for {float_type}; expected auto or one of: {here}."
         )
     return torch.device(name)
 

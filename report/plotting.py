@@ -108,7 +108,7 @@ def plot_effects(
 ) -> None:
     """Changes of the final test accuracy by name, and of the training loss by epoch, in the same
     order."""
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
     accuracy_axes, loss_axes = figure.subplots(1, 2)
     for row, (interval, line) in enumerate(zip(accuracies.values(), losses, strict=True)):
         limits = (interval.low, interval.mean, interval.high)
@@ -123,7 +123,8 @@ def plot_effects(
     loss_axes.set(title="Training loss", xlabel="Epoch")
     set_epoch_ticks(loss_axes, losses)
     end_at_a_mark(loss_axes)
-    loss_axes.legend(frameon=False, fontsize=8)
+    named = loss_axes.get_legend_handles_labels()
+    figure.legend(*named, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     loss_axes.axhline(0, color="black", lw=0.8)
     for axes in (accuracy_axes, loss_axes):
         clear_frame(axes)

@@ -22,7 +22,7 @@ DOINGS = {
     "import": "importing",
     "data": "loading data",
     "build": "building the network",
-    "first_step": "compiling (first step)",
+    "first_step": "first step and compilation",
     "train": "training",
     "evaluate": "testing",
     "inference": "timing inference",
@@ -96,13 +96,19 @@ def capitalized(words: str) -> str:
 
 
 @contextmanager
-def busy(console: Console, doing: str) -> Iterator[None]:
-    """Say what takes long, and in a terminal for how many seconds, while the block does it."""
+def busy(console: Console, doing: str, *, logged: bool = True) -> Iterator[StatusLine]:
+    """Say what takes long, and in a terminal for how many seconds, while the block does it.
+
+    Args:
+        console: where to.
+        doing: in words.
+        logged: whether a log gets a line about it.
+    """
     with StatusLine(console) as line:
-        if not line.is_shown:
+        if logged and not line.is_shown:
             say(console, capitalized(doing))
         line.show(doing)
-        yield
+        yield line
 
 
 class RunProgress:
@@ -163,7 +169,9 @@ class RunProgress:
         is_first, self.epochs = not self.epochs, epochs
         if self.alone or not self.line.is_shown:
             before = "" if self.alone else f"{self.line.title}  "
-            known = epochs, self.config, self.dataset
+            terminal = self.console.file.isatty()
+            width = self.console.width - len(before) if terminal else None
+            known = epochs, self.config, self.dataset, width
             if is_first:
                 headings = epoch_headings(*known).split("\n")
                 say(self.console, *(" " * len(before) + heading for heading in headings))
@@ -175,6 +183,8 @@ class RunProgress:
         """The current run has ended."""
         completed = result.status == "completed"
         if self.line.is_shown and completed and self.epochs and not self.alone:
-            say(self.console, f"{self.line.title}  {run_news(self.epochs, self.dataset)}")
+            before = f"{self.line.title}  "
+            width = self.console.width - len(before)
+            say(self.console, before + run_news(self.epochs, self.dataset, width))
         elif not completed:
             say(self.console, f"{self.line.title}  {result.status}")

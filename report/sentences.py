@@ -78,8 +78,8 @@ def describe_job(config: TrainConfig, dataset: Dataset, missing: MissingFiles | 
         f"{title}: {formats.count(len(dataset.train_labels))} training{held_out} and "
         f"{formats.count(len(dataset.test_labels))} test images. Network {sizes}, "
         f"{OPTIMIZER_TITLES[config.optimizer]} {config.learning_rate:g}, "
-        f"batches of {config.batch_size}, {_counted(config.epochs, 'epoch')}, seed {config.seed}, "
-        f"{config.float_type}, {_counted(config.threads, 'thread')}."
+        f"batches of {config.batch_size}, {formats.several(config.epochs, 'epoch')}, seed "
+        f"{config.seed}, {config.float_type}, {formats.several(config.threads, 'thread')}."
     )
     if techniques := config.techniques():
         job += f"\nTechniques: {techniques}."
@@ -88,22 +88,19 @@ def describe_job(config: TrainConfig, dataset: Dataset, missing: MissingFiles | 
     return f"NOTICE: {describe_stand_in(missing)}\n{job}" if missing else job
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def describe_training(result: ComparisonResult) -> str:
     """What each run trained: the network, the data and the settings, in one line."""
     config, count = result.config, result.plan.repeats
     sizes = "-".join(map(str, (IMAGE_SIZE, *config.hidden, CLASSES)))
     found = dict.fromkeys(run.device for run in result.runs if run.device)
     devices = ", ".join("CPU" if device == "cpu" else device for device in found)
+    epochs = formats.several(config.epochs, "epoch")
+    threads = formats.several(config.threads, "thread")
     techniques = config.techniques()
     return (
-        f"network {sizes}, {formats.count(result.dataset.train_size)} images, "
-        f"{_counted(config.epochs, 'epoch')}, batches of "
+        f"network {sizes}, {formats.count(result.dataset.train_size)} images, {epochs}, batches of "
         f"{config.batch_size}, {OPTIMIZER_TITLES[config.optimizer]} {config.learning_rate:g}"
-        f"{', ' + techniques if techniques else ''}; {_counted(config.threads, 'thread')}"
+        f"{', ' + techniques if techniques else ''}; {threads}"
         f"{', ' + devices if devices else ''}, n = {count}"
     )
 
@@ -180,19 +177,21 @@ def doubts(result: ComparisonResult) -> list[str]:
             f"the runs used different devices ({where}). "
             "Their timings compare devices, not frameworks."
         )
+    disturbances = describe_disturbances(result)
     if cores and load > cores / 2:
-        found.append(
-            "the machine was busy when the comparison began (load "
-            f"{formats.decimal(load, 1)} on {cores} cores), so its timings may not be repeatable."
-        )
-    if disturbances := describe_disturbances(result):
-        found.append("; ".join(disturbances) + ".")
-    if cores and result.config.threads > cores:
-        found.append(
-            f"{result.config.threads} threads share {cores} physical cores, which slows the runs."
+        began = "comparison" if len(result.runs) > 1 else "run"
+        disturbances.insert(
+            0,
+            f"the machine was busy when the {began} began (load {formats.decimal(load, 1)} on "
+            f"{cores} cores), so its timings may not be repeatable",
         )
     if environment.on_battery:
-        found.append("the machine runs on battery, which slows most processors down.")
+        disturbances.append("the machine runs on battery, which slows most processors down")
+    if disturbances:
+        found.append("; ".join(disturbances) + ".")
+    if cores and result.config.threads > cores:
+        there = formats.several(cores, "physical core")
+        found.append(f"{result.config.threads} threads share {there}, which slows the runs.")
     return [f"WARNING: {doubt}" for doubt in found]
 
 

@@ -56,7 +56,7 @@ def say(console: Console, *lines: str, strong: Container[str] = ()) -> None:
 def broken_name(name: str, width: int) -> str:
     """A name in lines of at most so many letters, broken behind what joins its parts: `aten::mm`,
     `step/dense_1/MatMul`; a part that is still too long is in several lines."""
-    parts = re.findall(r"[^-/_:.,(<\s]*[-/_:.,(<\s]*", name)
+    parts = re.findall(r"[^-/_:.,(<|\s]*[-/_:.,(<|\s]*", name)
     pieces = [part[k : k + width] for part in parts for k in range(0, len(part), width)]
     lines = [""]
     for piece in pieces:
@@ -66,21 +66,33 @@ def broken_name(name: str, width: int) -> str:
     return "\n".join(lines)
 
 
-def epoch_line(epochs: Sequence[EpochResult], config: TrainConfig, dataset: Dataset) -> str:
-    """The last of the epochs so far in one line, with the time that the rest will take."""
-    return "  ".join(cell for *_, cell in _columns(epochs, config, dataset))
+# The headings of what gives way, in this order, where a terminal is too narrow for all columns.
+LESS_NEEDED = ("images/s", "rate", "left", "train")
 
 
-def epoch_headings(epochs: Sequence[EpochResult], config: TrainConfig, dataset: Dataset) -> str:
+def epoch_line(
+    epochs: Sequence[EpochResult], config: TrainConfig, dataset: Dataset, width: int | None = None
+) -> str:
+    """The last of the epochs so far in one line, with the time that the rest will take.
+
+    Args:
+        width: columns that there are; in a log as many as are wanted.
+    """
+    return "  ".join(cell for *_, cell in _columns(epochs, config, dataset, width))
+
+
+def epoch_headings(
+    epochs: Sequence[EpochResult], config: TrainConfig, dataset: Dataset, width: int | None = None
+) -> str:
     """Two lines to stand above those of the epochs, without a line's end."""
-    columns = _columns(epochs, config, dataset)
+    columns = _columns(epochs, config, dataset, width)
     upper = "  ".join(name.center(len(cell)) for name, _, cell in columns)
     lower = "  ".join(names.rjust(len(cell)) for _, names, cell in columns)
     return f"{upper.rstrip()}\n{lower.rstrip()}"
 
 
 def _columns(
-    epochs: Sequence[EpochResult], config: TrainConfig, dataset: Dataset
+    epochs: Sequence[EpochResult], config: TrainConfig, dataset: Dataset, width: int | None
 ) -> list[tuple[str, str, str]]:
     """Of the last epoch each cell, as wide in every epoch, with its two headings.
 
@@ -97,7 +109,12 @@ def _columns(
     if last.validation_loss is None:
         columns.append(("", "images/s", f"{formats.count(_speed(last, dataset)):>8}"))
     left = formats.duration(seconds_left(epochs, config.epochs))
-    return [*columns, ("", "left", f"{left:>5}")]
+    columns.append(("", "left", f"{left:>6}"))
+    for name in LESS_NEEDED:
+        if width is None or len("  ".join(cell for *_, cell in columns)) <= width:
+            break
+        columns = [column for column in columns if name not in column[:2]]
+    return columns
 
 
 def _figures(name: str, loss: float, accuracy: float) -> tuple[str, str, str]:
@@ -117,11 +134,12 @@ def epoch_news(epochs: Sequence[EpochResult], config: TrainConfig) -> str:
     return f"epoch {last.epoch}/{config.epochs}  {formats.percent(last.test_accuracy)}  {left} left"
 
 
-def run_news(epochs: Sequence[EpochResult], dataset: Dataset) -> str:
-    """What came out of a run, in half a line."""
+def run_news(epochs: Sequence[EpochResult], dataset: Dataset, width: int) -> str:
+    """What came out of a run, in half a line; without its speed where so many columns won't do."""
     last = epochs[-1]
-    speed = formats.count(_speed(last, dataset))
-    return f"epoch {last.epoch}  test {formats.percent(last.test_accuracy)}  {speed} images/s"
+    short = f"epoch {last.epoch}  test {formats.percent(last.test_accuracy)}"
+    long = f"{short}  {formats.count(_speed(last, dataset))} images/s"
+    return long if len(long) <= width else short
 
 
 def seconds_left(epochs: Sequence[EpochResult], total: int) -> float:

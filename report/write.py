@@ -34,6 +34,9 @@ def describe_dataset(dataset: Dataset, missing: MissingFiles | None) -> DatasetF
     )
 
 
+# What a terminal says meanwhile.
+DRAWING = "drawing the pictures and report.html"
+
 # Each picture with a text for it, and what draws it if there is something to see.
 Drawn = tuple[str, str, Callable[["Sight", Path], bool]]
 

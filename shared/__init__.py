@@ -14,6 +14,7 @@ threads.py            threads and variables, set before a framework is imported
 compilers.py          what is missing where a C++ compiler fails
 interrupts.py         what ends a command early, and when it may
 streams.py            outputs that may go away
+chatter.py            what native libraries print without being asked, held back
 program.py            what all commands have around their work
 complaints.py         what is wrong with a command line, in one sentence
 help.py               what `--help` prints, in groups

@@ -53,7 +53,7 @@ REFUSALS = {
     "damaged": "{file} is damaged",
     "unreadable": "{file} cannot be read ({error})",
     "incomplete": "a part of it is missing",
-    "unknown": "it is not what this program writes",
+    "unknown": "this program did not write it",
     "foreign": "it was made with {differences}",
     "beyond": "its training has gone further ({differences})",
 }
@@ -71,12 +71,12 @@ def describe_event(event: CheckpointEvent, run: str, seed: object) -> str:
         return f"{run}: no checkpoint in {event.folder}, so the training starts from the beginning."
     if event.kind == "resumed":
         return (
-            f"{run} (seed {seed}) went on from step {event.step}, in {event.folder}; but for the "
-            "epochs', its times count from there."
+            f"{run} (seed {seed}) resumed from step {event.step}, saved in {event.folder}; its "
+            "times, except those of the epochs, count from there."
         )
     differences = "; ".join(map(_describe_difference, event.differences))
     if event.kind == "foreign" and any(each.name == "epochs" for each in event.differences):
-        differences += "; the cosine schedule depends on their number"
+        differences += "; the cosine schedule depends on the number of epochs"
     reason = REFUSALS[event.kind].format(**vars(event) | {"differences": differences})
     return f"The checkpoint {event.folder} is not used: {reason}."
 

@@ -43,8 +43,8 @@ def numbers(folder: Path) -> list[int]:
         return []
     except OSError as error:
         raise CheckpointError(
-            f"--checkpoint-dir {folder.parent}: {folder} cannot be listed ({error.strerror}); "
-            "allow it, or choose another folder."
+            f"--checkpoint-dir {folder.parent}: {folder} cannot be read ({error.strerror}); "
+            "change its permissions, or choose another folder."
         ) from None
     return [int(name) for name in names if name == f"{int(name):06}"]
 
@@ -61,8 +61,8 @@ def lock(folder: Path) -> FileLock:
         held.acquire(timeout=0)
     except Timeout:
         raise CheckpointError(
-            f"--checkpoint-dir {folder.parent}: another training saves to {folder} at the moment; "
-            "wait for its end, or choose another folder."
+            f"--checkpoint-dir {folder.parent}: another training is saving to {folder}; "
+            "wait until it ends, or choose another folder."
         ) from None
     except OSError as error:
         raise unwritable(folder.parent, error) from None

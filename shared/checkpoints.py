@@ -118,7 +118,7 @@ class Checkpoints:
             except Exception as error:  # noqa: BLE001 - each framework raises errors of its own.
                 raise CheckpointError(
                     f"--checkpoint-dir {self.folder.parent}: the optimizer's state in "
-                    f"{self.folder} does not fit ({error}); choose another folder to start anew."
+                    f"{self.folder} does not fit ({error}); choose another folder to start over."
                 ) from None
         for epoch in epochs:
             yield epoch
@@ -284,13 +284,13 @@ def refuse_existing(config: TrainConfig, slug: str) -> BaseFileLock | None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"--checkpoint-dir {config.checkpoint_dir}: expected a folder that can be written "
-            f"({error.strerror}); choose another."
+            f"--checkpoint-dir {config.checkpoint_dir}: cannot be written ({error.strerror}); "
+            "choose another folder."
         ) from None
     held = lock(folder)
     if numbers(folder) and not config.resume:
         raise UsageError(
-            f"--checkpoint-dir {config.checkpoint_dir}: {folder} holds checkpoints; add --resume "
-            "to go on from the newest, or choose another folder, so that none is overwritten."
+            f"--checkpoint-dir {config.checkpoint_dir}: {folder} already holds checkpoints; add "
+            "--resume to continue from the newest, or choose another folder."
         )
     return held

@@ -52,9 +52,9 @@ def _cause(
             | events.MissingArgs(unrecognized_tokens=[first, *_])
         ):
             if first in commands:
-                return f"{first}: expected before any flag, such as {arguments[0]}"
+                return f"{first}: put the command before all flags, such as {arguments[0]}"
             if commands and first == arguments[0] and not first.startswith("-"):
-                return f"{first}: expected one of the commands {', '.join(commands)}"
+                return f"{first}: there is no such command; expected one of {', '.join(commands)}"
             return explain_unknown(first, flags)
         case events.MissingArgs():
             missing = [spell(each.arg) for each in event.missing_arguments]
@@ -64,9 +64,9 @@ def _cause(
                 event.choices
             )
         case events.BadValue(offending_value=None):
-            return f"{name(event.argument)}: expected {kind(event.argument)} after it"
+            return f"{name(event.argument)}: expected {kind(event.argument)} after the flag"
         case events.BadValue():
-            return f"{name(event.argument)}: expected no value"
+            return f"{name(event.argument)}: takes no value"
         case events.InstantiationFailure(argument=argument) if argument:
             value = " ".join(given(argument, arguments))
             return f"{name(argument)} {value}".rstrip() + f": expected {kind(argument)}"
@@ -77,9 +77,9 @@ def explain_unknown(word: str, flags: Collection[str]) -> str:
     """What to say of a word that nothing expects, with the flag that is nearest to it."""
     flag = word.partition("=")[0].replace("_", "-")
     if not flag.startswith("-"):
-        return f"{word}: not expected here"
+        return f"{word}: unexpected argument"
     near = get_close_matches(flag, flags, n=1, cutoff=0.8)
-    return f"{flag}: there is no such flag" + "".join(f", perhaps {each} is meant" for each in near)
+    return f"{flag}: there is no such flag" + "".join(f" (did you mean {each}?)" for each in near)
 
 
 def name(argument: Any) -> str:

@@ -123,7 +123,7 @@ class TrainConfig:
     """Average the gradients of N batches for each update. Batches left over after an epoch count
     towards the next update; those left over after the last epoch are dropped."""
     label_smoothing: float = 0.0
-    """Move this share of the label's probability evenly to all classes."""
+    """Spread this share of the label's probability evenly over all classes."""
     labels: Labels = "integer"
     """Give the loss class numbers (integer) or one-hot vectors."""
     class_weights: ClassWeights = "none"

@@ -127,8 +127,8 @@ def load_dataset(
     train_images, train_labels, test_images, test_labels = arrays
     if limit is not None and not 1 <= limit <= len(train_images):
         raise DataError(
-            f"The limit is {limit} but must be from 1 to {len(train_images)}, "
-            f"the number of training images in {name}."
+            f"--limit {limit}: expected a number from 1 to {len(train_images)}, the number of "
+            f"training images in {name}."
         )
     return Dataset(
         name=name,
@@ -190,8 +190,8 @@ def _require_known(name: str) -> None:
 
 def _unusable(folder: Path, error: OSError) -> DataError:
     return DataError(
-        f"The data folder {folder} cannot be used ({error.strerror or error}): "
-        "choose another one with --data-dir."
+        f"The data folder {folder} cannot be used ({error.strerror or error}); "
+        "choose another with --data-dir."
     )
 
 
@@ -217,8 +217,8 @@ def _read_files(name: str, data_dir: Path) -> tuple[list[np.ndarray], dict[str, 
     for split, images, labels in (("train", arrays[0], arrays[1]), ("test", arrays[2], arrays[3])):
         if images.shape != (len(labels), 28, 28) or labels.ndim != 1:
             raise DataError(
-                f"The {split} files in {folder} do not belong together: images {images.shape}, "
-                f"labels {labels.shape}, instead of as many 28x28 images as labels."
+                f"The {split} files in {folder} do not match: images {images.shape}, labels "
+                f"{labels.shape}; expected as many 28x28 images as labels."
             )
     return arrays, {filename: file.sha256 for filename, file in DATASETS[name].files.items()}
 
@@ -247,8 +247,8 @@ def _read_table(table: EmbeddedTable, side: int) -> tuple[list[np.ndarray], dict
             rows = np.loadtxt(lines, delimiter=",", dtype=np.int64)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(
-            f"{path} cannot be read ({error}): expected the images that {table.package} carries; "
-            f"install {table.package} again."
+            f"{path} cannot be read ({error}): expected the images that come with "
+            f"{table.package}; reinstall {table.package}."
         ) from None
     raw, labels = rows[:, :-1].reshape(-1, side, side).astype(np.uint8), rows[:, -1]
     images = enlarge(raw / table.brightest)

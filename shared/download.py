@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from shared.dataset_files import DataError, describe_places, find_missing
 from shared.dataset_records import DATASETS, STAND_IN
+from shared.formats import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 TIMEOUT = (10, 30)  # seconds to connect, seconds without a byte
 PATIENCE = 60  # seconds in which a mirror must send at least LEAST bytes
 LEAST = 60_000
+# Columns of a terminal that has room for a bar beside the name of a file.
+WIDE = 90
 
 CauseKind = Literal[
     "timeout",
@@ -115,7 +118,8 @@ def describe_missing(missing: MissingFiles) -> str:
         by_hand += f" ({places})"
     if not missing.mirrors:
         return (
-            f"{where} and may not be downloaded offline: {by_hand}, or run once without --offline."
+            f"{where} and --offline forbids downloading it: {by_hand}, or run once without "
+            "--offline."
         )
     tried = "; ".join(
         f"{mirror} {CAUSES[failure.kind].format(**vars(failure))}"
@@ -131,7 +135,7 @@ def describe_stand_in(missing: MissingFiles) -> str:
     """Why another dataset is used than was meant."""
     if missing.told:
         return missing.told
-    return f"{describe_missing(missing)} The embedded {STAND_IN} dataset is used instead."
+    return f"{describe_missing(missing)} Using scikit-learn's {STAND_IN} instead."
 
 
 def require_folder(folder: Path) -> None:
@@ -145,18 +149,8 @@ def require_folder(folder: Path) -> None:
 def download_missing(name: str, data_dir: Path) -> None:
     """Download what is missing, one process at a time; each file appears complete or not at all."""
     from filelock import FileLock
-    from rich import progress
-    from rich.console import Console
 
-    bars = progress.Progress(
-        "{task.description}",
-        progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-        progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
+    bars = _bars()
     folder = data_dir / name
     partial = folder / ".partial"
     causes: dict[str, MirrorFailure] = {}
@@ -170,6 +164,23 @@ def download_missing(name: str, data_dir: Path) -> None:
                 (partial / filename).replace(folder / filename)
         finally:  # also removes what an earlier, killed download left behind
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _bars() -> "Progress":
+    """What a terminal shows of downloads, each in one line."""
+    from rich import progress
+    from rich.console import Console
+
+    class Left(progress.ProgressColumn):
+        def render(self, task: progress.Task) -> str:
+            seconds = task.time_remaining
+            return "" if seconds is None else f"{duration(seconds)} left"
+
+    console = Console(stderr=True)
+    columns = [progress.TextColumn("{task.description}"), progress.DownloadColumn()]
+    if console.width >= WIDE:
+        columns += [progress.BarColumn(), progress.TransferSpeedColumn(), Left()]
+    return progress.Progress(*columns, console=console, disable=not sys.stderr.isatty())
 
 
 def _download_file(

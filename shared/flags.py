@@ -17,7 +17,6 @@ from shared.errors import UsageError
 from shared.help import render as render_help
 from shared.inputs import expand_home
 from shared.presets import preset_flags
-from shared.registry import RUNS
 
 Request = TypeVar("Request")
 
@@ -36,6 +35,9 @@ Interpreters = Annotated[Repeatable, tyro.conf.arg(metavar="NAME=PATH")]
 # What stands behind a program's name in an example, and what that does.
 Examples = tuple[tuple[str, str], ...]
 
+# What a flag's values mean: under a heading each name with its text.
+Sections = Mapping[str, tuple[tuple[str, str], ...]]
+
 PictureFiles = Annotated[
     tuple[Path, ...],
     tyro.conf.Positional,
@@ -47,9 +49,7 @@ RunNames = Annotated[
     tyro.conf.Positional,
     tyro.conf.arg(
         metavar="[RUN ...]",
-        help="Runs to train and time. Choices: "
-        + ", ".join(RUNS)
-        + ", or all for every run whose framework is installed.",
+        help="Runs to train and time.",
     ),
 ]
 
@@ -158,8 +158,8 @@ def _parse(
         Path.cwd()
     except OSError as error:
         raise UsageError(
-            f"the working directory cannot be used ({error.strerror}), as after it was deleted: "
-            "expected one that exists; change to another folder and try again."
+            f"the working directory cannot be used ({error.strerror}), perhaps because it was "
+            "deleted; change to another folder and try again."
         ) from None
     return parsed
 

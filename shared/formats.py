@@ -63,15 +63,21 @@ def time(value: float) -> str:
 
 
 def duration(value: float) -> str:
-    """Seconds as on a clock: `0:07`, `12:34` or `1:23:45`."""
-    minutes, rest = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    """How long to wait, roughly, in two digits or three: `7 s`, `12 min` or `3 h`."""
+    if round(value) < 100:
+        return f"{value:.0f} s"
+    minutes = round(value / 60)
+    return f"{minutes} min" if minutes < 100 else f"{count(value / 3600)} h"
 
 
 def count(value: float) -> str:
     """`12,346`, of a number of things or of as good as whole ones."""
     return f"{value:,.0f}"
+
+
+def several(number: int, thing: str) -> str:
+    """`1 epoch`, `5 epochs`."""
+    return f"{count(number)} {thing}{'' if number == 1 else 's'}"
 
 
 def thousands(value: float) -> str:

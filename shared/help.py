@@ -84,7 +84,8 @@ def render(
 
     Args:
         request: the dataclass that its flags fill; `examples`, if it has some, are pairs of what
-            stands behind the program's name and what that does.
+            stands behind the program's name and what that does; `sections` are further lists, by
+            heading, of names and what they mean.
         program: how the command is called.
         commands: by name, of which the program does the first if none is named.
         width: columns of the terminal; by default those that there are.
@@ -97,12 +98,17 @@ def render(
     if commands:
         descriptions = {name: _first_paragraph(each) for name, each in commands.items()}
         first, *_ = commands
-        descriptions[first] += " This is the default command, whose flags follow."
+        descriptions[first] += " This is the default command; its flags follow."
         sections.append(_section("Commands", descriptions.items(), width))
     for heading, arguments in groups.items():
         if arguments:
             rows = [(each.spelled, each.text) for each in arguments]
             sections.append(_section(heading, rows, width))
+        if heading == ARGUMENTS:
+            # What the arguments, or the first flags, may be.
+            for title, rows in getattr(request, "sections", {}).items():
+                told = [(name, f"{text[0].upper()}{text[1:]}.") for name, text in rows]
+                sections.append(_section(title, told, width))
     sections.append(_section("Help", HELP, width))
     if examples := getattr(request, "examples", ()):
         rows = [(_continued(f"{program} {words}", width), does) for words, does in examples]

@@ -10,6 +10,8 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from shared.streams import fold
+
 # Those of them that this system has; a closed terminal sends SIGHUP, Windows' Ctrl-Break SIGBREAK.
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 SIGNALS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
@@ -91,6 +93,9 @@ def allowed() -> Iterator[None]:
 def say(words: str) -> None:
     """Tell a person something in the midst of anything, even of printing."""
     with contextlib.suppress(OSError):
+        if os.isatty(2):
+            # Beneath what may stand in the last line.
+            words = "\n" + fold(words, os.get_terminal_size(2).columns)
         os.write(2, f"{words}\n".encode(errors="backslashreplace"))
 
 

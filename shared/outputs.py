@@ -16,7 +16,7 @@ from shared.program import Interrupted
 from shared.visible import escape
 
 COMMAND, RESULTS = "command.txt", "results.json"
-NOTHING_KEPT = "interrupted before an epoch was finished; no results were kept."
+NOTHING_KEPT = "interrupted before the end of the first epoch; no results were kept."
 
 # Folders that were claimed here, each with those that were created for it, itself among them.
 _created: dict[Path, list[Path]] = {}
@@ -56,7 +56,7 @@ def claim_output_dir(
             file.write(command + "\n")
     except (FileExistsError, NotADirectoryError):
         raise UsageError(
-            f"--output-dir {folder}: expected a folder, new or empty, but it is a file or taken "
+            f"--output-dir {folder}: expected a new or empty folder, but it is a file or in use "
             "by another run; choose another name."
         ) from None
     except OSError as error:

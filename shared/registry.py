@@ -23,6 +23,8 @@ class Run:
     """Modules that must be installed; the first is the framework that results name."""
     label: str
     """The framework as people write it."""
+    about: str
+    """How it trains, in a few words."""
     color: str
     """Its own in every picture, #RRGGBB: blue for PyTorch, orange for TensorFlow."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -54,20 +56,22 @@ class Run:
         return all(importlib.util.find_spec(module) for module in self.requires)
 
 
-def _pytorch(variant: str, color: str) -> Run:
+def _pytorch(variant: str, color: str, about: str) -> Run:
     return Run(
         package="pytorch_impl",
         variant=variant,
+        about=about,
         requires=("torch", "torchvision"),
         label="PyTorch",
         color=color,
     )
 
 
-def _tensorflow(variant: str, color: str) -> Run:
+def _tensorflow(variant: str, color: str, about: str) -> Run:
     return Run(
         package="tensorflow_impl",
         variant=variant,
+        about=about,
         requires=("tensorflow", "keras"),
         label="TensorFlow",
         color=color,
@@ -77,18 +81,21 @@ def _tensorflow(variant: str, color: str) -> Run:
     )
 
 
-# The first variant of a package is the default of its command. The variants of a framework differ
-# in lightness, the frameworks in hue, so that every kind of colour vision tells them apart.
+# The first variant of a package is the default of its command, and what compare.py trains if no
+# run is named. The variants of a framework differ in lightness, the frameworks in hue, so that
+# every kind of colour vision tells them apart.
 ENTRIES = (
-    _pytorch("eager", "#0072B2"),
-    _pytorch("compiled", "#56B4E9"),
-    _tensorflow("graph", "#9C4400"),
-    _tensorflow("eager", "#5C1F00"),
-    _tensorflow("compiled", "#E69F00"),
-    _tensorflow("fit", "#D55E00"),
+    _pytorch("eager", "#0072B2", "a training loop written out, each operation called from Python"),
+    _pytorch("compiled", "#56B4E9", "a whole epoch in one program, by torch.compile"),
+    _tensorflow("fit", "#D55E00", "Keras's own loop: compile, fit, evaluate"),
+    _tensorflow("graph", "#9C4400", "the written-out loop, each step traced by tf.function"),
+    _tensorflow("eager", "#5C1F00", "the same loop, each operation called from Python"),
+    _tensorflow("compiled", "#E69F00", "a whole epoch in one program, by XLA"),
     Run(
         package="numpy_impl",
         variant="reference",
+        about="the network in plain NumPy, the backward pass by hand: every other run is verified "
+        "against it",
         requires=("numpy",),
         label="NumPy",
         color="#000000",
@@ -108,6 +115,9 @@ IMPLEMENTATIONS: dict[str, list[Run]] = {
     name: [run for run in ENTRIES if run.implementation == name]
     for name in dict.fromkeys(run.implementation for run in ENTRIES)
 }
+
+# What compare.py trains if no run is named.
+DEFAULT_RUNS = tuple(IMPLEMENTATIONS[name][0].name for name in TWINS)
 
 # The frameworks as people write them, by implementation.
 LABELS = {name: runs[0].label for name, runs in IMPLEMENTATIONS.items()}
@@ -129,7 +139,7 @@ def implementation_of(package: str) -> str:
         if first.package == package:
             return name
     raise UsageError(
-        f"{package}: expected a folder of which shared/registry.py has a run; add an entry there."
+        f"{package}: expected a folder with a run in shared/registry.py; add an entry there."
     )
 
 

@@ -19,13 +19,13 @@ NOT_NEGATIVE = ("a finite number, 0 or more", lambda value: value >= 0 and math.
 
 POSITIVE = ("a finite number above 0", lambda value: value > 0 and math.isfinite(value))
 
-BELOW_ONE = ("from 0 to below 1", lambda value: 0 <= value < 1)
+BELOW_ONE = ("at least 0 and below 1", lambda value: 0 <= value < 1)
 
 RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "epochs": AT_LEAST_ONE,
     "batch_size": AT_LEAST_ONE,
     "learning_rate": POSITIVE,
-    "hidden": ("one or more sizes of 1 or more", lambda sizes: sizes and min(sizes) >= 1),
+    "hidden": ("one or more sizes, each at least 1", lambda sizes: sizes and min(sizes) >= 1),
     "seed": (f"a number from 0 to {SEEDS - 1}", lambda value: 0 <= value < SEEDS),
     "limit": AT_LEAST_ONE,
     "target_accuracy": ("above 0, at most 1", lambda value: 0 < value <= 1),
@@ -46,66 +46,67 @@ RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "checkpoint_steps": AT_LEAST_ONE,
 }
 
-# What goes only with what: the field, which of its values ask for more, what, and whether it holds.
+# What works only with what: the field, which of its values ask for more, what they ask for, and
+# whether it holds.
 NEEDS: tuple[tuple[str, Callable[[Any], bool], str, Callable[["TrainConfig"], bool]], ...] = (
     (
         "momentum",
         bool,
-        "with it --optimizer sgd or rmsprop",
+        "needs --optimizer sgd or rmsprop",
         lambda config: config.optimizer in ("sgd", "rmsprop"),
     ),
     (
         "nesterov",
         bool,
-        "with it --optimizer sgd and a --momentum above 0",
+        "needs --optimizer sgd and a --momentum above 0",
         lambda config: config.optimizer == "sgd" and config.momentum > 0,
     ),
     (
         "schedule",
         lambda value: value == "plateau",
-        "with plateau a --validation above 0 and no --warmup-steps",
+        "needs a --validation above 0 and no --warmup-steps",
         lambda config: config.validation > 0 and config.warmup_steps == 0,
     ),
     (
         "patience",
         lambda value: value is not None,
-        "with it a --validation above 0",
+        "needs a --validation above 0",
         lambda config: config.validation > 0,
     ),
     (
         "min_delta",
         bool,
-        "with it --patience or --schedule plateau",
+        "needs --patience or --schedule plateau",
         lambda config: config.patience is not None or config.schedule == "plateau",
     ),
     (
         "precision",
         lambda value: value != "full",
-        "with it --float-type float32",
+        "needs --float-type float32",
         lambda config: config.float_type == "float32",
     ),
     (
         "precision",
         lambda value: value == "float16",
-        "with float16 no --accumulate, because the scale may change between the batches",
+        "does not work with --accumulate, because the loss scale may change between batches",
         lambda config: config.accumulate == 1,
     ),
     (
         "pipeline",
         lambda value: value != "arrays",
-        "with it neither --augment nor --float-type float64",
+        "works with neither --augment nor --float-type float64",
         lambda config: not config.augment and config.float_type == "float32",
     ),
     (
         "checkpoint_steps",
         lambda value: value is not None,
-        "with it --checkpoint-dir",
+        "needs --checkpoint-dir",
         lambda config: config.checkpoint_dir is not None,
     ),
     (
         "resume",
         bool,
-        "with it --checkpoint-dir",
+        "needs --checkpoint-dir",
         lambda config: config.checkpoint_dir is not None,
     ),
 )
@@ -124,13 +125,13 @@ def check(config: "TrainConfig") -> None:
     """
     for name, (expected, holds) in RANGES.items():
         value = getattr(config, name)
-        _require(value is None or holds(value), name, value, expected)
+        _require(value is None or holds(value), name, value, f"expected {expected}")
     for name, choices in choices_of(type(config)).items():
         value = getattr(config, name)
-        _require(value in choices, name, value, "one of " + ", ".join(choices))
-    for name, is_asked, expected, goes_with in NEEDS:
+        _require(value in choices, name, value, "expected one of " + ", ".join(choices))
+    for name, is_asked, needs, works_with in NEEDS:
         value = getattr(config, name)
-        _require(not is_asked(value) or goes_with(config), name, value, expected)
+        _require(not is_asked(value) or works_with(config), name, value, needs)
 
 
 def choices_of(kind: type) -> dict[str, tuple[str, ...]]:
@@ -139,7 +140,7 @@ def choices_of(kind: type) -> dict[str, tuple[str, ...]]:
     return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
 
 
-def _require(holds: bool, name: str, value: object, expected: str) -> None:
+def _require(holds: bool, name: str, value: object, needs: str) -> None:
     if not holds:
         words = value if isinstance(value, tuple) else () if value is True else (value,)
-        raise UsageError(f"{' '.join([flag(name), *map(str, words)])}: expected {expected}.")
+        raise UsageError(f"{' '.join([flag(name), *map(str, words)])}: {needs}.")

@@ -40,8 +40,9 @@ def load_configured(config: TrainConfig) -> Dataset:
         held_out = stratified_rows(dataset.train_labels, config.validation, config.seed)
         if not 0 < len(held_out) < len(dataset.train_labels):
             raise UsageError(
-                f"--validation {config.validation}: expected a fraction that leaves images on both "
-                f"sides, but it holds out {len(held_out)} of {len(dataset.train_labels)}."
+                f"--validation {config.validation}: holds out {len(held_out)} of "
+                f"{len(dataset.train_labels)} images; choose a fraction that leaves some to train "
+                "on and some to validate on."
             )
         images, labels = dataset.train_images[held_out], dataset.train_labels[held_out]
         rest = np.setdiff1d(np.arange(len(dataset.train_labels)), held_out)
@@ -51,8 +52,9 @@ def load_configured(config: TrainConfig) -> Dataset:
     last_batch = batch_sizes(len(dataset.train_labels), config.batch_size)[-1]
     if config.batch_norm and last_batch == 1:
         raise UsageError(
-            f"--batch-size {config.batch_size}: expected with --batch-norm that no batch is a "
-            f"single image, but the last one of {len(dataset.train_labels)} is."
+            f"--batch-size {config.batch_size}: leaves a last batch of one of the "
+            f"{len(dataset.train_labels)} images, which --batch-norm cannot normalize; choose "
+            "another size."
         )
     refuse_without_update(config, len(dataset.train_labels))
     return dataset
@@ -73,7 +75,7 @@ def refuse_without_update(config: TrainConfig, train_size: int) -> None:
         raise UsageError(
             f"--accumulate {config.accumulate}: expected at most {batches}, the number of batches "
             f"in the whole training (--epochs {config.epochs}, --batch-size {config.batch_size}), "
-            "or no update would be made; accumulate fewer, or train for more epochs."
+            "or no update would be made; choose a smaller number, or train for more epochs."
         )
 
 
@@ -167,9 +169,9 @@ def refuse_beyond_memory(config: TrainConfig) -> None:
     there = psutil.virtual_memory().total
     if needed > there:
         raise UsageError(
-            f"--hidden {' '.join(map(str, config.hidden))}: expected a network that can be trained "
-            f"in this machine's {gibibytes(there)}, but its weights, gradients and running means "
-            f"take {gibibytes(needed)}; choose fewer units."
+            f"--hidden {' '.join(map(str, config.hidden))}: the weights, gradients and running "
+            f"means of this network take {gibibytes(needed)}, but this machine has "
+            f"{gibibytes(there)}; choose fewer units."
         )
 
 

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import io
 import os
+import re
 import sys
 import textwrap
 from typing import Any, TextIO
@@ -77,11 +78,16 @@ def complaint() -> str | None:
     return f"standard output cannot be written ({error.strerror}), so a part of it is missing."
 
 
+# The blank between a number and its unit, where no line ends.
+BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:ms|s|min|h|MiB|GiB|images/s)\b)")
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
 def fold(text: str, width: int) -> str:
     """The text in lines of at most so many letters, broken between words alone; what follows an
     indented line's beginning is indented as it is."""
     lines = []
-    for line in text.split("\n"):
+    for line in BEFORE_UNIT.sub(NO_BREAK, text).split("\n"):
         indent = line[: len(line) - len(line.lstrip())]
         broken = textwrap.wrap(
             line,
@@ -91,7 +97,7 @@ def fold(text: str, width: int) -> str:
             break_on_hyphens=False,
         )
         lines += broken or [""]
-    return "\n".join(lines)
+    return "\n".join(lines).replace(NO_BREAK, " ")
 
 
 def tell(sentence: str) -> None:

@@ -1,17 +1,20 @@
 """`python -m study`: the twins as one page, `build/side-by-side.html`, or as text."""
 
+import re
 import sys
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from report.terminal import make_console, say
+from report.terminal import broken_name, make_console, say
 from shared.errors import UsageError
 from shared.flags import Examples, Flag, parse_flags
 from shared.program import run_program
@@ -24,6 +27,12 @@ from study.twins import ROOT, SIDES, TWINS, Chapter, Step, read_chapters
 PAGE = ROOT / "build" / "side-by-side.html"
 
 PROGRAM = "python -m study"
+
+# As rich takes them when it wraps: with the blanks before them.
+WORD = re.compile(r"\s*\S+")
+
+# What stands before a line of code, with the blanks around it.
+MARKS_WIDTH = 5
 
 LEGEND = (
     "Beside the lines: ≈ differs in names only, ≠ differs, + is on this side alone; a number names "
@@ -45,7 +54,7 @@ class Request:
     terminal: Flag = False
     """Print the code in the terminal instead of writing a page."""
     numpy: Flag = False
-    """With --terminal, print NumPy as a third column. The page has a box for it."""
+    """With --terminal, print NumPy as a third column. The page has a checkbox for it."""
 
     examples: ClassVar[Examples] = (
         ("--open", "write the page and open it"),
@@ -60,9 +69,9 @@ def fulfil(request: Request) -> int:
         UsageError: the flags contradict each other, or the file cannot be written.
     """
     if request.numpy and not request.terminal:
-        raise UsageError("--numpy: belongs to --terminal; in the page a box shows NumPy.")
+        raise UsageError("--numpy: needs --terminal; in the page, a checkbox shows NumPy.")
     if request.open and request.terminal:
-        raise UsageError("--open: expected without --terminal, which writes no page.")
+        raise UsageError("--open: cannot be combined with --terminal, which writes no page.")
     chapters = read_chapters()
     if request.terminal:
         print_chapters(chapters, tuple(SIDES) if request.numpy else TWINS, make_console())
@@ -91,7 +100,11 @@ def print_chapters(chapters: list[Chapter], sides: tuple[str, ...], console: Con
             continue
         if chapter.part:
             console.rule(chapter.part, characters="═")
-        console.rule(f"{chapter.file}: {chapter.title}", align="left")
+        heading = Text(f"{chapter.file}: {chapter.title}")
+        # A rule cuts a heading that is longer than itself.
+        console.print(
+            heading if cell_len(heading.plain) > console.width - 4 else Rule(heading, align="left")
+        )
         console.print(Text(chapter.sentence, style="italic"), "")
         code = {side: highlight(lines) for side, lines in chapter.lines.items()}
         for step in steps:
@@ -105,8 +118,34 @@ def highlight(lines: list[str]) -> list[Text]:
 
 
 def print_step(step: Step, sides: list[str], code: dict[str, list[Text]], console: Console) -> None:
-    """Print one step; a line's number refers to the notes beneath, its sign is as in SIGNS."""
+    """Print one step, its sides beneath each other where a word would not fit into its column."""
     console.print(Text(f"{step.key}: {step.sentence}"), "")
+    longest = max(
+        len(word)
+        for row in step.rows
+        for side in sides
+        if (index := row.get(side)) is not None
+        for word in WORD.findall(code[side][index].plain) or [""]
+    )
+    fits = longest <= console.width // len(sides) - MARKS_WIDTH
+    for shown in [sides] if fits else [[side] for side in sides]:
+        width = console.width // len(shown) - MARKS_WIDTH
+        console.print(draw_step(step, shown, code, width))
+    if step.instead and sides != list(TWINS):
+        console.print(step.instead)
+    for note in step.notes:
+        if note.side in (*sides, "both"):
+            who = "Both" if note.side == "both" else SIDES[note.side]
+            console.print(Text(f"{note.number:3} {who}: {note.text}"))
+    console.print()
+
+
+def draw_step(step: Step, sides: list[str], code: dict[str, list[Text]], width: int) -> Table:
+    """The lines of a step; a line's number refers to the notes beneath, its sign is as in SIGNS.
+
+    Args:
+        width: columns that there are for a line of one side.
+    """
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True)
     for side in sides:
         table.add_column("", justify="right", style="dim", width=3)
@@ -119,16 +158,21 @@ def print_step(step: Step, sides: list[str], code: dict[str, list[Text]], consol
             numbers = [str(note.number) for note in step.notes_at(place, side)]
             index = row.get(side)
             cells.append(" ".join([*numbers, SIGNS[kinds.get(side, "equal")]]))
-            cells.append("" if index is None else code[side][index])
+            cells.append("" if index is None else broken(code[side][index], width))
         table.add_row(*cells)
-    console.print(table)
-    if step.instead and sides != list(TWINS):
-        console.print(step.instead)
-    for note in step.notes:
-        if note.side in (*sides, "both"):
-            who = "Both" if note.side == "both" else SIDES[note.side]
-            console.print(Text(f"{note.number:3} {who}: {note.text}"))
-    console.print()
+    return table
+
+
+def broken(line: Text, width: int) -> Text:
+    """A line whose words, where one is longer than all columns, are broken as names are."""
+    places = []
+    for word in WORD.finditer(line.plain):
+        name = word[0].lstrip()
+        place, indent = word.end() - len(name), len(word[0]) - len(name)
+        for piece in broken_name(name, width - indent).split("\n")[:-1]:
+            place += len(piece)
+            places.append(place)
+    return Text("\n").join(line.divide(places))
 
 
 def main() -> int:

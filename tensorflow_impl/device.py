@@ -37,7 +37,7 @@ def choose_device(
         )
         raise UsageError(
             f"--device {name}: TensorFlow {tf.__version__} finds no such "
-            f"device for {float_type} here; expected auto or one of: {here}."
+            f"device here for {float_type}; expected auto or one of: {here}."
         )
     if name == "cpu":
         # TensorFlow puts everything on a GPU that it sees.

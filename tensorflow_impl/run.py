@@ -186,9 +186,9 @@ def fit_rows(
     """
     if config.checkpoint_steps:
         raise UsageError(
-            f"--checkpoint-steps {config.checkpoint_steps}: expected another "
-            "variant than fit, where Keras's own loop can be left only at an "
-            "epoch's end."
+            f"--checkpoint-steps {config.checkpoint_steps}: Keras's fit can "
+            "be left only between epochs; leave the flag out, or choose "
+            "another variant, such as graph."
         )
     device, model, optimizer, train_set, test_set = built
     tensors = partial(to_tensors, device=device)

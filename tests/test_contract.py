@@ -63,6 +63,7 @@ TOY = """        color="#000000",
         variant="reference",
         requires=("numpy",),
         label="Toy",
+        about="a copy of NumPy's",
         color="#999999",
         environment={"TOY": "in its environment"},
     ),
@@ -167,7 +168,7 @@ def test_a_fourth_implementation_has_the_commands_that_it_has_files_for(project)
     offered = ", ".join(command for command in COMMANDS if command not in OPTIONAL)
     assert done.returncode == 2
     assert done.stderr == (
-        "python -m toy_impl: export: Toy's implementation cannot do this; its commands are "
+        "python -m toy_impl: export: the Toy implementation has no such command; expected one of "
         f"{offered}.\n"
     )
 

@@ -73,7 +73,7 @@ def measure(request: Request) -> int:
     for part in request.only:
         if not any(part in campaign.name for campaign in chosen):
             known = ", ".join(campaign.name for campaign in chosen)
-            raise UsageError(f"--only {part}: expected a part of one of: {known}.")
+            raise UsageError(f"--only {part}: expected part of one of these names: {known}.")
     if request.only:
         chosen = [each for each in chosen if any(part in each.name for part in request.only)]
     table = Table("fault", box=box.SIMPLE_HEAD)

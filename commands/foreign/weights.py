@@ -113,8 +113,8 @@ def refuse(path: Path, what: str) -> NoReturn:
         UsageError: always.
     """
     raise UsageError(
-        f"--weights {path} {what}: expected dense layers as docs/FILES.md says, or the weights "
-        "that a training here wrote."
+        f"--weights {path} {what}: expected dense layers as described in docs/FILES.md, or "
+        "weights that a training here wrote."
     )
 
 
@@ -176,8 +176,8 @@ def _convert(path: Path, kind: Format) -> tuple[Mapping[str, np.ndarray], Descri
     """
     if importlib.util.find_spec(kind.requires) is None:
         raise UsageError(
-            f"--weights {path} is {kind.label}'s and needs {kind.requires}, which is not installed "
-            f"for {sys.executable}; install it there."
+            f"--weights {path} is a {kind.label} file and needs {kind.requires}, which is not "
+            f"installed for {sys.executable}; install it there."
         )
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "converted.safetensors")
@@ -245,20 +245,20 @@ def _tell(request: Request, training: Training, known: frozenset[str], label: st
     function = describe_activation(training.activation, training.activation_parameters)
     others = ", ".join(each for each in ACTIVATIONS if each != training.activation)
     prepared = {
-        "standardized": "standardized with the mean and deviation of the dataset",
-        "unit": "from 0 to 1",
+        "standardized": "the mean and standard deviation of the dataset",
+        "unit": "the range 0 to 1",
     }[training.pixels]
     (other,) = (each for each in get_args(Pixels) if each != training.pixels)
-    sentences = [f"Its weights were written by {label}."]
+    sentences = [f"This file was written by {label}."]
     if "activation" not in known and request.activation == "auto":
         sentences.append(
-            f"They do not say which activation the hidden layers have: {function} is used "
-            f"(--activation {others} for another)."
+            f"It does not name the activation function of the hidden layers: assuming {function} "
+            f"(--activation chooses another: {others})."
         )
     if "pixels" not in known and request.pixels == "auto":
         sentences.append(
-            f"They do not say how pixels are prepared: here {prepared} (--pixels {other} for the "
-            "other way)."
+            f"It does not say how to scale pixels: assuming {prepared} (--pixels {other} chooses "
+            "the other way)."
         )
     if len(sentences) > 1:
         say(make_console(), f"NOTICE: {request.weights}: {' '.join(sentences)}")

@@ -153,7 +153,7 @@ def test_a_file_that_predicts_otherwise_is_reported(error, status, capsys):
     files = {"onnx": make_measured(error=error)}
     assert show(make_measured("trained.safetensors"), files, make_dataset()) == status
     printed = capsys.readouterr().out
-    assert ("a.onnx is not to be trusted" in printed) == bool(status)
+    assert ("do not use a.onnx" in printed) == bool(status)
     assert " 1.000 " in printed and " 2.000 " in printed
 
 

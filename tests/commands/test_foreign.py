@@ -266,8 +266,8 @@ def test_a_state_dict_predicts_as_in_pytorch(file, expected, written, capsys):
     assert_predicts(written / file, expected, stem if known else "auto")
     said = capsys.readouterr().out
     assert f"NOTICE: {written / file}: " in said
-    assert ("which activation the hidden layers have: " in said) != known
-    assert "(--pixels unit for the other way)" in said
+    assert ("the activation function of the hidden layers: assuming " in said) != known
+    assert "(--pixels unit chooses the other way)" in said
 
 
 @pytest.mark.parametrize(
@@ -285,8 +285,8 @@ def test_keras_files_predict_as_in_keras(file, written, capsys):
     assert_predicts(written / file, f"{stem}.npy", probabilities=stem == "ksoftmax")
     said = capsys.readouterr().out
     whole = not file.endswith((".weights.h5", ".safetensors"))
-    assert ("which activation" in said) != whole
-    assert ("how pixels are prepared" in said) == (stem not in ("krescaled", "kreshaped"))
+    assert ("activation function" in said) != whole
+    assert ("how to scale pixels" in said) == (stem not in ("krescaled", "kreshaped"))
 
 
 def test_whoever_rescales_pixels_sees_them_from_0_to_1(written, capsys):
@@ -312,7 +312,7 @@ def test_the_flag_is_obeyed_where_keras_says_no_activation(written, capsys):
     path = written / "ktanh.weights.h5"
     guessed = open_network(Request(path))
     said = capsys.readouterr().out
-    assert "ReLU is used (--activation" in said and "tanh" in said
+    assert "assuming ReLU (--activation" in said and "tanh" in said
     assert guessed.training.activation == "relu"
     assert_predicts(path, "ktanh.npy", "tanh")
 

@@ -376,15 +376,15 @@ def on_a_table():
 
 
 LEFT_OUT = {
-    framed: "lines across the image; left out",
-    framed_on_the_edge: "something surrounds a sheet; looked at the sheet only",
-    light_on_dark_with_a_frame: "lines across the image; left out",
-    ruled: "lines across the image; left out",
-    squared: "lines across the image; left out",
-    shadowed: "uneven light; compared each place with its surroundings",
+    framed: "lines across the image; ignored them",
+    framed_on_the_edge: "a sheet of paper in front of something; used the sheet only",
+    light_on_dark_with_a_frame: "lines across the image; ignored them",
+    ruled: "lines across the image; ignored them",
+    squared: "lines across the image; ignored them",
+    shadowed: "uneven light; compared each pixel with its surroundings",
     specked: "several shapes found; used the largest",
     beside_another: "several shapes found; used the largest",
-    on_a_table: "something surrounds a sheet; looked at the sheet only",
+    on_a_table: "a sheet of paper in front of something; used the sheet only",
 }
 
 
@@ -429,12 +429,12 @@ def test_clothing_may_have_edges_all_around():
 
 def test_the_command_says_how_sure_it_is():
     paths = [Path("a.png"), Path("b.png")]
-    doubts = "lines across the image; left out", "several shapes found; used the largest"
+    doubts = "lines across the image; ignored them", "several shapes found; used the largest"
     lines = describe_doubts(paths, [doubts, ()])
     assert lines == [
-        "a.png: lines across the image; left out.",
+        "a.png: lines across the image; ignored them.",
         "a.png: several shapes found; used the largest.",
-        "Clear, with nothing left out: 1 of 2.",
+        "Clear, nothing left out: 1 of 2 images.",
     ]
 
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comparison.plan import DEFAULT_RUNS, Request, plan_runs, refuse_with_verify_only, run_order
+from comparison.plan import Request, plan_runs, refuse_with_verify_only, run_order
 from shared.config import TrainConfig
 from shared.errors import UsageError
+from shared.registry import DEFAULT_RUNS
 
 REPEATABLE = settings(derandomize=True, deadline=None)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -68,12 +69,12 @@ def request(**given) -> Request:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"ratio_precision": 0.0}, "--ratio-precision 0: expected a finite per cent above 0."),
-        ({"ratio_precision": -1.5}, "--ratio-precision -1.5: expected a finite per cent"),
-        ({"ratio_precision": float("nan")}, "--ratio-precision nan: expected a finite per cent"),
-        ({"ratio_precision": float("inf")}, "--ratio-precision inf: expected a finite per cent"),
+        ({"ratio_precision": 0.0}, "--ratio-precision 0: expected a percentage above 0."),
+        ({"ratio_precision": -1.5}, "--ratio-precision -1.5: expected a percentage"),
+        ({"ratio_precision": float("nan")}, "--ratio-precision nan: expected a percentage"),
+        ({"ratio_precision": float("inf")}, "--ratio-precision inf: expected a percentage"),
         ({"ratio_precision": 2.0, "repeats": 7}, "--repeats 7: expected 8 or more with --ratio-"),
-        ({"ratio_precision": 2.0, "run": ("numpy/reference",)}, "expected two runs or more"),
+        ({"ratio_precision": 2.0, "run": ("numpy/reference",)}, "expected at least two runs"),
     ],
 )
 def test_a_precision_that_cannot_be_reached_is_refused(given, words):
@@ -82,7 +83,7 @@ def test_a_precision_that_cannot_be_reached_is_refused(given, words):
 
 
 def test_nothing_that_is_not_timed_has_a_precision():
-    with pytest.raises(UsageError, match="expected without --ratio-precision"):
+    with pytest.raises(UsageError, match="cannot be combined with --ratio-precision"):
         refuse_with_verify_only(request(ratio_precision=2.0, verify_only=True))
 
 

@@ -166,11 +166,11 @@ def test_the_half_width_is_that_to_either_side():
         (
             [PRECISE, VAGUE],
             False,
-            "After 8 repeats the ratios of training times are only known within 25.00 % (95 %); "
+            "After 8 repeats, the ratios of training times are only known within 25.00 % (95 %); "
             "3 % was asked for.",
         ),
-        ([PRECISE, None], False, "After 8 repeats not every ratio of training times is known."),
-        ([], True, "After 8 repeats not every ratio of training times is known."),
+        ([PRECISE, None], False, "After 8 repeats, not every ratio of training times is known."),
+        ([], True, "After 8 repeats, not every ratio of training times is known."),
     ],
 )
 def test_the_least_precise_ratio_decides(ratios, reached, words):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from comparison.plan import DEFAULT_RUNS
+from shared.registry import DEFAULT_RUNS
 from shared.results_file import load_results
 from tests.support.commands import compare, real_data_dir
 

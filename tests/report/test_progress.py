@@ -52,7 +52,7 @@ def test_the_line_is_never_wider_than_the_terminal(title, width, dataset, hand):
             hand.now += 99
         progress.epoch(run.epochs[:1])
     assert_fits(shown.file.getvalue(), width)
-    for words in ("compiling (first step), 0 s", "training\r", "epoch 1/3  91.00 %  0:05 left"):
+    for words in ("first step and compilation, 0 s", "training\r", "epoch 1/3  91.00 %  5 s left"):
         assert words in shown.file.getvalue()
 
 
@@ -61,7 +61,7 @@ def test_seconds_are_counted_but_not_while_a_run_trains(hand):
     line.title = "pytorch/compiled"
     line.show(DOINGS["first_step"])
     hand.now += 12.2
-    assert line._draw().plain == "pytorch/compiled  ──────────  compiling (first step), 12 s"
+    assert line._draw().plain == "pytorch/compiled  ──────────  first step and compilation, 12 s"
     line.show(DOINGS["train"], still=True)
     hand.now += 12.2
     assert line._draw().plain == "pytorch/compiled  ──────────  training"
@@ -103,6 +103,14 @@ def test_what_takes_long_is_said_once_in_a_log():
     with busy(shown := console(80, io.StringIO), "verifying 2 runs"):
         pass
     assert shown.file.getvalue() == "Verifying 2 runs\n"
+
+
+def test_what_a_log_need_not_say_is_said_in_a_terminal_alone():
+    for stream in (Screen, io.StringIO):
+        with busy(shown := console(80, stream), "importing PyTorch", logged=False) as line:
+            line.show("measuring")
+        said = shown.file.getvalue()
+        assert ("importing PyTorch" in said, "measuring" in said) == ((stream is Screen),) * 2
 
 
 def test_a_terminal_that_moves_no_cursor_gets_lines(monkeypatch):

@@ -155,10 +155,10 @@ def test_description_of_the_job(dataset):
         "Network 784-32-16-10, Adam 0.001, batches of 64, 5 epochs, seed 4, float32, 2 threads."
     )
     assert sentences.describe_job(config, dataset, MISSING) == (
-        "NOTICE: mnist is not in /data/mnist and may not be downloaded offline: place a.gz, b.gz "
-        "in /data/mnist by hand (found as well unzipped, as mnist.npz, in MNIST/raw, MNIST or "
-        "directly in --data-dir), or run once without --offline. The embedded digits dataset is "
-        f"used instead.\n{text}"
+        "NOTICE: mnist is not in /data/mnist and --offline forbids downloading it: place a.gz, "
+        "b.gz in /data/mnist by hand (found as well unzipped, as mnist.npz, in MNIST/raw, MNIST or "
+        "directly in --data-dir), or run once without --offline. Using scikit-learn's digits "
+        f"instead.\n{text}"
     )
     config = TrainConfig(dataset="digits", optimizer="sgd", learning_rate=0.1)
     assert ", SGD 0.1, " in sentences.describe_job(config, dataset, None)
@@ -216,6 +216,22 @@ def test_other_processes_and_the_speed_they_cost_are_one_warning(dataset):
 def test_more_threads_than_cores_and_a_battery_are_warnings(dataset):
     changed = replace(ENVIRONMENT, physical_cores=1, on_battery=True)
     run = make_run("numpy/reference")
-    shared_cores, battery = doubts_of(dataset, run, environment=changed)
-    assert "2 threads share 1 physical cores" in shared_cores
+    battery, shared_cores = doubts_of(dataset, run, environment=changed)
+    assert "2 threads share 1 physical core," in shared_cores
     assert "battery" in battery
+
+
+def test_a_busy_machine_and_what_it_was_busy_with_are_one_warning(dataset):
+    busy = replace(ENVIRONMENT, load_average=(1.5, 1.0, 1.0), on_battery=True)
+    run = replace(make_run("numpy/reference"), foreign_cpus=1.0)
+    (doubt,) = doubts_of(dataset, run, environment=busy, probes=probes(0.005, 0.008))
+    told = (
+        "when the run began (load 1.5 on 2 cores)",
+        "1.0 cores on average",
+        "the machine changed its speed",
+    )
+    places = [doubt.index(words) for words in (*told, "battery")]
+    assert places == sorted(places)
+    pair = run, replace(run, run="numpy/reference#2")
+    (doubt,) = doubts_of(dataset, *pair, environment=busy)
+    assert "when the comparison began" in doubt

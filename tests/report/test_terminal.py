@@ -9,6 +9,7 @@ from rich.console import Console
 
 from report import against, table, terminal
 from shared.config import TrainConfig
+from shared.streams import fold
 from tests.support.results import make_result, make_run, make_unfinished
 
 
@@ -32,10 +33,10 @@ def test_lines_of_epochs_stay_in_their_columns(dataset):
     config = TrainConfig(epochs=12)
     assert terminal.epoch_headings(epochs, config, dataset) == (
         "                  train             test\n"
-        "               loss accuracy    loss accuracy  images/s   left"
+        "               loss accuracy    loss accuracy  images/s    left"
     )
     lines = [terminal.epoch_line(epochs[:k], config, dataset) for k in (2, 12)]
-    assert lines[0] == "epoch  2/12  0.5000  82.00 %  0.5500  92.00 %     1,437   0:15"
+    assert lines[0] == "epoch  2/12  0.5000  82.00 %  0.5500  92.00 %     1,437    15 s"
     assert len(lines[0]) == len(lines[1])
 
 
@@ -54,9 +55,21 @@ def test_lines_of_epochs_fit_80_columns(validated, scheduled, dataset):
     known = [epoch], TrainConfig(epochs=30), dataset
     line = terminal.epoch_line(*known)
     for each in (line, *terminal.epoch_headings(*known).split("\n")):
-        assert len(each) <= (80 if validated else 72)
+        assert len(each) <= (80 if validated else 73)
     assert ("0.000123" in line) == scheduled
     assert ("0.2500" in line) == validated
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_in_a_narrow_terminal_columns_give_way(width, dataset):
+    (epoch,) = make_run("numpy/reference", epochs=1).epochs
+    epoch = replace(epoch, validation_loss=0.25, validation_accuracy=0.9, learning_rate=0.000123)
+    known = [epoch], TrainConfig(epochs=30), dataset, width
+    line, *headings = terminal.epoch_line(*known), *terminal.epoch_headings(*known).split("\n")
+    assert max(map(len, (line, *headings))) <= width
+    assert ("0.000123" in line) == (width >= 80)
+    assert ("train" in headings[0]) == (width >= 80)
+    assert "validation" in headings[0] and "test" in headings[0]
 
 
 class Screen(io.StringIO):
@@ -73,6 +86,14 @@ def said(stream, *lines, **options):
     known = {"width": 30, "color_system": "standard", "force_terminal": True, **options}
     terminal.say(Console(file=stream, **known), *lines, strong=["It is so."])
     return stream.getvalue()
+
+
+def test_no_number_is_parted_from_its_unit():
+    text = "It took 12.3 s and 45 MiB at 99 % of 1,234 images/s, 5 in all."
+    for width in range(12, 40):
+        folded = fold(text, width)
+        assert folded.replace("\n", " ") == text
+        assert all(unit in folded for unit in ("12.3 s", "45 MiB", "99 %", "1,234 images/s"))
 
 
 def test_sentences_are_broken_between_words_in_a_terminal_and_never_in_a_log():

@@ -22,9 +22,9 @@ from safetensors.numpy import save
 
 from benchmarks import damages, kills
 from commands.single_run import drain, train_and_save
-from commands.twin import native_chatter_held_back
 from report import sentences
 from shared import checkpoint_files
+from shared.chatter import native_chatter_held_back
 from shared.checkpoint_files import MANIFEST, STATE, checksum, numbers
 from shared.checkpoint_state import Origin, read
 from shared.checkpoints import Checkpoints, open_checkpoints
@@ -372,8 +372,8 @@ def test_what_was_saved_comes_back(kept):
             assert array.dtype == other[name].dtype
             assert array.flags.writeable
     assert again.words() == [
-        f"pytorch/eager (seed 0) went on from step 12, in {kept.folder / '000003'}; "
-        "but for the epochs', its times count from there."
+        f"pytorch/eager (seed 0) resumed from step 12, saved in {kept.folder / '000003'}; "
+        "its times, except those of the epochs, count from there."
     ]
 
 
@@ -486,7 +486,7 @@ def test_where_each_step_depends_on_their_number_epochs_are_not_added(kept):
     longer = fresh(kept, origin=replace(kept.origin, config=cosine | {"epochs": 8}))
     with pytest.raises(UsageError) as refusal:
         longer.load_newest()
-    words = "--epochs 3, not 8; the cosine schedule depends on their number"
+    words = "--epochs 3, not 8; the cosine schedule depends on the number of epochs"
     assert f"000003 is not used: it was made with {words}." in str(refusal.value)
 
 
@@ -501,7 +501,10 @@ def test_two_trainings_do_not_save_to_one_folder(tmp_path):
     asked = config, "numpy/reference", "a", load(config)
     (tmp_path / "a").mkdir()
     other = FileLock(tmp_path / "a.lock", is_singleton=False)
-    with other, pytest.raises(UsageError, match=r"^--checkpoint-dir .*: another training saves to"):
+    with (
+        other,
+        pytest.raises(UsageError, match=r"^--checkpoint-dir .*: another training is saving to"),
+    ):
         open_checkpoints(*asked)
     held = open_checkpoints(*asked)
     with pytest.raises(Timeout):
@@ -559,7 +562,7 @@ def test_nothing_is_overwritten_without_being_asked(kept):
 def test_a_folder_that_cannot_be_one(tmp_path):
     (tmp_path / "file").write_text("")
     config = replace(BASE, checkpoint_dir=tmp_path / "file")
-    with pytest.raises(UsageError, match=r"--checkpoint-dir .*: expected a folder"):
+    with pytest.raises(UsageError, match=r"--checkpoint-dir .*: cannot be written"):
         open_checkpoints(config, "numpy/reference", "x", load(config))
 
 
@@ -600,7 +603,7 @@ def test_the_loss_scale_is_not_forgotten(elsewhere):
 
 def test_fit_goes_on_between_epochs_only(elsewhere):
     assert elsewhere["fit"].result()
-    assert elsewhere["fit refuses"].result().startswith("--checkpoint-steps 2: expected another")
+    assert elsewhere["fit refuses"].result().startswith("--checkpoint-steps 2: Keras's fit can")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes can't be split here")
@@ -637,7 +640,7 @@ def test_a_resumed_run_says_so(tmp_path, capsys):
     assert list(map(kills.figures, second.epochs)) == list(map(kills.figures, first.epochs))
     refused, resumed = said.splitlines()
     assert refused == f"The checkpoint {newest} is not used: weights.safetensors is damaged."
-    assert resumed.startswith(f"numpy/reference (seed 0) went on from step 19, in {before}; ")
+    assert resumed.startswith(f"numpy/reference (seed 0) resumed from step 19, saved in {before}; ")
     result = make_result(dataset, second)
     assert [f"NOTICE: {line}" for line in (refused, resumed)] == sentences.in_words(result)[:2]
     # The time of the epoch that was begun elsewhere is not known.
@@ -651,5 +654,7 @@ def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(tmp_path, 
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "iterdir", refuse)
-    with pytest.raises(CheckpointError, match=r"cannot be listed \(Permission denied\); allow it"):
+    with pytest.raises(
+        CheckpointError, match=r"cannot be read \(Permission denied\); change its permissions"
+    ):
         numbers(tmp_path)

@@ -30,17 +30,16 @@ NUMPY, PYTORCH = "-m numpy_impl", "-m pytorch_impl"
 WRONG = {
     "typo of a flag": (
         f"{COMPARE} --epocs 3",
-        "python compare.py: --epocs: there is no such flag, perhaps --epochs is meant",
+        "python compare.py: --epocs: there is no such flag (did you mean --epochs?)",
     ),
     "typo of a flag of one": (
         f"{PYTORCH} --bacth-size=3",
-        "python -m pytorch_impl: --bacth-size: there is no such flag, perhaps --batch-size is "
-        "meant",
+        "python -m pytorch_impl: --bacth-size: there is no such flag (did you mean --batch-size?)",
     ),
     "typo of a required flag": (
         f"{PYTORCH} evaluate --wieghts x",
-        "python -m pytorch_impl evaluate: --wieghts: there is no such flag, perhaps --weights is "
-        "meant",
+        "python -m pytorch_impl evaluate: --wieghts: there is no such flag (did you mean "
+        "--weights?)",
     ),
     "nothing like a flag": (f"{COMPARE} -q", "python compare.py: -q: there is no such flag"),
     "wrong choice": (
@@ -53,11 +52,11 @@ WRONG = {
     ),
     "missing value": (
         f"{COMPARE} --epochs",
-        "python compare.py: --epochs: expected a whole number after it",
+        "python compare.py: --epochs: expected a whole number after the flag",
     ),
     "missing value of one": (
         f"{NUMPY} evaluate --weights",
-        "python -m numpy_impl evaluate: --weights: expected a path after it",
+        "python -m numpy_impl evaluate: --weights: expected a path after the flag",
     ),
     "missing required flag": (
         f"{NUMPY} evaluate",
@@ -69,11 +68,12 @@ WRONG = {
     ),
     "unknown command": (
         f"{NUMPY} evalaute --weights x",
-        "python -m numpy_impl: evalaute: expected one of the commands train, evaluate, predict",
+        "python -m numpy_impl: evalaute: there is no such command; expected one of train, "
+        "evaluate, predict",
     ),
     "command behind a flag": (
         f"{NUMPY} --epochs 3 evaluate",
-        "python -m numpy_impl: evaluate: expected before any flag, such as --epochs",
+        "python -m numpy_impl: evaluate: put the command before all flags, such as --epochs",
     ),
     "word instead of a number": (
         f"{COMPARE} --epochs five",
@@ -93,7 +93,7 @@ WRONG = {
     ),
     "value of a flag that takes none": (
         f"{NUMPY} --offline yes",
-        "python -m numpy_impl: yes: not expected here",
+        "python -m numpy_impl: yes: unexpected argument",
     ),
     "flag of another command": (
         f"{NUMPY} evaluate --weights x --preset two-layer",
@@ -166,7 +166,7 @@ class Small:
 def test_of_a_positional_argument_and_a_fixed_one():
     with pytest.raises(UsageError, match=r"^PATH is missing; see program --help\.$"):
         parse_flags(Small, "program", [])
-    with pytest.raises(UsageError, match=r"^--constant: expected no value; see program --help\.$"):
+    with pytest.raises(UsageError, match=r"^--constant: takes no value; see program --help\.$"):
         parse_flags(Small, "program", ["x", "--constant", "4"])
     assert parse_flags(Small, "program", ["x", "--size", "2"]) == Small(Path("x"), size=2)
 
@@ -205,7 +205,7 @@ def test_train_is_the_default_command(monkeypatch):
     assert (kind, vars(request)) == (explicit, vars(same))
     assert (kind, request.config.epochs, request.variant) == ("TrainRequest", 3, "fit")
     kind, request = asked(monkeypatch)
-    assert (kind, request.config, request.variant) == ("TrainRequest", TrainConfig(), "graph")
+    assert (kind, request.config, request.variant) == ("TrainRequest", TrainConfig(), "fit")
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -67,7 +67,7 @@ def test_a_folder_claimed_at_the_same_moment(tmp_path, monkeypatch):
     claim_output_dir(tmp_path / "out", "first")
     # Both found it empty.
     monkeypatch.setattr(Path, "iterdir", lambda self: iter(()))
-    with pytest.raises(UsageError, match=r"--output-dir .*taken by another run"):
+    with pytest.raises(UsageError, match=r"--output-dir .*in use by another run"):
         claim_output_dir(tmp_path / "out", "second")
     assert (tmp_path / "out" / "command.txt").read_text() == "first\n"
 

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from commands.entry import requests_of
 from comparison import verification
-from comparison.plan import DEFAULT_RUNS, plan_jobs
+from comparison.plan import plan_jobs
 from shared import registry
 from shared.activations import ACTIVATIONS
 from shared.config import BATCH_NORM_EPSILON, TrainConfig
 from shared.environment import PACKAGES
 from shared.errors import UsageError
 from shared.registry import (
+    DEFAULT_RUNS,
     ENTRIES,
     IMPLEMENTATIONS,
     LABELS,
@@ -101,7 +103,8 @@ def test_files_are_found_without_importing_a_framework():
 
 
 def test_a_run_is_available_where_all_that_it_requires_is():
-    ours = {"package": "toy_impl", "variant": "x", "label": "Toy", "color": "#000000"}
+    ours = {"package": "toy_impl", "variant": "x", "label": "Toy", "about": "a toy"}
+    ours["color"] = "#000000"
     assert Run(requires=("json",), **ours).is_available()
     assert not Run(requires=("json", "no_such_module"), **ours).is_available()
 
@@ -110,6 +113,21 @@ def test_versions_are_recorded_of_all_that_is_required():
     assert set(required_modules()) < set(PACKAGES)
     assert len(set(PACKAGES)) == len(PACKAGES)
     assert required_modules("tensorflow") == ("tensorflow", "keras")
+
+
+def test_a_single_command_trains_what_a_comparison_does():
+    assert DEFAULT_RUNS == ("pytorch/eager", "tensorflow/fit")
+    for name in DEFAULT_RUNS:
+        implementation, _, variant = name.partition("/")
+        assert requests_of(implementation)["train"](config=TrainConfig()).variant == variant
+
+
+def test_the_readme_says_of_each_run_what_the_registry_says():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+/\w+)` \| (.+) \|$", text, re.MULTILINE)
+    assert [(name, about.replace("`", "")) for name, about in rows] == [
+        (run.name, run.about) for run in RUNS.values()
+    ]
 
 
 def test_colours_are_told_apart():
@@ -124,6 +142,7 @@ def keras_on(backend: str, **more: str) -> Run:
         variant=backend,
         requires=("keras", backend),
         label="Keras",
+        about="another backend",
         color="#000000",
         environment={"KERAS_BACKEND": backend} | more,
     )
@@ -241,8 +260,6 @@ def test_no_other_place_lists_frameworks():
             if isinstance(node, ast.Constant) and node.value in names:
                 found.add((place, node.value))
     found -= {(place, name) for place, name in found if place == "shared/registry.py"}
-    # What is compared by default is a choice, not a list.
-    found -= {("comparison/plan.py", name) for name in DEFAULT_RUNS}
     assert found <= OTHER_MEANINGS
 
 

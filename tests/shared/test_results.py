@@ -275,7 +275,7 @@ BROKEN = {
     ),
     "a setting that lacks another": (
         break_content(lambda c: put(c, 2, "config", "patience")),
-        "$.config: --patience 2: expected with it a --validation above 0",
+        "$.config: --patience 2: needs a --validation above 0",
     ),
     "settings missing": (
         break_content(lambda c: c["config"].pop("batch_size")),

@@ -104,6 +104,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_the_command_draws_a_page_again": 3,
     },
     "test_documents.py": {"helps": 4},
+    "test_terminals.py": {"made": 60},
     "test_contract.py": {
         "test_a_fourth_implementation_trains": 3,
         "test_a_fourth_implementation_evaluates": 2,

@@ -10,20 +10,28 @@ import subprocess
 import sys
 import termios
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
-from tests.support.commands import child_environment, warm
+from tests.support.commands import ROOT, child_environment, warm
 
 WIDTHS = (60, 80, 100)
 
 # How a terminal, or who sits at it, may feel about colours.
 COLOURS = {"plain": {}, "forced": {"FORCE_COLOR": "1"}, "none": {"NO_COLOR": "1"}}
 
+WORD = re.compile("[A-Za-z]+")
+
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def run_in_terminal(
-    *arguments: str, cwd: Path, width: int, cold: bool = False, **environment: str
+    *arguments: str,
+    cwd: Path,
+    width: int,
+    cold: bool = False,
+    implementation: str = "numpy",
+    **environment: str,
 ) -> tuple[int, str]:
     """Run `python ARGUMENTS` at a terminal of so many columns.
 
@@ -32,6 +40,7 @@ def run_in_terminal(
         cwd: the working directory.
         width: columns; with a height of 24 rows.
         cold: in an interpreter that imports all anew, as `run_command` does; else as `run_warm`.
+        implementation: which of them is imported already if not.
         environment: variables on top of these: no colours are asked for, and the terminal has them.
 
     Returns:
@@ -44,7 +53,7 @@ def run_in_terminal(
     environment = known | {"TERM": "xterm-256color"} | environment
     with ThreadPoolExecutor(1) as pool:
         shown = pool.submit(read_terminal, main_end)
-        if cold or not warm("numpy").socket:
+        if cold or not warm(implementation).socket:
             status = subprocess.run(
                 [sys.executable, *arguments],
                 cwd=cwd,
@@ -56,7 +65,8 @@ def run_in_terminal(
                 timeout=240,
             ).returncode
         else:
-            status = warm("numpy").run_with([terminal] * 3, *arguments, cwd=cwd, **environment)
+            streams = [terminal] * 3
+            status = warm(implementation).run_with(streams, *arguments, cwd=cwd, **environment)
         os.close(terminal)
         text = shown.result()
     os.close(main_end)
@@ -79,6 +89,27 @@ def lines_of(text: str) -> list[str]:
     kept = re.sub(r"[^\n]*\n(\x1b\[\?25h)?\r?\x1b\[1A\x1b\[2K", "", text)
     lines = (ESCAPE.sub("", line).rstrip("\r") for line in kept.split("\n"))
     return [line.rpartition("\r")[2] for line in lines]
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Every word that this project's texts hold, in its code or in a string."""
+    texts = (path.read_text(encoding="utf-8") for path in ROOT.glob("[a-z]*/**/*.py"))
+    notes = (ROOT / "docs" / "side_by_side.toml").read_text(encoding="utf-8")
+    return frozenset(word.lower() for text in (*texts, notes) for word in WORD.findall(text))
+
+
+def assert_whole_words(text: str, *known: str) -> None:
+    """No word in a terminal is a part of one, cut at an edge; numbers are not looked at.
+
+    Args:
+        text: what stands there.
+        known: texts whose words may stand there too.
+    """
+    words = {word.lower() for line in lines_of(text) for word in WORD.findall(line)}
+    others = {word.lower() for each in known for word in WORD.findall(each)}
+    assert sorted(words - vocabulary() - others) == []
+    assert "…" not in text
 
 
 def assert_fits(text: str, width: int) -> None:
