@@ -175,7 +175,7 @@ def _error(share: float, request: Request) -> str:
 
 TITLES = {
     "different": "claims a difference where there is none",
-    "same": "“the same” claimed of a difference of 5 %",
+    "same": "calls a difference of 5 % “the same”",
     "covered": "intervals that hold the truth",
     "found": "finds a difference of 5 %",
 }

@@ -6,7 +6,6 @@ and run, in this order.
 
 import os
 
-# TensorFlow and Keras read both when they are imported. Values that are set
-# already stay.
+# TensorFlow and Keras read both on import. Values already set stay.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
