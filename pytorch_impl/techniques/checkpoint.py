@@ -71,7 +71,7 @@ def set_state(
     for name, array in state.items():
         number, _, kind = name.partition("/")
         if number.isdecimal() and kind != "step":
-            # PyTorch keeps an entry that exists.
+            # PyTorch would accept an array of any shape.
             own = parameters[int(number)].numpy(force=True)
             require_like(name, array, own)
     RANDOM[parameters[0].device.type].set_rng_state(tensors["random"])
