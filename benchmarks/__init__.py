@@ -1,20 +1,20 @@
-"""Measurements behind the claims of the documents: for whoever doubts a figure, or renews it.
+"""Measurements behind the documents' claims: for readers who doubt a figure or renew it.
 
-Each prints what it found. In the order of what they are about:
+Each prints its findings. By topic:
 
-command.py       flags and child processes of all of them
+command.py       shared flags and child processes
 floor.py         the matrix products alone, the lower limit of an epoch
-baselines.py     the runs beside scripts as tutorials write them
-profiled.py      what stands between PyTorch's runs and the floor
+baselines.py     the runs against scripts in the style of tutorials
+profiled.py      where PyTorch's runs spend time above the floor
 tried.py         what makes training on small batches fast, and what does not
-verdicts.py      how often the report's rules claim too much, simulated
+verdicts.py      how often the report's rules claim too much, in simulations
 null.py          whether the comparison claims a difference where there is none
-slowed.py        PyTorch's runs with a planted slow-down, for null.py
-agreement.py     how far the trained weights of a comparison's runs are apart
+slowed.py        PyTorch's runs with a deliberate slow-down, for null.py
+agreement.py     how much the trained weights of a comparison's runs differ
 alarms.py        whether verification accuses sound runs, and how small a fault it finds
-kills.py         whether a killed training goes on to the same result
+kills.py         whether a killed training resumes to the same result
 damages.py       whether damaged checkpoints are noticed
 photos.py        whether pictures with frames, shadows and lines are recognized
 mistakes.py      what common mistakes do to a training
-tuning.py        what each knob of a training does
+tuning.py        what each setting of a training does
 """

@@ -74,7 +74,7 @@ FAULTS = {
 }
 
 DOUBTFUL = ("not provable", "false alarm")
-OUTCOMES = ("followed to the end", "for a part", *DOUBTFUL)
+OUTCOMES = ("followed to the end", "partly followed", *DOUBTFUL)
 
 # Rows of a table: how often each outcome.
 Counts = dict[str, Counter[str]]
@@ -185,7 +185,7 @@ def outcome(verdict: RunVerification) -> str:
     if verdict.failure:
         unclear = verdict.failure.kind in ("diverges", "undecided")
         return "not provable" if unclear else "false alarm"
-    return "for a part" if verdict.decided else "followed to the end"
+    return "partly followed" if verdict.decided else "followed to the end"
 
 
 def references_of(config: TrainConfig) -> list["Reference"]:

@@ -26,9 +26,9 @@ KINDS = {
     "Adam": r"adam|^((?!amax).)*sqrt",
     "picking rows": r"^((?!amax).)*index|aten::(select|slice|narrow|split|unbind)",
     "activations, loss, sums": r"aten::|cpp_fused|Backward|autograd",
-    "all else that it names": "",
+    "other named operations": "",
 }
-REST = "Python, and what no operation claims"
+REST = "Python, and time outside any operation"
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class PyTorch:
         return self._whole(self._compile(steps, options=options))
 
     def adam_one_by_one(self) -> Epoch:
-        """eager, Adam one tensor at a time, as by default"""
+        """eager, Adam one tensor at a time (the default)"""
         return self._plain(self.adam(foreach=False))
 
     def adam_foreach(self) -> Epoch:
@@ -89,7 +89,7 @@ class PyTorch:
         return self._plain(self.adam(fused=True))
 
     def indexing(self) -> Epoch:
-        """eager, Adam fused, indexing in place of DataLoader"""
+        """eager, Adam fused, indexing instead of DataLoader"""
         images, labels = self.train_set
 
         def learn(order: "np.ndarray") -> None:
@@ -221,7 +221,7 @@ class TensorFlow:
         return self._whole(jit_compile=True)
 
     def fit_32_tuned(self) -> Epoch:
-        """fit, 32 steps a call, tf.data tuned as by default"""
+        """fit, 32 steps a call, tf.data tuned (the default)"""
         tuning = self.tf.data.Options()
         tuning.autotune.enabled = True
         batches = self.batches

@@ -1,7 +1,7 @@
-"""What each knob of a training does, by turning one at a time.
+"""What each setting of a training does, changed one at a time.
 
-`python -m benchmarks.tuning` answers the questions of docs/WALKTHROUGH.md, each with a table. It
-trains in PyTorch; the twins compute the same. `--only WORDS` asks those questions that hold them.
+`python -m benchmarks.tuning` prints the tables of docs/SETTINGS.md. It trains in PyTorch; the twins
+compute the same. `--only WORDS` prints only the tables whose titles contain them.
 """
 
 import statistics

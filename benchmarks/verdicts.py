@@ -174,10 +174,10 @@ def _error(share: float, request: Request) -> str:
 
 
 TITLES = {
-    "different": "a difference claimed where there is none",
-    "same": "“the same” claimed of a difference of 5 %",
+    "different": "claims a difference where there is none",
+    "same": "calls a difference of 5 % “the same”",
     "covered": "intervals that hold the truth",
-    "found": "a difference of 5 % found",
+    "found": "finds a difference of 5 %",
 }
 
 

@@ -1,20 +1,20 @@
-"""The instrument: for whoever asks whether a comparison can be believed, or changes how it is made.
+"""The instrument: for readers who doubt a comparison, or change how it works.
 
-In the order of reading:
+In reading order:
 
 plan.py          the request: which runs with which settings, in which order
 run.py           a comparison from beginning to end: prepare, prove, measure, report
-children.py      how child processes are started and ended on every system
-jobs.py          the child processes that train, and what became of each
-probes.py        what the machine did meanwhile: other processes, energy
-warm_up.py       each run started once before anything is timed
-precision.py     when the ratios are known well enough
+children.py      starts and ends child processes on every system
+jobs.py          the child processes that train, and how each ended
+probes.py        what the machine did during a run: other processes, energy
+warm_up.py       starts each run once before anything is timed
+precision.py     when the ratios are precise enough
 verification.py  the proof that all runs compute the same: its children and its verdicts
-tracing.py       how a child sends what it computes
-reference.py     what each run is held against, and how far it may stray from it
+tracing.py       how a child sends its numbers
+reference.py     the reference for each run, and how far a run may deviate
 control.py       how far rounding alone drives correct trainings apart
-judging.py       where a run strays first, and what that points to
+judging.py       where a run first deviates, and the likely cause
 floor.py         the matrix products alone, the lower limit of an epoch
-ladder.py        the defaults that are switched one at a time, and how each is trained
+ladder.py        the defaults that are switched one at a time, and their trainings
 attribution.py   how much each default that differs between the frameworks matters
 """

@@ -1,1 +1,1 @@
-"""The oracle, in NumPy: data, model, loss, optimizer, train, evaluate."""
+"""The NumPy reference: data, model, loss, optimizer, train, evaluate."""

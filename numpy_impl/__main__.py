@@ -1,4 +1,4 @@
-"""`python -m numpy_impl`: train, test, and save what was learned."""
+"""`python -m numpy_impl`: train, test and save the network."""
 
 import sys
 

@@ -13,7 +13,7 @@ def to_tensors(
     Args:
         images: [n, 784] float32 or float64, standardized.
         labels: [n] int64, from 0 to 9.
-        device: always the CPU, where NumPy's arrays are tensors already.
+        device: always the CPU; NumPy's arrays already are tensors.
     """
     return images, labels
 
@@ -26,8 +26,8 @@ def make_batches(
     Args:
         images: [n, 784].
         labels: [n].
-        order: [n] int64, which row comes when.
-        batch_size: rows of every batch but the last, which holds the rest.
+        order: [n] int64, the row numbers in the order of use.
+        batch_size: rows of every batch except the last, which holds the rest.
     """
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]

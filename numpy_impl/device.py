@@ -1,4 +1,4 @@
-"""Where the network computes, and in which arithmetic."""
+"""Where the network runs, and in which arithmetic."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from shared.errors import UsageError
 
 
 def choose_device(name: DeviceName, float_type: FloatType) -> str:
-    """The device of that name, or for `auto` the best here: always the CPU.
+    """The device of this name, or for `auto` the best here: always the CPU.
 
     The arithmetic follows the type of the weights and images, so `float_type`
     needs no setting.
@@ -29,9 +29,9 @@ def describe_device(device: str) -> str:
 
 
 def synchronize(device: str) -> None:
-    """Wait until the device has done all its work, or a clock reads early."""
+    """Wait until the device has finished; otherwise a clock reads early."""
 
 
 def peak_device_memory(device: str) -> int | None:
-    """Most bytes of GPU memory that tensors held at once; None if unknown."""
+    """The most GPU memory that tensors held, in bytes; None if unknown."""
     return None

@@ -1,4 +1,4 @@
-"""Step 3: what is minimized, and what is counted."""
+"""Step 3: the loss, and the count of correct predictions."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -12,13 +12,13 @@ class Loss(Protocol):
     gradient: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
     def __call__(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """The loss; `gradient` is that with respect to the logits."""
+        """The loss; `gradient` is its gradient with respect to the logits."""
 
 
 def differentiable(
     gradient: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> Callable[[Callable], Loss]:
-    """Tie the way back to the way forward: another loss brings both."""
+    """Combine a loss with its gradient, so that another loss provides both."""
 
     def tie(compute_loss: Callable) -> Loss:
         compute_loss.gradient = gradient  # type: ignore[attr-defined]
@@ -38,15 +38,14 @@ def compute_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Returns:
         A scalar of the logits' dtype.
     """
-    # Less the largest logit, which changes nothing else, no exponential
-    # overflows.
+    # Subtracting the largest logit prevents overflow and changes nothing else.
     shifted = logits - logits.max(axis=1, keepdims=True)
     of_labels = shifted[np.arange(len(labels)), labels]
     return np.mean(np.log(np.exp(shifted).sum(axis=1)) - of_labels)
 
 
 def loss_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Of the loss by the logits: (softmax(logits) - one-hot) / batch.
+    """Gradient of the loss by the logits: (softmax(logits) - one-hot) / batch.
 
     Bishop, "Pattern Recognition and Machine Learning" (2006), equations 4.106
     to 4.109.

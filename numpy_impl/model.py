@@ -9,27 +9,27 @@ from shared.initial_weights import Weights
 
 
 class Layer:
-    """A part of the way from images to logits; most have no weights."""
+    """One step from images to logits; most have no weights."""
 
     training = False
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
-        """Outputs [batch, out]; what the way back needs is kept."""
+        """Outputs [batch, out]; keeps what the backward pass needs."""
         raise NotImplementedError
 
     def parameters(self) -> list[np.ndarray]:
-        """What is learned."""
+        """The learned arrays."""
         return []
 
     def weight_gradients(
         self,
         gradient: np.ndarray,  # noqa: ARG002 - For layers with weights.
     ) -> list[np.ndarray]:
-        """From the gradient of the outputs to those of the parameters."""
+        """The parameters' gradients, from the gradient of the outputs."""
         return []
 
     def input_gradient(self, gradient: np.ndarray) -> np.ndarray:
-        """From the gradient of the outputs to that of the inputs."""
+        """The inputs' gradient, from the gradient of the outputs."""
         raise NotImplementedError
 
 
@@ -50,7 +50,7 @@ class Dense(Layer):
         return [self.kernel, self.bias]
 
     def weight_gradients(self, gradient: np.ndarray) -> list[np.ndarray]:
-        """Those of kernel and bias."""
+        """The gradients of kernel and bias."""
         return [self.inputs.T @ gradient, gradient.sum(axis=0)]
 
     def input_gradient(self, gradient: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ class Dense(Layer):
 class ReLU(Layer):
     """outputs = max(inputs, 0); the derivative at 0 is taken as 0.
 
-    Both frameworks do so.
+    Both frameworks do the same.
     """
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ class ReLU(Layer):
         return np.maximum(inputs, 0)
 
     def input_gradient(self, gradient: np.ndarray) -> np.ndarray:
-        """Nothing passes where the output did not change with the input."""
+        """No gradient passes where the output does not depend on the input."""
         return gradient * (self.inputs > 0)
 
 
@@ -90,7 +90,7 @@ class Sequential:
         return outputs
 
     def backward(self, gradient: np.ndarray) -> list[np.ndarray]:
-        """From the gradient of the logits to all others, by the chain rule.
+        """All gradients from that of the logits, by the chain rule.
 
         Returns:
             The gradients in the order of `parameters`.
@@ -98,21 +98,21 @@ class Sequential:
         gradients: list[np.ndarray] = []
         for layer in reversed(self.layers):
             gradients = layer.weight_gradients(gradient) + gradients
-            # Nobody asks for the gradient of the images; it would cost as much
-            # as the way forward.
+            # The gradient of the images is not needed; it would cost as much
+            # as the forward pass.
             if layer is not self.layers[0]:
                 gradient = layer.input_gradient(gradient)
         return gradients
 
     def parameters(self) -> list[np.ndarray]:
-        """All that is learned: kernel, bias, kernel, bias, and so on."""
+        """Everything learned: kernel, bias, kernel, bias, and so on."""
         return [each for layer in self.layers for each in layer.parameters()]
 
 
 def build_model(hidden: tuple[int, int]) -> Sequential:
     """Stack the layers: images [batch, 784] -> logits [batch, 10].
 
-    The logits are left without softmax, which the loss contains.
+    There is no softmax, because the loss contains it.
     """
     return Sequential(
         Dense(IMAGE_SIZE, hidden[0]),
@@ -123,14 +123,14 @@ def build_model(hidden: tuple[int, int]) -> Sequential:
     )
 
 
-# By kind of layer the name that it has in every framework, and its arrays.
+# For each kind of layer, its name in every framework and its arrays.
 LEARNED: dict[type, tuple[str, tuple[str, ...]]] = {
     Dense: ("dense", ("kernel", "bias")),
 }
 
 
 def named_tensors(model: Sequential) -> dict[str, tuple[Layer, str]]:
-    """What the model has learned, under the names of all frameworks.
+    """Everything the model has learned, under the names of all frameworks.
 
     Returns:
         The layer and the attribute that holds the array.
@@ -153,10 +153,10 @@ def get_weights(model: Sequential) -> Weights:
 
 
 def set_weights(model: Sequential, weights: Weights) -> None:
-    """Copy weights in, as `get_weights` gives them; leave all others alone.
+    """Copy in weights, named as by `get_weights`; leave all others alone.
 
-    The model takes over their dtype, in new arrays: an optimizer made before
-    still has the old.
+    The model takes over their dtype in new arrays; an optimizer made before
+    still has the old ones.
     """
     places = named_tensors(model)
     for name, array in weights.items():

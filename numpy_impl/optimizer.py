@@ -10,17 +10,17 @@ from .model import Sequential
 
 
 class Optimizer:
-    """Updates the parameters in place; `update` says how."""
+    """Updates the parameters in place; `update` defines how."""
 
     def __init__(
         self, parameters: list[np.ndarray], learning_rate: float
     ) -> None:
         self.parameters, self.learning_rate = parameters, learning_rate
-        # Updates so far, which count from 1 while one is being made.
+        # Updates so far, including the current one.
         self.t = 0
 
     def like_parameters(self) -> list[np.ndarray]:
-        """Zeros of the shapes and dtypes of the parameters."""
+        """Zeros with the parameters' shapes and dtypes."""
         return [np.zeros_like(parameter) for parameter in self.parameters]
 
     def step(self, gradients: list[np.ndarray]) -> None:
@@ -41,11 +41,11 @@ class Adam(Optimizer):
     Algorithm 1: m_hat = m / (1 - beta_1^t) and v_hat = v / (1 - beta_2^t)
     correct the running means' bias towards their start at zero.
 
-    With `epsilon_hat` the rearrangement at the end of their section 2, as
-    stock Keras has it: weight -= alpha_t * m / (sqrt(v) + epsilon), where both
-    corrections are in the step size alpha_t = learning_rate
-    * sqrt(1 - beta_2^t) / (1 - beta_1^t). Epsilon stays outside of them, so
-    that it weighs 1 / sqrt(1 - beta_2^t) times as much.
+    With `epsilon_hat` the rearrangement at the end of their section 2, as in
+    stock Keras: weight -= alpha_t * m / (sqrt(v) + epsilon), where both
+    corrections are in the step size alpha_t = learning_rate * sqrt(1 -
+    beta_2^t) / (1 - beta_1^t). Epsilon stays outside them, so it weighs 1 /
+    sqrt(1 - beta_2^t) times as much.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ def make_optimizer(
     """Adam for all weights of the model.
 
     Args:
-        model: whose weights it updates.
+        model: the network whose weights it updates.
         learning_rate: about how far each weight moves in a step.
-        alignment: not used, because the oracle computes what PyTorch does.
+        alignment: not used, because the reference computes what PyTorch does.
     """
     return Adam(model.parameters(), learning_rate)

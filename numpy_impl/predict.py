@@ -1,4 +1,4 @@
-"""Step 8: using what was trained."""
+"""Step 8: using the trained network."""
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def restore(
     model = build_network(
         hidden_units(weights),
         choose_activation(*function, alignment="matched"),
-        # Dropout has no weights, and nothing to do outside of training.
+        # Dropout has no weights, and does nothing outside training.
         dropout=0.0,
         batch_norm=has_batch_norm(weights),
         alignment="matched",
@@ -70,8 +70,7 @@ def predict_trained(
     """
     device, model = restore(network, device_name)
     logits = predict(model, images)
-    # Less the largest logit, which changes nothing else, no exponential
-    # overflows.
+    # Subtracting the largest logit prevents overflow and changes nothing else.
     probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     described = np.__version__, describe_device(device)

@@ -1,4 +1,4 @@
-"""What is computed on the way, for comparing implementations."""
+"""Intermediate results, for comparing implementations."""
 
 from collections.abc import Callable
 
@@ -51,11 +51,11 @@ def compute_gradients(
 
 
 def nearest_kink(model: Sequential) -> dict[str, np.ndarray]:
-    """The smallest absolute input of any ReLU in the last batch, but for zero.
+    """The smallest absolute input of any ReLU in the last batch, except zero.
 
-    Leaky ones count. Where it is within rounding of zero, chance decides
-    whether a gradient passes; a sum of nothing but zeros is zero to everybody.
-    It is infinite where nothing has a kink.
+    Leaky ones count. Within rounding of zero, chance decides whether a
+    gradient passes; a sum of zeros is exactly zero in every implementation. It
+    is infinite if no activation has a kink.
     """
     inputs = [
         np.abs(layer.inputs)
@@ -77,8 +77,9 @@ def trace(
     Args:
         config: of the training.
         variant: how to train.
-        dataset: what is learned.
-        emit: told of `start`, `step` and `epoch`, each with its named arrays.
+        dataset: what to learn.
+        emit: called with `start`, `step` and `epoch`, each with its named
+            arrays.
     """
     built = build(config, dataset)
     device, model, _, train_set, _ = built

@@ -16,7 +16,7 @@ from .optimizer import Optimizer
 Tensors = tuple[np.ndarray, np.ndarray]
 
 
-# An overflow shows in the loss, which is what those who look at it expect.
+# An overflow shows in the loss, where it is expected.
 @np.errstate(over="ignore", invalid="ignore")
 def train_step(
     model: Sequential,
@@ -31,7 +31,7 @@ def train_step(
         The batch's mean loss and its number of correct predictions, both from
         before the update.
     """
-    # 1. start: each layer keeps what its way back needs
+    # 1. start: each layer keeps what its backward pass needs
     logits = model(images, training=True)  # 2. forward
     loss = compute_loss(logits, labels)  # 3. loss
     gradient = compute_loss.gradient(logits, labels)
@@ -50,7 +50,7 @@ def train_epoch(
     """Take a step for each batch: images [batch, 784], labels [batch].
 
     Returns:
-        What each step returned: losses [steps], correct predictions [steps].
+        The results of each step: losses [steps], correct predictions [steps].
     """
     losses, correct = [], []
     for images, labels in clock.steps(batches):
@@ -72,11 +72,12 @@ def train(
 
     Args:
         model: the network, which `learn` changes.
-        learn: does the epoch of this number; returns what `train_epoch` does.
+        learn: trains the epoch of this number; returns what `train_epoch`
+            does.
         sizes: [steps] int64, number of images of each batch.
         test_set: images [n, 784], labels [n].
-        epochs: their numbers, the first one 1.
-        clock: is told what the time is spent on.
+        epochs: the epoch numbers, starting at 1.
+        clock: records where the time goes.
     """
     for epoch in epochs:
         with clock.phase("train") as training:

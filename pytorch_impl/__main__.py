@@ -1,4 +1,4 @@
-"""`python -m pytorch_impl`: train, test, and save what was learned."""
+"""`python -m pytorch_impl`: train, test and save the network."""
 
 import sys
 

@@ -24,7 +24,7 @@ Named = dict[str, torch.Tensor]
 
 
 def create_moments(optimizer: torch.optim.Optimizer) -> None:
-    """Give Adam its means and its count, as `optimizer.step()` does at first.
+    """Give Adam its means and its count, as the first `optimizer.step()` does.
 
     The count stays on the CPU, where `bias_corrections` reads it.
     """
@@ -34,7 +34,7 @@ def create_moments(optimizer: torch.optim.Optimizer) -> None:
             for name in ("exp_avg", "exp_avg_sq")
         }
         for moment in moments.values():
-            # A CUDA graph may write only to what stays where it is.
+            # A CUDA graph may write only to memory that stays in place.
             torch._dynamo.mark_static_address(moment)
         optimizer.state[parameter] = {"step": torch.tensor(0.0), **moments}
 
@@ -42,7 +42,7 @@ def create_moments(optimizer: torch.optim.Optimizer) -> None:
 def bias_corrections(
     optimizer: torch.optim.Optimizer, steps: int
 ) -> torch.Tensor:
-    """What Adam's next steps multiply by: [steps, 2].
+    """The factors of Adam's next steps: [steps, 2].
 
     Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015),
     Algorithm 1.
@@ -65,15 +65,15 @@ def whole_step(
     correction: torch.Tensor,
     compute_loss: Callable[..., torch.Tensor],
 ) -> Tensors:
-    """Do what `train_step` does, for these rows [batch] of the training set.
+    """Like `train_step`, for these rows [batch] of the training set.
 
     Args:
         correction: [2], a row of `bias_corrections`.
     """
 
     def forward(weights: Named) -> tuple:
-        # Copies, because a function that is differentiated may not change what
-        # lies outside.
+        # Copies, because a differentiated function may not change anything
+        # outside it.
         buffers = {
             name: buffer.clone() for name, buffer in model.named_buffers()
         }
@@ -88,7 +88,7 @@ def whole_step(
         buffer.copy_(buffers[name])
     group = optimizer.param_groups[0]
     beta_1, beta_2 = group["betas"]
-    # What `optimizer.step()` does, which would end the program too.
+    # In place of `optimizer.step()`, which would end the program too.
     for name, parameter in weights.items():  # DIFF-26
         m, v = (
             optimizer.state[parameter][moment]
@@ -114,7 +114,7 @@ def repeat_step(
     first: torch.Tensor,
     last: torch.Tensor,
 ) -> Tensors:
-    """Do what `train_steps` does, with a loop in Python around the step."""
+    """Like `train_steps`, with a Python loop around the step."""
     losses = images.new_zeros(len(batches))
     correct = labels.new_zeros(len(batches))
     for place in range(first, last):
@@ -144,14 +144,14 @@ def train_steps(
         last: [1], exclusive.
 
     Returns:
-        What each step returned, at its place: losses [steps], numbers of
+        The results of each step, at its place: losses [steps], numbers of
         correct predictions.
     """
     losses = images.new_zeros(len(batches))
     correct = labels.new_zeros(len(batches))
 
-    # `place` is [1]: a tensor without dimensions would become Python's and end
-    # the program.
+    # `place` is [1]: a tensor without dimensions would become a Python number
+    # and end the program.
     def take_step(place: torch.Tensor) -> tuple[torch.Tensor]:
         chosen = batches[place][0], corrections[place][0]
         losses[place], correct[place] = step(
@@ -159,7 +159,7 @@ def train_steps(
         )
         return (place + 1,)
 
-    # The program contains the loop, so that one call is many steps.
+    # The program contains the loop, so one call makes many steps.
     torch.while_loop(
         lambda place: (place < last)[0], take_step, (first,)
     )  # DIFF-26
@@ -167,7 +167,7 @@ def train_steps(
 
 
 def add_bias_apart(graph: torch.fx.Graph) -> None:
-    """Make each `addmm` a product and a sum, which can be fused with others.
+    """Split each `addmm` into a product and a sum, which can be fused.
 
     An `addmm` would first copy the bias to each row of its result.
     """
@@ -182,12 +182,12 @@ def add_bias_apart(graph: torch.fx.Graph) -> None:
         node.target, node.args = aten.add.Tensor, (product, bias)
 
 
-# What `torch.compile` does not do by itself on a CPU; docs/PERFORMANCE.md has
+# Options that `torch.compile` leaves off on a CPU; docs/PERFORMANCE.md says
 # what each gains.
 ON_CPU = {
-    # Not only the operations, but the loop itself becomes C++.
+    # Not only the operations but also the loop becomes C++.
     "cpp_wrapper": True,
-    # To share out fewer numbers among threads takes longer than it saves.
+    # Distributing fewer numbers among threads takes longer than it saves.
     "cpp.min_chunk_size": 8192,
     "post_grad_custom_post_pass": add_bias_apart,
 }
@@ -208,7 +208,7 @@ def compile_steps(
         get_cpp_compiler()
         on_cpu = compiled(partial(train_steps, step), options=ON_CPU)
         # A CUDA graph can't contain the loop, which asks the host whether to
-        # go on.
+        # continue.
         on_gpu = partial(repeat_step, compiled(step, mode="reduce-overhead"))
     except RuntimeError as error:
         raise unusable("torch.compile", error) from error
@@ -242,8 +242,8 @@ def train_epoch(
     """Learn from all images once, in the given order [n].
 
     Returns:
-        What each step returned: losses [steps], numbers of correct predictions
-        [steps].
+        The results of each step: losses [steps], numbers of correct
+        predictions [steps].
 
     Raises:
         UsageError: nothing can be compiled here.
@@ -252,7 +252,7 @@ def train_epoch(
     if not optimizer.state:
         create_moments(optimizer)  # DIFF-26
     for tensor in train_set:
-        # Or a CUDA graph would copy all of it in each step.
+        # Otherwise a CUDA graph would copy all of it in each step.
         torch._dynamo.mark_static_address(tensor)
     done = []
     for steps, rows in zip(
@@ -261,8 +261,7 @@ def train_epoch(
         batches = torch.from_numpy(rows).to(train_set[0].device)
         corrections = bias_corrections(optimizer, len(batches))  # DIFF-26
         for first, last in clock.spans(len(batches)):
-            # As tensors, because a number in Python would be part of the
-            # program.
+            # As tensors, because a Python number would be part of the program.
             span = torch.tensor([first]), torch.tensor([last])  # DIFF-12
             losses, correct = steps(
                 model, optimizer, *train_set, batches, corrections, *span
@@ -275,7 +274,7 @@ def train_epoch(
 
 
 def refuse_uncompiled(config: TrainConfig) -> None:
-    """Raise UsageError if something is asked for that is not compiled."""
+    """Raise UsageError if the request includes something not compiled."""
     if config.pipeline != "arrays":
         raise UsageError(
             f"--pipeline {config.pipeline}: expected arrays with the variant "

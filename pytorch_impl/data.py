@@ -13,7 +13,7 @@ def to_tensors(
     Args:
         images: [n, 784] float32 or float64, standardized.
         labels: [n] int64, from 0 to 9.
-        device: where the model lives; the tensors live there too.
+        device: where the model is; the tensors go there too.
     """
     arrays = torch.from_numpy(images), torch.from_numpy(labels)
     return arrays[0].to(device), arrays[1].to(device)  # DIFF-16
@@ -30,12 +30,12 @@ def make_batches(
     Args:
         images: [n, 784].
         labels: [n].
-        order: [n] int64, which row comes when.
-        batch_size: rows of every batch but the last, which holds the rest.
+        order: [n] int64, the row numbers in the order of use.
+        batch_size: rows of every batch except the last, which holds the rest.
     """
     rows = torch.from_numpy(order).split(batch_size)
-    # Whole batches from the sampler: one indexing operation for each of them.
-    # Its own generator: the loader draws a number when it is iterated over.
+    # Whole batches from the sampler: one indexing operation for each. Its own
+    # generator, because each iteration over the loader draws a number.
     return DataLoader(
         TensorDataset(images, labels),
         sampler=rows,

@@ -1,4 +1,4 @@
-"""Where the network computes, and in which arithmetic."""
+"""Where the network runs, and in which arithmetic."""
 
 import torch
 
@@ -7,7 +7,7 @@ from shared.errors import UsageError
 
 
 def choose_device(name: DeviceName, float_type: FloatType) -> torch.device:
-    """The device of that name, or for `auto` the best here: a GPU or the CPU.
+    """The device of this name, or for `auto` the best here: a GPU or the CPU.
 
     Also makes `float_type` the type of every weight created from now on.
 
@@ -44,7 +44,7 @@ def describe_device(device: torch.device) -> str:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done all its work, or a clock reads early."""
+    """Wait until the device has finished; otherwise a clock reads early."""
     if device.type == "cuda":
         torch.cuda.synchronize()
     elif device.type == "mps":
@@ -52,7 +52,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def peak_device_memory(device: torch.device) -> int | None:
-    """Most bytes of GPU memory that tensors held at once; None if unknown."""
+    """The most GPU memory that tensors held, in bytes; None if unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated()
     return None

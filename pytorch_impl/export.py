@@ -16,8 +16,7 @@ from shared.trained import Exporter, Predict
 
 from .evaluate import predict
 
-# Exporters follow a computation of two images, which stand for any number of
-# them.
+# Exporters follow a computation of two images, which stand for any number.
 IMAGES = (torch.zeros(2, IMAGE_SIZE),)
 SHAPES = ({0: torch.export.Dim("batch")},)
 

@@ -1,4 +1,4 @@
-"""How fast matrix products alone are: what `comparison.floor` times here."""
+"""The speed of matrix products alone, for `comparison.floor`."""
 
 import time
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from shared.config import TrainConfig
 
 from .device import choose_device, describe_device, synchronize
 
-# A GPU's speeds are measured on square matrices and copies of such sizes,
-# and this often in a row.
+# A GPU's speeds are measured on square matrices and copies of these sizes,
+# this often in a row.
 SIDE, COPIED, IN_A_ROW = 8192, 2**28, 10
 
 
@@ -20,13 +20,13 @@ def measure_floor(
     roofline: Callable[[float, float], float],
     repeats: int,
 ) -> tuple[str, list[float]]:
-    """The library's name and an epoch's seconds, timed or what a GPU allows.
+    """The library's name and seconds per epoch, timed or what a GPU allows.
 
     Args:
         config: names the device and the float type.
         time_epochs: times `multiply(left, right, out=...)`, given first, with
             matrices that the second argument makes from rows and columns.
-        roofline: seconds an epoch at so many operations and so many elements
+        roofline: seconds per epoch, from operations per second and elements
             read or written per second.
         repeats: measurements to make.
 
@@ -44,7 +44,7 @@ def measure_floor(
 
 
 def device_speeds(device: torch.device) -> tuple[float, float]:
-    """What large matrix products and large copies reach on `device`.
+    """The speeds of large matrix products and large copies on `device`.
 
     Returns:
         Operations per second, and elements read or written per second.
@@ -65,6 +65,6 @@ def device_speeds(device: torch.device) -> tuple[float, float]:
     flops = 2 * SIDE**3
     return (
         flops / seconds_of(lambda: torch.mm(left, right, out=product)),
-        # What is copied is read and written.
+        # A copy reads and writes each element.
         2 * COPIED / seconds_of(lambda: target.copy_(source)),
     )

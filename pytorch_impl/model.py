@@ -13,7 +13,7 @@ from shared.initial_weights import Weights
 def build_model(hidden: tuple[int, int]) -> nn.Sequential:
     """Stack the layers: images [batch, 784] -> logits [batch, 10].
 
-    The logits are left without softmax, which the loss contains.
+    There is no softmax, because the loss contains it.
     """
     return nn.Sequential(
         nn.Linear(IMAGE_SIZE, hidden[0]),  # DIFF-2  # DIFF-24
@@ -24,7 +24,7 @@ def build_model(hidden: tuple[int, int]) -> nn.Sequential:
     )
 
 
-# By kind of layer the name and the tensors that it has in every framework.
+# For each kind of layer, its name and its tensors in every framework.
 LEARNED: dict[type, tuple[str, Callable]] = {
     nn.Linear: (
         "dense",
@@ -34,7 +34,7 @@ LEARNED: dict[type, tuple[str, Callable]] = {
 
 
 def named_tensors(model: nn.Sequential) -> dict[str, torch.Tensor]:
-    """What the model has learned, under the names of all frameworks."""
+    """Everything the model has learned, under the names of all frameworks."""
     tensors: dict[str, torch.Tensor] = {}
     numbers: Counter[str] = Counter()
     for layer in model:
@@ -60,7 +60,7 @@ def get_weights(model: nn.Sequential) -> Weights:
 
 @torch.no_grad()  # DIFF-23
 def set_weights(model: nn.Sequential, weights: Weights) -> None:
-    """Copy weights in, as `get_weights` gives them; leave all others alone."""
+    """Copy in weights, named as by `get_weights`; leave all others alone."""
     tensors = named_tensors(model)
     for name, array in weights.items():
         tensors[name].copy_(torch.from_numpy(array))

@@ -14,7 +14,7 @@ def make_optimizer(
     Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015).
 
     Args:
-        model: whose weights it updates.
+        model: the network whose weights it updates.
         learning_rate: about how far each weight moves in a step.
         alignment: not used. `--alignment` says how far Keras adopts PyTorch's
             epsilon and formula, which never change.

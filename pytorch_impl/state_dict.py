@@ -1,4 +1,4 @@
-"""Files of PyTorch's own, read with nothing in them run."""
+"""PyTorch's own files, read without running anything in them."""
 
 import pickle
 from typing import IO, Any
@@ -8,10 +8,10 @@ import torch
 
 
 def load(file: IO[bytes]) -> Any:
-    """What `torch.save` wrote there: tensors in dictionaries, plain values.
+    """Read a `torch.save` file: tensors in dictionaries, plain values.
 
     Raises:
-        ValueError: something in it would have to be run, or it is damaged.
+        ValueError: it needs code to be run, or is damaged.
     """
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
@@ -20,20 +20,20 @@ def load(file: IO[bytes]) -> Any:
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether it is one."""
+    """Whether this is a tensor."""
     return isinstance(value, torch.Tensor)
 
 
 def to_array(tensor: torch.Tensor) -> np.ndarray:
-    """Its numbers, those of half precision as float32.
+    """The tensor's numbers; half precision becomes float32.
 
     Raises:
-        ValueError: says why there are none that can be taken.
+        ValueError: says why they can't be used.
     """
     dense = tensor.layout == torch.strided and not tensor.is_quantized
     if not dense or tensor.device.type != "cpu":
         raise ValueError("which is sparse, quantized or without numbers")
-    # A view may repeat a few numbers as often as it says.
+    # A view may repeat a few numbers any number of times.
     if tensor.nbytes > tensor.untyped_storage().nbytes():
         shape = list(tensor.shape)
         raise ValueError(f"whose shape {shape} needs more numbers than it has")

@@ -33,7 +33,7 @@ def serialize_graph(model: nn.Sequential) -> bytes:
     sys.modules["tensorboard.compat.notf"] = ModuleType(
         "tensorboard.compat.notf"
     )
-    # Only now, because TensorBoard need not be there.
+    # Only now, because TensorBoard may be missing.
     from torch.utils.tensorboard._pytorch_graph import graph
 
     with warnings.catch_warnings():

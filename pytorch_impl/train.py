@@ -47,7 +47,7 @@ def train_epoch(
     """Take a step for each batch: images [batch, 784], labels [batch].
 
     Returns:
-        What each step returned: losses [steps], correct predictions [steps].
+        The results of each step: losses [steps], correct predictions [steps].
     """
     model.train()  # DIFF-10
     losses, correct = [], []
@@ -70,16 +70,17 @@ def train(
 
     Args:
         model: the network, which `learn` changes.
-        learn: does the epoch of this number; returns what `train_epoch` does.
+        learn: trains the epoch of this number; returns what `train_epoch`
+            does.
         sizes: [steps] int64, number of images of each batch.
         test_set: images [n, 784], labels [n].
-        epochs: their numbers, the first one 1.
-        clock: is told what the time is spent on.
+        epochs: the epoch numbers, starting at 1.
+        clock: records where the time goes.
     """
     for epoch in epochs:
         with clock.phase("train") as training:
             losses, correct = learn(epoch)
-            # Only here do figures leave the device, so no step waits for it.
+            # Figures leave the device only here, so no step waits for it.
             train_loss = epoch_mean(losses.cpu().numpy(), sizes)  # DIFF-16
             train_accuracy = int(correct.sum()) / int(sizes.sum())
         with clock.phase("evaluate") as evaluating:

@@ -1,56 +1,56 @@
-"""What more than one room needs: for whoever follows a name from an implementation.
+"""Code that several rooms share: for readers who follow a name from an implementation.
 
-Nothing here imports a framework. In the order of reading, from a request to its results:
+Nothing here imports a framework. In reading order, from a request to its results:
 
-visible.py            text of unknown origin, as it can be shown
-errors.py             what goes wrong because of the request
-registry.py           every run that there is, and what its process needs
+visible.py            text of unknown origin, made safe to show
+errors.py             errors caused by the request
+registry.py           every run, and what its process needs
 activations.py        every activation function, one record each
 dataset_records.py    every dataset, one record each
-config.py             every setting that all sides share
-rules.py              what each setting may be
-presets.py            settings by the name of a tutorial
+config.py             the settings that all sides share
+rules.py              the valid values of each setting
+presets.py            settings of well-known tutorials, by name
 threads.py            threads and variables, set before a framework is imported
-compilers.py          what is missing where a C++ compiler fails
-interrupts.py         what ends a command early, and when it may
+compilers.py          what is missing when a C++ compiler fails
+interrupts.py         what may end a command early, and when
 streams.py            outputs that may go away
-chatter.py            what native libraries print without being asked, held back
-program.py            what all commands have around their work
-complaints.py         what is wrong with a command line, in one sentence
+chatter.py            what native libraries print unasked, held back
+program.py            what all commands do around their work
+complaints.py         one sentence about what is wrong with a command line
 help.py               what `--help` prints, in groups
 flags.py              settings as flags of the command line
 datasets.py           MNIST, Fashion-MNIST and digits as arrays
-dataset_files.py      their files, wherever people keep them
+dataset_files.py      their files, in the layouts that other programs use
 download.py           their files, from the mirrors
-disk.py               what systems differ in when files are written
-inputs.py             files from outside, read only as far as they may reach
-sampling.py           which training images a run sees, and how much each class counts
-batches.py            which of them are in which batch
-augmentation.py       images moved a little, anew in every epoch
+disk.py               differences between systems in writing files
+inputs.py             files from outside, read within limits
+sampling.py           which training images a run sees, and the weight of each class
+batches.py            which images are in which batch
+augmentation.py       images moved a little, differently in every epoch
 preparation.py        which images an epoch shows, and how
 initial_weights.py    seeded starting weights
 weights_file.py       trained weights as a file, checked when read
-epochs.py             what works between epochs: validation, early stopping, checkpoints
-checkpoints.py        where a training is, so that it can be resumed
-checkpoint_state.py   what they hold
-checkpoint_files.py   their files, complete or not there
-checkpoint_events.py  what became of checkpoints
+epochs.py             between epochs: validation, early stopping, checkpoints
+checkpoints.py        the state of a training, so that it can be resumed
+checkpoint_state.py   the contents of checkpoints
+checkpoint_files.py   their files, complete or absent
+checkpoint_events.py  what happened to checkpoints
 clock.py              where the time of a run goes, by phase
-probe.py              how fast the machine is at the moment
+probe.py              the machine's current speed
 metrics.py            figures of an epoch and of each class
-trained.py            what an implementation hands back
+trained.py            the results that an implementation returns
 verified.py           what verification found
 run_ends.py           how a run ended
-pairs.py              differences and ratios of paired runs, and what they support
-results.py            what a run and a comparison leave behind
-kinds.py              what the names and numbers in them may be
-results_rules.py      what must hold between them
+pairs.py              differences and ratios of paired runs, and the claims they support
+results.py            the results of a run and of a comparison
+kinds.py              the valid names and numbers in them
+results_rules.py      the rules between them
 results_file.py       results.json, read and written
-events.py             what a child process tells its parent
+events.py             messages from a child process to its parent
 upgrade.py            results.json of the first schema
-outputs.py            the folder that a command writes to
+outputs.py            the output folder of a command
 environment.py        the machine and the software
-trace_events.py       what a profiler saw, as a file for Chrome's viewer
+trace_events.py       a profiler's records as a file for Chrome's viewer
 onnx_graph.py         ONNX files, and predictions from them
 formats.py            how numbers are written
 series.py             the series of a chart, as numbers

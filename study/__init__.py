@@ -1,9 +1,9 @@
-"""The side-by-side page: for whoever changes how the twins are set line beside line.
+"""The side-by-side page: for readers who change how it pairs the twins' lines.
 
-In the order of reading:
+In reading order:
 
-twins.py      the twins' definitions, and which belong together
-pairing.py    which lines of two definitions stand beside each other
+twins.py      the twins' definitions, matched
+pairing.py    pairs the lines of two definitions
 page.py       the page, from the template side_by_side.html.j2, its style and its script
-__main__.py   `python -m study`: draw it
+__main__.py   `python -m study`: draws it
 """

@@ -8,10 +8,9 @@ import os
 
 from shared.chatter import import_quietly
 
-# TensorFlow and Keras read both when they are imported. Values that are set
-# already stay.
+# TensorFlow and Keras read both on import. Values already set stay.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-# What its libraries say before they have read the first.
+# Its libraries print before they read the first.
 import_quietly("tensorflow")

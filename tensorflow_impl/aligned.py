@@ -13,7 +13,7 @@ class AlignedAdam(keras.optimizers.Adam):
     Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015),
     Algorithm 1, instead of the rearrangement at the end of their section 2.
     The bias corrections are computed in float64, because 1 - 0.999^t loses
-    half of float32's digits in the first steps. Keras offers no public way to
+    half of float32's digits in the first steps. Keras has no public access to
     the moments of a variable, hence the private names.
     """
 
@@ -80,7 +80,7 @@ class AlignedAdagrad(keras.optimizers.Adagrad):
 class AlignedSGD(keras.optimizers.SGD):
     """SGD whose momentum remembers gradients, not updates.
 
-    Keras remembers updates, scaled by the learning rate of their own time. The
+    Keras remembers updates, each scaled by the learning rate of its step. The
     two differ where the rate changes.
     """
 
@@ -106,7 +106,7 @@ class AlignedLeakyReLU(layers.LeakyReLU):
     """Leaky ReLU whose slope is not rounded to float32 first."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Inputs of any shape, outputs of the same."""
+        """Inputs of any shape; outputs have the same shape."""
         return ops.where(inputs > 0, inputs, self.negative_slope * inputs)
 
 
@@ -114,7 +114,7 @@ class AlignedGELU(layers.Layer):
     """GELU whose constant is not rounded to float32 first."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Inputs of any shape, outputs of the same."""
+        """Inputs of any shape; outputs have the same shape."""
         return inputs * (1 + ops.erf(inputs * math.sqrt(0.5))) / 2
 
 

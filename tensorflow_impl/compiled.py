@@ -29,13 +29,13 @@ def train_steps(
     """Take `step` with each of `batches[first:last]`, rows [steps, batch].
 
     Returns:
-        What each step returned, at its place: losses [steps], numbers of
+        The results of each step, at its place: losses [steps], numbers of
         correct predictions.
     """
     losses = tf.zeros(len(batches), images.dtype)
     correct = tf.zeros(len(batches), tf.int64)
     place = first
-    # The program contains the loop, so that one call is many steps.
+    # The program contains the loop, so one call makes many steps.
     while place < last:  # DIFF-26
         rows = batches[place]
         chosen = tf.gather(images, rows), tf.gather(labels, rows)
@@ -80,8 +80,8 @@ def train_epoch(
     """Learn from all images once, in the given order [n].
 
     Returns:
-        What each step returned: losses [steps], numbers of correct predictions
-        [steps].
+        The results of each step: losses [steps], numbers of correct
+        predictions [steps].
 
     Raises:
         UsageError: nothing can be compiled here.
@@ -92,8 +92,7 @@ def train_epoch(
     ):
         batches = tf.constant(rows)
         for first, last in clock.spans(len(batches)):
-            # As tensors, because a number in Python would be part of the
-            # program.
+            # As tensors, because a Python number would be part of the program.
             span = tf.constant(first), tf.constant(last)  # DIFF-12
             losses, correct = steps(
                 model, optimizer, *train_set, batches, *span
@@ -104,7 +103,7 @@ def train_epoch(
 
 
 def refuse_uncompiled(config: TrainConfig) -> None:
-    """Raise UsageError if something is asked for that is not compiled."""
+    """Raise UsageError if the request includes something not compiled."""
     if config.pipeline != "arrays":
         raise UsageError(
             f"--pipeline {config.pipeline}: expected arrays with the variant "

@@ -26,16 +26,16 @@ def make_batches(
     Args:
         images: [n, 784].
         labels: [n].
-        order: [n] int64, which row comes when.
-        batch_size: rows of every batch but the last, which holds the rest.
+        order: [n] int64, the row numbers in the order of use.
+        batch_size: rows of every batch except the last, which holds the rest.
     """
     rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-    # A gather of whole batches: one operation for each of them.
+    # A gather of whole batches: one operation for each.
     batches = rows.map(
         lambda chosen: (tf.gather(images, chosen), tf.gather(labels, chosen))
     )
-    # The thread that tunes buffers sleeps for seconds, and now and then an
-    # epoch's end awaits it.
+    # The thread that tunes buffers sleeps for seconds, and now and then the
+    # end of an epoch waits for it.
     options = tf.data.Options()
     options.autotune.enabled = False  # DIFF-27
     return batches.prefetch(2).with_options(options)  # DIFF-8

@@ -1,4 +1,4 @@
-"""Where the network computes, and in which arithmetic."""
+"""Where the network runs, and in which arithmetic."""
 
 import keras
 import tensorflow as tf
@@ -10,7 +10,7 @@ from shared.errors import UsageError
 def choose_device(
     name: DeviceName, float_type: FloatType
 ) -> tf.config.PhysicalDevice:
-    """The device of that name, or for `auto` the best here: a GPU or the CPU.
+    """The device of this name, or for `auto` the best here: a GPU or the CPU.
 
     Also makes `float_type` the type of every weight created from now on.
 
@@ -40,7 +40,7 @@ def choose_device(
             f"device here for {float_type}; expected auto or one of: {here}."
         )
     if name == "cpu":
-        # TensorFlow puts everything on a GPU that it sees.
+        # TensorFlow puts everything on a GPU it sees.
         tf.config.set_visible_devices([], "GPU")  # DIFF-16
         return tf.config.list_physical_devices("CPU")[0]
     return gpus[0]
@@ -57,13 +57,13 @@ def describe_device(device: tf.config.PhysicalDevice) -> str:
 
 
 def synchronize(device: tf.config.PhysicalDevice) -> None:
-    """Wait until the device has done all its work, or a clock reads early."""
+    """Wait until the device has finished; otherwise a clock reads early."""
     if device.device_type == "GPU":
         tf.test.experimental.sync_devices()
 
 
 def peak_device_memory(device: tf.config.PhysicalDevice) -> int | None:
-    """Most bytes of GPU memory that tensors held at once; None if unknown."""
+    """The most GPU memory that tensors held, in bytes; None if unknown."""
     if device.device_type == "GPU" and tf.test.is_built_with_cuda():
         return tf.config.experimental.get_memory_info("GPU:0")["peak"]
     return None

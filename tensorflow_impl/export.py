@@ -47,7 +47,7 @@ def without_erfc(model: keras.Sequential) -> keras.Sequential:
 def export_onnx(model: keras.Sequential, path: Path) -> Predict:
     """Translate to ONNX by its own exporter, predict with onnxruntime."""
     with warnings.catch_warnings():
-        # Keras adapts tf2onnx to NumPy 2, and NumPy warns of the adaption.
+        # Keras patches NumPy 2 for tf2onnx, and NumPy warns about the patch.
         warnings.simplefilter("ignore", FutureWarning)
         without_erfc(model).export(
             path,
@@ -71,7 +71,7 @@ def convert(
         verbose=False,
     )
     with warnings.catch_warnings():
-        # It recommends the same interpreter from a package of its own.
+        # It recommends the same interpreter from a separate package.
         warnings.simplefilter("ignore", UserWarning)
         interpreter = tf.lite.Interpreter(
             str(path), num_threads=physical_cores()

@@ -13,7 +13,7 @@ from .data import make_batches
 from .evaluate import evaluate
 from .train import Tensors
 
-# Python and Keras's callbacks come in only between such groups of steps.
+# Python and Keras's callbacks run only between groups of this many steps.
 STEPS_PER_EXECUTION = 32
 
 
@@ -31,7 +31,7 @@ class StepsDone(keras.callbacks.Callback):
         self.clock.begin_steps()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        # `batch` counts the last group as full, whether it is or not.
+        # `batch` counts the last group as full, even if it is not.
         done = int(self.model.optimizer._iterations)
         self.clock.step_done(done - self.done)
         self.done = done
@@ -42,13 +42,13 @@ def compile_model(
     optimizer: keras.optimizers.Optimizer,
     compute_loss: Callable[..., tf.Tensor] | None = None,
 ) -> None:
-    """Tell Keras how to train: with cross-entropy, or with another loss."""
+    """Tell Keras how to train: with cross-entropy or another loss."""
     cross_entropy = keras.losses.SparseCategoricalCrossentropy
     minimized: Callable = cross_entropy(from_logits=True)  # DIFF-6
     if compute_loss:
 
         def loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-            # Keras hands the labels over as floats.
+            # Keras passes the labels as floats.
             return compute_loss(logits, tf.cast(labels, tf.int64))  # DIFF-5
 
         minimized = loss
@@ -68,24 +68,24 @@ def fit(
     clock: Clock,
     measures_loss: bool = True,
 ) -> Iterator[EpochResult]:
-    """Train as `train` does, and yield what Keras measures.
+    """Train as `train` does, and yield Keras's figures.
 
     Args:
-        model: compiled, by `compile_model`.
-        batches_of: the batches of the epoch of this number.
+        model: compiled by `compile_model`.
+        batches_of: returns the batches of the epoch of this number.
         test_set: images [n, 784], labels [n].
-        epochs: their numbers, the first one 1.
-        clock: is told what the time is spent on.
-        measures_loss: whether the loss that Keras minimizes is the one to
-            measure; it may have smoothed labels, say.
+        epochs: the epoch numbers, starting at 1.
+        clock: records where the time goes.
+        measures_loss: whether the minimized loss is also the one to report,
+            which it is not with smoothed labels, for example.
     """
     order = np.arange(len(test_set[0]))
     test_batches = make_batches(*test_set, order, batch_size=1000)
     for epoch in epochs:
         with clock.phase("train") as training:
-            # One call per epoch, so that its figures can be shown at its end;
-            # and the callback only where it is needed, because it costs time
-            # after every batch.
+            # One call per epoch, so that its figures can be shown when it
+            # ends; the callback only when needed, because it costs time after
+            # every batch.
             history = model.fit(
                 batches_of(epoch),
                 initial_epoch=epoch - 1,

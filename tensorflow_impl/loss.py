@@ -1,4 +1,4 @@
-"""Step 3: what is minimized, and what is counted."""
+"""Step 3: the loss, and the count of correct predictions."""
 
 import keras
 import tensorflow as tf

@@ -13,7 +13,7 @@ from shared.initial_weights import Weights
 def build_model(hidden: tuple[int, int]) -> keras.Sequential:
     """Stack the layers: images [batch, 784] -> logits [batch, 10].
 
-    The logits are left without softmax, which the loss contains.
+    There is no softmax, because the loss contains it.
     """
     return keras.Sequential(
         [
@@ -27,7 +27,7 @@ def build_model(hidden: tuple[int, int]) -> keras.Sequential:
     )
 
 
-# By kind of layer the name and the tensors that it has in every framework.
+# For each kind of layer, its name and its tensors in every framework.
 LEARNED: dict[type, tuple[str, Callable]] = {
     layers.Dense: (
         "dense",
@@ -37,7 +37,7 @@ LEARNED: dict[type, tuple[str, Callable]] = {
 
 
 def named_tensors(model: keras.Sequential) -> dict[str, keras.Variable]:
-    """What the model has learned, under the names of all frameworks."""
+    """Everything the model has learned, under the names of all frameworks."""
     tensors: dict[str, keras.Variable] = {}
     numbers: Counter[str] = Counter()
     for layer in model.layers:
@@ -59,7 +59,7 @@ def get_weights(model: keras.Sequential) -> Weights:
 
 
 def set_weights(model: keras.Sequential, weights: Weights) -> None:
-    """Copy weights in, as `get_weights` gives them; leave all others alone."""
+    """Copy in weights, named as by `get_weights`; leave all others alone."""
     variables = named_tensors(model)
     for name, array in weights.items():
         variables[name].assign(array)

@@ -16,7 +16,7 @@ def make_optimizer(
     Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015).
 
     Args:
-        model: whose weights it updates.
+        model: the network whose weights it updates.
         learning_rate: about how far each weight moves in a step.
         alignment: `defaults` for Keras's own epsilon and formula, `matched`
             for PyTorch's epsilon, `exact` for PyTorch's formula as well.
@@ -25,6 +25,6 @@ def make_optimizer(
     matched = {"epsilon": ADAM_EPSILON}  # DIFF-3  # DIFF-21
     given = {} if alignment == "defaults" else matched
     optimizer = adam(learning_rate, **given)
-    # Now: a traced step may create variables in its first call only.
+    # Now, because a traced step may create variables only in its first call.
     optimizer.build(model.trainable_variables)  # DIFF-25
     return optimizer

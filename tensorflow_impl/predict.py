@@ -1,4 +1,4 @@
-"""Step 8: using what was trained."""
+"""Step 8: using the trained network."""
 
 import keras
 import numpy as np
@@ -35,7 +35,7 @@ def restore(
     model = build_network(
         hidden_units(weights),
         choose_activation(*function, alignment="matched"),
-        # Dropout has no weights, and nothing to do outside of training.
+        # Dropout has no weights, and does nothing outside training.
         dropout=0.0,
         batch_norm=has_batch_norm(weights),
         alignment="matched",

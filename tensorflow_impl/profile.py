@@ -14,24 +14,24 @@ from shared.trained import Operator, Span
 
 from .run import build, learn_in_epochs
 
-# What a recorded name says of the operator. The machinery around it counts as
-# the operator's own.
+# Extracts the operator from a recorded name. The machinery around it counts as
+# part of the operator.
 OPERATORS = {
-    # A function that was traced: its call waits for the threads that compute
-    # its operations.
+    # A traced function: its call waits for the threads that compute its
+    # operations.
     r"EagerLocalExecute: __inference_(.+)_\d+": r"call of \1",
     r"EagerLocalExecute: (.+)": r"\1",
     r"(TFE_|Eager|KernelAndDevice|Executor|Threadpool|ThunkExecutor).*": "",
     r"(FunctionRun|end: ).*": "",
     # An operation within a function: its place there and its kind.
     r"[^:]+:(\w+)": r"\1",
-    # An operation that XLA has compiled: its name and a number.
+    # An operation compiled by XLA: its name and a number.
     r"(\w+)\.\d+": r"\1",
 }
 
 
 def read_spans(folder: Path) -> list[Span]:
-    """What the profiler has recorded, thread by thread."""
+    """The profiler's records, thread by thread."""
     (recorded,) = folder.rglob("*.xplane.pb")
     return [
         Span(

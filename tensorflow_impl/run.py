@@ -55,7 +55,7 @@ Learner = Callable[[Tensors, np.ndarray], Tensors]
 
 
 def build(config: TrainConfig, dataset: Dataset) -> Built:
-    """All that a training needs, ready to go.
+    """Everything that a training needs, ready to go.
 
     Raises:
         UsageError: the device is not there.
@@ -79,7 +79,7 @@ def build(config: TrainConfig, dataset: Dataset) -> Built:
 def make_model(
     config: TrainConfig, device: tf.config.PhysicalDevice
 ) -> keras.Sequential:
-    """The network, with the weights that it starts from."""
+    """The network with its initial weights."""
     keras.utils.set_random_seed(config.seed)  # DIFF-22
     if config.is_plain:
         first, second = config.hidden
@@ -101,7 +101,7 @@ def make_model(
 def choose_loss(
     config: TrainConfig, dataset: Dataset, device: tf.config.PhysicalDevice
 ) -> Callable[..., tf.Tensor]:
-    """The loss to minimize: `compute_loss`, or what the flags make of it."""
+    """The loss to minimize: `compute_loss`, or the one the flags ask for."""
     if config.plain_loss:
         return compute_loss
     return make_loss(*loss_options(config, dataset), device)
@@ -110,7 +110,7 @@ def choose_loss(
 def choose_pipeline(
     config: TrainConfig, dataset: Dataset, device: tf.config.PhysicalDevice
 ) -> Callable[..., Iterable[Tensors]]:
-    """What makes batches: `make_batches`, or a function like it."""
+    """The function that makes batches: `make_batches`, or one like it."""
     if config.pipeline == "arrays":
         return make_batches
     pixels, labels = to_pixels(dataset), dataset.train_labels
@@ -125,7 +125,7 @@ def make_learner(
     built: Built,
     clock: Clock,
 ) -> Learner:
-    """How the variant learns, with what the configuration asks of a step.
+    """The variant's way to learn, with the step that the flags ask for.
 
     Raises:
         UsageError: the variant can't do that.
@@ -214,7 +214,7 @@ def look_at_epochs(
     clock: Clock,
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[EpochResult]:
-    """Add what works between epochs: validation, early stopping, ..."""
+    """Add what happens between epochs: validation, early stopping, ..."""
     device, model, optimizer, *_ = built
     images, labels = dataset.validation_images, dataset.validation_labels
     if images is not None and labels is not None:
@@ -237,7 +237,7 @@ def learn_in_epochs(
     clock: Clock,
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[EpochResult]:
-    """Train what was built, as the variant does it, with all techniques.
+    """Train, as the variant does, with all techniques.
 
     Raises:
         UsageError: the variant can't do that.
@@ -257,7 +257,7 @@ def run(
     clock: Clock,
     checkpoints: Checkpoints | None = None,
 ) -> Generator[EpochResult, None, Trained]:
-    """Do all of it: yield each epoch's figures, return what was learned."""
+    """Do the whole job: yield each epoch's figures, return the result."""
     with clock.phase("build"):
         built = build(config, dataset)
         epochs = learn_in_epochs(

@@ -17,7 +17,7 @@ def summarize(model: keras.Sequential) -> list[Layer]:
         )
         kind = type(layer).__name__
         if isinstance(layer, layers.Activation):
-            # One kind of layer for many functions, which it knows.
+            # One kind of layer for many functions; it names its own.
             kind = layer.activation.__name__
         rows.append(Layer(kind, layer.output.shape[1:], parameters))
     return rows

@@ -1,4 +1,4 @@
-"""What is computed on the way, for comparing implementations."""
+"""Intermediate results, for comparing implementations."""
 
 from collections.abc import Callable
 
@@ -55,8 +55,8 @@ def trace(
     """Train, and emit the first gradients, each step's weights, each epoch.
 
     Args:
-        emit: told of `start`, `step` and `epoch`, each with its named arrays;
-            those of a `step` say for how many `steps` it stands.
+        emit: called with `start`, `step` and `epoch`, each with its named
+            arrays; those of a `step` include the number of `steps` it covers.
     """
     built = build(config, dataset)
     device, model, _, train_set, _ = built

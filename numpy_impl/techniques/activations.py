@@ -1,4 +1,4 @@
-"""The functions that hidden layers end with: ReLU, leaky ReLU, GELU, tanh."""
+"""Activation functions of hidden layers: ReLU, leaky ReLU, GELU, tanh."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -39,8 +39,8 @@ class LeakyReLU(ReLU):
 class GELU(Layer):
     """outputs = inputs * Phi(inputs), Phi the normal distribution's.
 
-    Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)" (2016),
-    section 2: the exact one, whose approximations are there as well.
+    Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)" (2016), section
+    2: the exact one; the paper also has approximations.
     """
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ class Tanh(Layer):
     """outputs = tanh(inputs); LeCun et al., "Efficient BackProp" (1998)."""
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
-        """Keeps the outputs, of which the derivative is made."""
+        """Keeps the outputs, which give the derivative."""
         self.outputs = np.tanh(inputs)
         return self.outputs
 
@@ -79,12 +79,12 @@ ACTIVATIONS: dict[str, Callable[..., Layer]] = {
 def choose_activation(
     name: str, parameters: Mapping[str, float], alignment: Alignment
 ) -> Callable[[], Layer]:
-    """What makes the layers of that activation function.
+    """The function that makes layers of this activation function.
 
     Args:
         name: of the function, as `--activation` takes it.
-        parameters: of the function; where it is not told, the reference's, as
-            NumPy has none of its own.
+        parameters: of the function; by default the reference's, as NumPy has
+            none of its own.
         alignment: whether both frameworks round alike.
     """
     reference = activations.ACTIVATIONS[name].parameters

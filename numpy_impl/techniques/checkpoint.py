@@ -1,4 +1,4 @@
-"""Checkpoints: an interrupted training goes on as if it had not been."""
+"""Checkpoints: an interrupted training continues as if it had not been."""
 
 from collections.abc import Callable
 
@@ -13,12 +13,12 @@ from .layers import Dropout
 Tensors = tuple[np.ndarray, np.ndarray]
 Learner = Callable[[Tensors, np.ndarray], Tensors]
 
-# What an optimizer has only one of, if at all.
+# State that an optimizer has at most once.
 COUNTS = ("learning_rate", "t", "batches")
 
 
 def get_state(model: Sequential, optimizer: Optimizer) -> Arrays:
-    """Copy out what optimizer and dropout remember from step to step."""
+    """Copy out the state that optimizer and dropout keep from step to step."""
     arrays = {}
     for name, value in vars(optimizer).items():
         if name in COUNTS:
@@ -31,7 +31,7 @@ def get_state(model: Sequential, optimizer: Optimizer) -> Arrays:
         each for each in model.layers if isinstance(each, Dropout)
     ):
         position = layer.random.bit_generator.state["state"]["state"]
-        # An integer of 128 bits.
+        # A 128-bit integer.
         arrays[f"random/{place}"] = np.frombuffer(
             position.to_bytes(16, "little"), np.uint8
         )
@@ -39,7 +39,7 @@ def get_state(model: Sequential, optimizer: Optimizer) -> Arrays:
 
 
 def set_state(model: Sequential, optimizer: Optimizer, state: Arrays) -> None:
-    """Copy in what `get_state` copied out, from a model of the same kind."""
+    """Copy in the state from `get_state` of a model of the same kind."""
     # `set_weights` made new arrays.
     optimizer.parameters = model.parameters()
     for name, value in vars(optimizer).items():
@@ -65,13 +65,13 @@ def learn_in_pieces(
     optimizer: Optimizer,
     checkpoints: Checkpoints,
 ) -> Learner:
-    """A function like `learn` that saves on the way, and goes on from there.
+    """A function like `learn` that saves on the way and continues from there.
 
     Args:
         learn: takes images, labels and the rows [k] to learn from, in order.
-        model: what `learn` changes, and what is saved.
+        model: the network that `learn` changes; it is saved.
         optimizer: likewise.
-        checkpoints: say where to cut the rows, and where to begin.
+        checkpoints: say where to cut the rows and where to begin.
     """
 
     def learn_pieces(train_set: Tensors, order: np.ndarray) -> Tensors:

@@ -23,7 +23,7 @@ class DenseWithoutBias(Dense):
         self.kernel = np.zeros((fan_in, fan_out))
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
-        """Outputs [batch, out]; the inputs are kept for the way back."""
+        """Outputs [batch, out]; keeps the inputs for the backward pass."""
         self.inputs = inputs
         return inputs @ self.kernel
 
@@ -32,7 +32,7 @@ class DenseWithoutBias(Dense):
         return [self.kernel]
 
     def weight_gradients(self, gradient: np.ndarray) -> list[np.ndarray]:
-        """From the gradient of the outputs to that of the kernel."""
+        """The kernel's gradient, from the gradient of the outputs."""
         return [self.inputs.T @ gradient]
 
 
@@ -52,13 +52,13 @@ class BatchNorm(Layer):
         )
 
     def forward(self, inputs: np.ndarray) -> np.ndarray:
-        """Outputs of the inputs' shape; what the gradients need is kept."""
+        """Outputs of the inputs' shape; keeps what the gradients need."""
         mean, variance = self.moving_mean, self.moving_variance
         if self.training:
             mean, variance = inputs.mean(axis=0), inputs.var(axis=0)
             keep, rows = BATCH_NORM_MOMENTUM, len(inputs)
             self.moving_mean = keep * self.moving_mean + (1 - keep) * mean
-            # The unbiased variance is kept, but the biased one divides.
+            # Keeps the unbiased variance, but divides by the biased one.
             unbiased = variance * (rows / (rows - 1))
             self.moving_variance = (
                 keep * self.moving_variance + (1 - keep) * unbiased
@@ -72,11 +72,11 @@ class BatchNorm(Layer):
         return [self.gamma, self.beta]
 
     def weight_gradients(self, gradient: np.ndarray) -> list[np.ndarray]:
-        """From the gradient of the outputs to those of gamma and beta."""
+        """The gradients of gamma and beta, from that of the outputs."""
         return [(gradient * self.normalized).sum(axis=0), gradient.sum(axis=0)]
 
     def input_gradient(self, gradient: np.ndarray) -> np.ndarray:
-        """From that of the outputs; the inputs also move the mean."""
+        """The inputs' gradient; inputs also move the mean."""
         gradient = gradient * self.gamma
         along = (gradient * self.normalized).mean(axis=0) * self.normalized
         return self.scale * (gradient - gradient.mean(axis=0) - along)
@@ -97,7 +97,7 @@ class Dropout(Layer):
         return inputs * self.mask
 
     def input_gradient(self, gradient: np.ndarray) -> np.ndarray:
-        """From the gradient of the outputs to that of the inputs."""
+        """The inputs' gradient, from the gradient of the outputs."""
         return gradient * self.mask
 
 
@@ -119,19 +119,19 @@ def build_network(
 
     Args:
         hidden: units of each hidden layer.
-        activation: makes the layer of its activation function.
+        activation: makes a layer of the activation function.
         dropout: fraction of each hidden layer's units switched off in a
             training step, while the others are scaled up; Srivastava et al.,
             "Dropout" (2014), section 10.
         batch_norm: normalize each hidden layer over the batch before its
             activation; Ioffe and Szegedy, "Batch Normalization" (2015),
             Algorithm 1.
-        alignment: whose momentum and epsilon batch normalization has, and
-            which variance it keeps.
+        alignment: sets momentum, epsilon and the kept variance of batch
+            normalization.
     """
     stack: list[Layer] = []
     for fan_in, fan_out in pairwise((IMAGE_SIZE, *hidden)):
-        # Normalizing would take a bias away again.
+        # Normalizing would remove a bias again.
         dense = DenseWithoutBias if batch_norm else Dense
         stack.append(dense(fan_in, fan_out))
         if batch_norm:

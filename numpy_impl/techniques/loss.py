@@ -19,9 +19,9 @@ def make_loss(
         label_smoothing: probability taken from the label and spread evenly
             over all classes; Szegedy et al., "Rethinking the Inception
             Architecture" (2016), section 7.
-        one_hot: hand the labels over as vectors with a one at the class.
-        class_weights: [10], by which each image's loss is multiplied according
-            to its label.
+        one_hot: pass the labels as vectors with a one at the class.
+        class_weights: [10], multiplies each image's loss by its label's
+            weight.
         device: where the logits are.
     """
     weights = np.ones(CLASSES) if class_weights is None else class_weights

@@ -1,4 +1,4 @@
-"""Other optimizers, and what else can be added to an update."""
+"""Other optimizers, and additions to an update."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,12 +17,12 @@ from .weight_decay import decay_weights
 def choose_optimizer(
     model: Sequential, config: TrainConfig, steps: int
 ) -> Optimizer:
-    """The optimizer asked for, with what the techniques add to it.
+    """The requested optimizer, with the additions of the techniques.
 
     Args:
-        model: whose weights it updates.
-        config: names it, with its hyper-parameters.
-        steps: batches in an epoch, for schedules.
+        model: the network whose weights it updates.
+        config: names it and its hyper-parameters.
+        steps: batches per epoch, for schedules.
     """
     momentum = config.momentum
     makers: dict[str, Callable[..., Extended]] = {

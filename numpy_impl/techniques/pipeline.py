@@ -14,16 +14,16 @@ def make_pipeline(
     deviation: float,
     device: str,
 ) -> Callable[..., Batches]:
-    """A function like `make_batches` that prepares each image anew each time.
+    """A function like `make_batches` that prepares each image every time.
 
-    It needs the order alone: of the images and labels handed in, prepared
-    already, it takes none.
+    It uses only the order that it is passed, not the prepared images and
+    labels.
 
     Args:
         pixels: [n, 784] uint8.
         labels: [n] int64.
-        mean: of the pixels from 0 to 1, to be subtracted.
-        deviation: to divide by.
+        mean: of the pixels from 0 to 1; it is subtracted.
+        deviation: the standard deviation, by which pixels are divided.
         device: where the batches go.
     """
     all_labels = labels

@@ -13,18 +13,18 @@ from .updates import Extended
 def follow_schedule(
     optimizer: Extended, config: TrainConfig, steps: int
 ) -> None:
-    """Let the learning rate follow the schedule; warm-up multiplies into it.
+    """Let the learning rate follow the schedule, multiplied by a warm-up.
 
     Args:
-        optimizer: whose learning rate it is.
+        optimizer: its learning rate follows the schedule.
         config: names the schedule. Step: the rate is multiplied by
             `schedule_factor` at the end of every `schedule_epochs` epochs,
-            also amid the batches of one update. Cosine: (1 + cos(pi t / T)) /
-            2 of the rate after t of all T updates; Loshchilov and Hutter,
+            even between the batches of one update. Cosine: (1 + cos(pi t / T))
+            / 2 of the rate after t of all T updates; Loshchilov and Hutter,
             "SGDR" (2017), equation 5, without restarts.
-        steps: batches in an epoch.
+        steps: batches per epoch.
     """
-    # Epochs end by batches, of which each update takes so many.
+    # Epochs are counted in batches, several of which make one update.
     drop_after = config.schedule_epochs * steps
     total = config.epochs * steps // config.accumulate
     warmup = config.warmup_steps
@@ -41,7 +41,7 @@ def follow_schedule(
 
 
 def learning_rate(optimizer: Optimizer) -> float:
-    """The learning rate at this moment."""
+    """The current learning rate."""
     if isinstance(optimizer, Extended):
         return optimizer.current_rate()
     return optimizer.learning_rate
@@ -50,7 +50,7 @@ def learning_rate(optimizer: Optimizer) -> float:
 def reduce_on_plateau(
     epochs: Iterator[EpochResult], optimizer: Optimizer, config: TrainConfig
 ) -> Iterator[EpochResult]:
-    """Pass epochs on; drop the rate when the validation loss stalls."""
+    """Pass epochs on; lower the rate when the validation loss stalls."""
     lowest, waited = math.inf, 0
     for epoch in epochs:
         loss, waited = epoch.validation_loss, waited + 1

@@ -1,4 +1,4 @@
-"""The other optimizers by hand, with what can be added to an update."""
+"""The other optimizers by hand, with additions to an update."""
 
 import math
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from ..optimizer import Adam, Optimizer
 
 
 class Extended(Optimizer):
-    """An optimizer with what the techniques add, which are its attributes."""
+    """An optimizer with the techniques' additions as attributes."""
 
     def __init__(
         self, parameters: list[np.ndarray], learning_rate: float
     ) -> None:
         super().__init__(parameters, learning_rate)
-        # Which part of `learning_rate` holds after so many batches.
+        # The share of `learning_rate` that applies after this many batches.
         self.schedule: Callable[[int], float] = lambda _: 1.0
         self.weight_decay, self.accumulate = 0.0, 1
         self.clip_norm: float | None = None

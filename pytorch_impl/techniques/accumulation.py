@@ -1,22 +1,22 @@
-"""Gradient accumulation: several batches for one update, as if one large."""
+"""Gradient accumulation: several batches make one update."""
 
 import torch
 
 
-# Its methods lack the arguments that `train_step` does not give.
+# Its methods lack the arguments that `train_step` does not pass.
 class Accumulating(torch.optim.Optimizer):
-    """An optimizer around another one that updates once in so many steps."""
+    """An optimizer around another one, which updates once in several steps."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, batches: int) -> None:
-        # Gives it hooks of its own, which are called after every batch.
+        # Gives it its own hooks, which run after every batch.
         super().__init__(optimizer.param_groups, {})
         self.optimizer, self.batches, self.done = optimizer, batches, 0
-        # Not of its own but the other's, so that schedules and checkpoints
-        # find what they look for.
+        # The other optimizer's, so that schedules and checkpoints find what
+        # they look for.
         self.param_groups, self.state = optimizer.param_groups, optimizer.state
 
     def zero_grad(self) -> None:  # type: ignore[override]
-        """Forget the gradients, but only those that were used."""
+        """Clear the gradients, but only those that were used."""
         if self.done % self.batches == 0:
             self.optimizer.zero_grad()
 
@@ -34,7 +34,7 @@ class Accumulating(torch.optim.Optimizer):
 def accumulate(
     optimizer: torch.optim.Optimizer, batches: int
 ) -> torch.optim.Optimizer:
-    """Let each update average the gradients of so many batches."""
+    """Let each update average the gradients of several batches."""
     if batches == 1:
         return optimizer
     return Accumulating(optimizer, batches)  # DIFF-33

@@ -1,4 +1,4 @@
-"""The functions that hidden layers end with: ReLU, leaky ReLU, GELU, tanh."""
+"""Activation functions of hidden layers: ReLU, leaky ReLU, GELU, tanh."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,11 +18,11 @@ ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
 def choose_activation(
     name: str, parameters: Mapping[str, float], alignment: Alignment
 ) -> Callable[[], nn.Module]:
-    """What makes the layers of that activation function.
+    """The function that makes layers of this activation function.
 
     Args:
         name: of the function, as `--activation` takes it.
-        parameters: of the function; the framework's own where it is not told.
+        parameters: of the function; by default the framework's own.
         alignment: whether both frameworks round alike.
     """
     return partial(ACTIVATIONS[name], **parameters)

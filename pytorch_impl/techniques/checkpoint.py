@@ -1,4 +1,4 @@
-"""Checkpoints: an interrupted training goes on as if it had not been."""
+"""Checkpoints: an interrupted training continues as if it had not been."""
 
 from collections.abc import Callable
 
@@ -17,12 +17,12 @@ from .schedule import learning_rate
 Tensors = tuple[torch.Tensor, torch.Tensor]
 Learner = Callable[[Tensors, np.ndarray], Tensors]
 
-# Who draws the random numbers on each kind of device.
+# The module that draws random numbers on each kind of device.
 RANDOM = {"cpu": torch, "cuda": torch.cuda, "mps": torch.mps}
 
 
 def get_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Arrays:
-    """Copy out what optimizer and dropout remember from step to step."""
+    """Copy out the state that optimizer and dropout keep from step to step."""
     parameters = list(model.parameters())
     tensors = {
         "random": RANDOM[parameters[0].device.type].get_rng_state()
@@ -31,7 +31,7 @@ def get_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Arrays:
         learning_rate(optimizer), dtype=torch.float64
     )
     for place, parameter in enumerate(parameters):
-        # Not by index, which would create what is missing.
+        # Not by index, which would create a missing entry.
         kept = optimizer.state.get(parameter, {})
         tensors |= {f"{place}/{name}": tensor for name, tensor in kept.items()}
     if isinstance(optimizer, Accumulating):
@@ -61,17 +61,17 @@ def get_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Arrays:
 def set_state(
     model: nn.Module, optimizer: torch.optim.Optimizer, state: Arrays
 ) -> None:
-    """Copy in what `get_state` copied out, from a model of the same kind.
+    """Copy in the state from `get_state` of a model of the same kind.
 
     Raises:
-        ValueError: it was one of another kind.
+        ValueError: the model was of another kind.
     """
     tensors = {name: torch.tensor(array) for name, array in state.items()}
     parameters = list(model.parameters())
     for name, array in state.items():
         number, _, kind = name.partition("/")
         if number.isdecimal() and kind != "step":
-            # PyTorch takes over whatever there is.
+            # PyTorch would accept an array of any shape.
             own = parameters[int(number)].numpy(force=True)
             require_like(name, array, own)
     RANDOM[parameters[0].device.type].set_rng_state(tensors["random"])
@@ -108,13 +108,13 @@ def learn_in_pieces(
     optimizer: torch.optim.Optimizer,
     checkpoints: Checkpoints,
 ) -> Learner:
-    """A function like `learn` that saves on the way, and goes on from there.
+    """A function like `learn` that saves on the way and continues from there.
 
     Args:
         learn: takes images, labels and the rows [k] to learn from, in order.
-        model: what `learn` changes, and what is saved.
+        model: the network that `learn` changes; it is saved.
         optimizer: likewise.
-        checkpoints: say where to cut the rows, and where to begin.
+        checkpoints: say where to cut the rows and where to begin.
     """
 
     def learn_pieces(train_set: Tensors, order: np.ndarray) -> Tensors:

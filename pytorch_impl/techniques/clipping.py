@@ -1,4 +1,4 @@
-"""Gradient clipping: no gradients larger than some norm drive an update."""
+"""Gradient clipping: limits the norm of the gradients of an update."""
 
 import torch
 from torch import nn
@@ -7,7 +7,7 @@ from torch import nn
 def clip_gradients(
     optimizer: torch.optim.Optimizer, norm: float | None
 ) -> None:
-    """Before each update scale all gradients down to this global norm.
+    """Before each update, scale all gradients down to this global norm.
 
     Pascanu et al., "On the difficulty of training recurrent neural networks"
     (2013), Algorithm 1.

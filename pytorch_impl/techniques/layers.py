@@ -31,21 +31,21 @@ def build_network(
 
     Args:
         hidden: units of each hidden layer.
-        activation: makes the layer of its activation function.
+        activation: makes a layer of the activation function.
         dropout: fraction of each hidden layer's units switched off in a
             training step, while the others are scaled up; Srivastava et al.,
             "Dropout" (2014), section 10.
         batch_norm: normalize each hidden layer over the batch before its
             activation; Ioffe and Szegedy, "Batch Normalization" (2015),
             Algorithm 1.
-        alignment: whose momentum and epsilon batch normalization has, and
-            which variance it keeps.
+        alignment: sets momentum, epsilon and the kept variance of batch
+            normalization.
     """
     stack: list[nn.Module] = []
-    # PyTorch's own values are the reference: under every alignment it is
-    # Keras's that change.
+    # PyTorch's own values are the reference: the alignment changes only
+    # Keras's.
     for fan_in, fan_out in pairwise((IMAGE_SIZE, *hidden)):
-        # Normalizing would take a bias away again.
+        # Normalizing would remove a bias again.
         stack.append(nn.Linear(fan_in, fan_out, bias=not batch_norm))
         if batch_norm:
             stack.append(nn.BatchNorm1d(fan_out))  # DIFF-28  # DIFF-54

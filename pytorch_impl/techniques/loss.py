@@ -23,9 +23,9 @@ def make_loss(
         label_smoothing: probability taken from the label and spread evenly
             over all classes; Szegedy et al., "Rethinking the Inception
             Architecture" (2016), section 7.
-        one_hot: hand the labels over as vectors with a one at the class.
-        class_weights: [10], by which each image's loss is multiplied according
-            to its label.
+        one_hot: pass the labels as vectors with a one at the class.
+        class_weights: [10], multiplies each image's loss by its label's
+            weight.
         device: where the logits are.
     """
     weights = (
@@ -45,8 +45,7 @@ def make_loss(
         losses = functional.cross_entropy(
             logits, targets, label_smoothing=label_smoothing, reduction="none"
         )  # DIFF-36
-        # Not `weight=`, which makes the mean one over the weights instead of
-        # the images.
+        # Not `weight=`, which averages over the weights instead of the images.
         if weights is not None:
             losses = losses * weights[labels]  # DIFF-37
         return losses.mean()

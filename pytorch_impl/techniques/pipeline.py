@@ -49,16 +49,16 @@ def make_pipeline(
     deviation: float,
     device: torch.device,
 ) -> Callable[..., Batches]:
-    """A function like `make_batches` that prepares each image anew each time.
+    """A function like `make_batches` that prepares each image every time.
 
-    It needs the order alone: of the images and labels handed in, prepared
-    already, it takes none.
+    It uses only the order that it is passed, not the prepared images and
+    labels.
 
     Args:
         pixels: [n, 784] uint8.
         labels: [n] int64.
-        mean: of the pixels from 0 to 1, to be subtracted.
-        deviation: to divide by.
+        mean: of the pixels from 0 to 1; it is subtracted.
+        deviation: the standard deviation, by which pixels are divided.
         device: where the batches go.
     """
     pinned = device.type == "cuda"
@@ -68,7 +68,8 @@ def make_pipeline(
         batch_sampler=rows,
         num_workers=WORKERS,
         pin_memory=pinned,
-        # Where they don't begin as copies of this process, they take seconds.
+        # If they don't begin as copies of this process, they take seconds to
+        # start.
         persistent_workers=get_start_method() != "fork",
         # Its workers' seeds must not be numbers that dropout draws.
         generator=torch.Generator(),

@@ -15,19 +15,19 @@ def use_mixed_precision(
     float32's range, so only float16 needs `scale_gradients`.
     """
     *body, head = model
-    # Most programs put the block `with torch.autocast(...)` around forward
-    # pass and loss; in the layers it leaves `train_step` as it is.
+    # Most programs put `with torch.autocast(...)` around forward pass and
+    # loss; in the layers it leaves `train_step` unchanged.
     for layer in body:
         number = getattr(torch, precision)
         compute_in = torch.autocast(device.type, number)  # DIFF-38
         layer.forward = compute_in(layer.forward)
-    # A layer outside of it wants inputs of its weights' dtype.
+    # A layer outside it needs inputs of its weights' dtype.
     head.register_forward_pre_hook(lambda _, inputs: inputs[0].float())
 
 
-# Its methods lack the arguments that `train_step` does not give.
+# Its methods lack the arguments that `train_step` does not pass.
 class Scaling(torch.optim.Optimizer):
-    """An optimizer around another one that takes the scale out again."""
+    """An optimizer around another one, which removes the scale again."""
 
     def __init__(
         self, optimizer: torch.optim.Optimizer, device: torch.device
@@ -36,16 +36,16 @@ class Scaling(torch.optim.Optimizer):
         self.scaler = torch.amp.GradScaler(
             device.type, INITIAL_SCALE
         )  # DIFF-38
-        # The other's, so that schedules and checkpoints find what they look
-        # for.
+        # The other optimizer's, so that schedules and checkpoints find what
+        # they look for.
         self.param_groups, self.state = optimizer.param_groups, optimizer.state
-        # Or a fused optimizer would skip a step by itself, but not the hooks
-        # that clip, shrink the weights and move the schedule on.
+        # Otherwise a fused optimizer would skip a step internally, but not the
+        # hooks that clip, shrink the weights and move the schedule on.
         flag = "_step_supports_amp_scaling"
         setattr(optimizer, flag, False)
 
     def zero_grad(self) -> None:  # type: ignore[override]
-        """Forget the gradients."""
+        """Clear the gradients."""
         self.optimizer.zero_grad()
 
     def step(self) -> None:  # type: ignore[override]
@@ -59,13 +59,13 @@ def scale_gradients(
     optimizer: torch.optim.Optimizer,
     device: torch.device,
 ) -> torch.optim.Optimizer:
-    """Scale gradients up behind the logits, so that float16 holds small ones.
+    """Scale gradients up behind the logits, so float16 holds small ones.
 
-    The same as scaling the loss (section 3.2 of the paper), but the loss can
-    be reported as it is.
+    Equivalent to scaling the loss (section 3.2 of the paper), but leaves the
+    reported loss unscaled.
 
     Returns:
-        An optimizer that scales them down again, and chooses the scale.
+        An optimizer that scales them down again and chooses the scale.
     """
     scaling = Scaling(optimizer, device)
     # Most programs write `scaler.scale(loss).backward()`.

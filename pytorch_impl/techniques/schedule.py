@@ -14,18 +14,18 @@ from .accumulation import Accumulating
 def follow_schedule(
     optimizer: torch.optim.Optimizer, config: TrainConfig, steps: int
 ) -> None:
-    """Let the learning rate follow the schedule; warm-up multiplies into it.
+    """Let the learning rate follow the schedule, multiplied by a warm-up.
 
     Args:
-        optimizer: whose learning rate it is.
+        optimizer: its learning rate follows the schedule.
         config: names the schedule. Step: the rate is multiplied by
             `schedule_factor` at the end of every `schedule_epochs` epochs,
-            also amid the batches of one update. Cosine: (1 + cos(pi t / T)) /
-            2 of the rate after t of all T updates; Loshchilov and Hutter,
+            even between the batches of one update. Cosine: (1 + cos(pi t / T))
+            / 2 of the rate after t of all T updates; Loshchilov and Hutter,
             "SGDR" (2017), equation 5, without restarts.
-        steps: batches in an epoch.
+        steps: batches per epoch.
     """
-    # Epochs end by batches, of which each update takes so many.
+    # Epochs are counted in batches, several of which make one update.
     drop_after = config.schedule_epochs * steps
     total = config.epochs * steps // config.accumulate
     updater = optimizer
@@ -39,7 +39,7 @@ def follow_schedule(
     if config.schedule == "cosine":
         schedulers.append(lr_scheduler.CosineAnnealingLR(updater, total))
     if warmup := config.warmup_steps:
-        # From 1 / warmup on, a warmup-th more with each update.
+        # Starts at 1 / warmup and grows by as much with each update.
         schedulers.append(
             lr_scheduler.LinearLR(updater, 1 / warmup, 1.0, warmup - 1)
         )
@@ -47,12 +47,12 @@ def follow_schedule(
         scheduler.optimizer.register_step_post_hook(
             lambda *_, scheduler=scheduler: scheduler.step()
         )  # DIFF-34
-    # For checkpoints, which have to know how far they are.
+    # For checkpoints, which save the positions of the schedulers.
     updater.schedulers = schedulers  # type: ignore[attr-defined]
 
 
 def learning_rate(optimizer: torch.optim.Optimizer) -> float:
-    """The learning rate at this moment."""
+    """The current learning rate."""
     return float(optimizer.param_groups[0]["lr"])
 
 
@@ -61,19 +61,19 @@ def reduce_on_plateau(
     optimizer: torch.optim.Optimizer,
     config: TrainConfig,
 ) -> Iterator[EpochResult]:
-    """Pass epochs on; drop the rate when the validation loss stalls."""
+    """Pass epochs on; lower the rate when the validation loss stalls."""
     scheduler = lr_scheduler.ReduceLROnPlateau(
         optimizer,
         factor=config.schedule_factor,
-        # How many epochs may pass without a lower loss; the next one is too
-        # many.
+        # The number of epochs that may pass without a lower loss; the next one
+        # triggers.
         patience=config.schedule_epochs - 1,  # DIFF-35
         threshold=config.min_delta,
         threshold_mode="abs",
         eps=0.0,
     )
     for epoch in epochs:
-        # The configuration asks for validation with it.
+        # The configuration requires validation with it.
         assert epoch.validation_loss is not None
         scheduler.step(epoch.validation_loss)
         yield epoch

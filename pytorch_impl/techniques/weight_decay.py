@@ -4,7 +4,7 @@ import torch
 
 
 def decay_weights(optimizer: torch.optim.Optimizer, decay: float) -> None:
-    """Before each update shrink all weights by `rate * decay` of themselves.
+    """Before each update, shrink all weights by `rate * decay` of themselves.
 
     Decoupled from the gradients: Loshchilov and Hutter, "Decoupled Weight
     Decay Regularization" (2019), Algorithm 2.

@@ -1,1 +1,1 @@
-"""What can be added to the plain training, each technique in its own file."""
+"""Additions to the plain training, each technique in its own file."""

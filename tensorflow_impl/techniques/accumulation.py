@@ -1,4 +1,4 @@
-"""Gradient accumulation: several batches for one update, as if one large."""
+"""Gradient accumulation: several batches make one update."""
 
 import keras
 
@@ -6,7 +6,7 @@ import keras
 def accumulate(
     optimizer: keras.optimizers.Optimizer, batches: int
 ) -> keras.optimizers.Optimizer:
-    """Let each update average the gradients of so many batches."""
+    """Let each update average the gradients of several batches."""
     optimizer.gradient_accumulation_steps = (
         batches if batches > 1 else None
     )  # DIFF-33

@@ -1,4 +1,4 @@
-"""The functions that hidden layers end with: ReLU, leaky ReLU, GELU, tanh."""
+"""Activation functions of hidden layers: ReLU, leaky ReLU, GELU, tanh."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,7 +16,7 @@ ACTIVATIONS: dict[str, Callable[..., keras.Layer]] = {
     "gelu": partial(layers.Activation, "gelu"),  # DIFF-43
     "tanh": partial(layers.Activation, "tanh"),
 }
-# Those that keep the digits of float64.
+# The ones that keep the digits of float64.
 ALIGNED: dict[str, Callable[..., keras.Layer]] = {
     "leaky-relu": AlignedLeakyReLU,
     "gelu": AlignedGELU,
@@ -26,11 +26,11 @@ ALIGNED: dict[str, Callable[..., keras.Layer]] = {
 def choose_activation(
     name: str, parameters: Mapping[str, float], alignment: Alignment
 ) -> Callable[[], keras.Layer]:
-    """What makes the layers of that activation function.
+    """The function that makes layers of this activation function.
 
     Args:
         name: of the function, as `--activation` takes it.
-        parameters: of the function; the framework's own where it is not told.
+        parameters: of the function; by default the framework's own.
         alignment: whether both frameworks round alike.
     """
     exact = ALIGNED if alignment == "exact" else {}  # DIFF-44

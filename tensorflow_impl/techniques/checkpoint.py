@@ -1,4 +1,4 @@
-"""Checkpoints: an interrupted training goes on as if it had not been."""
+"""Checkpoints: an interrupted training continues as if it had not been."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ Learner = Callable[[Tensors, np.ndarray], Tensors]
 def get_state(
     model: keras.Model, optimizer: keras.optimizers.Optimizer
 ) -> Arrays:
-    """Copy out what optimizer and dropout remember from step to step."""
+    """Copy out the state that optimizer and dropout keep from step to step."""
     dropouts = [
         layer for layer in model.layers if isinstance(layer, layers.Dropout)
     ]
@@ -35,7 +35,7 @@ def get_state(
 def set_state(
     model: keras.Model, optimizer: keras.optimizers.Optimizer, state: Arrays
 ) -> None:
-    """Copy in what `get_state` copied out, from a model of the same kind."""
+    """Copy in the state from `get_state` of a model of the same kind."""
     dropouts = [
         layer for layer in model.layers if isinstance(layer, layers.Dropout)
     ]
@@ -53,13 +53,13 @@ def learn_in_pieces(
     optimizer: keras.optimizers.Optimizer,
     checkpoints: Checkpoints,
 ) -> Learner:
-    """A function like `learn` that saves on the way, and goes on from there.
+    """A function like `learn` that saves on the way and continues from there.
 
     Args:
         learn: takes images, labels and the rows [k] to learn from, in order.
-        model: what `learn` changes, and what is saved.
+        model: the network that `learn` changes; it is saved.
         optimizer: likewise.
-        checkpoints: say where to cut the rows, and where to begin.
+        checkpoints: say where to cut the rows and where to begin.
     """
 
     def learn_pieces(train_set: Tensors, order: np.ndarray) -> Tensors:

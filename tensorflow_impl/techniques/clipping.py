@@ -1,4 +1,4 @@
-"""Gradient clipping: no gradients larger than some norm drive an update."""
+"""Gradient clipping: limits the norm of the gradients of an update."""
 
 import keras
 
@@ -6,7 +6,7 @@ import keras
 def clip_gradients(
     optimizer: keras.optimizers.Optimizer, norm: float | None
 ) -> None:
-    """Before each update scale all gradients down to this global norm.
+    """Before each update, scale all gradients down to this global norm.
 
     Pascanu et al., "On the difficulty of training recurrent neural networks"
     (2013), Algorithm 1.

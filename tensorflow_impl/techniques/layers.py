@@ -40,18 +40,18 @@ def build_network(
 
     Args:
         hidden: units of each hidden layer.
-        activation: makes the layer of its activation function.
+        activation: makes a layer of the activation function.
         dropout: fraction of each hidden layer's units switched off in a
             training step, while the others are scaled up; Srivastava et al.,
             "Dropout" (2014), section 10.
         batch_norm: normalize each hidden layer over the batch before its
             activation; Ioffe and Szegedy, "Batch Normalization" (2015),
             Algorithm 1.
-        alignment: whose momentum and epsilon batch normalization has, and
-            which variance it keeps.
+        alignment: sets momentum, epsilon and the kept variance of batch
+            normalization.
     """
-    # How much of the running statistics is kept, where PyTorch says how much
-    # is replaced.
+    # The share of the running statistics that is kept; PyTorch gives the share
+    # that is replaced.
     matched = {
         "momentum": BATCH_NORM_MOMENTUM,
         "epsilon": BATCH_NORM_EPSILON,
@@ -63,7 +63,7 @@ def build_network(
     }[alignment]
     stack = [keras.Input((IMAGE_SIZE,))]
     for units in hidden:
-        # Normalizing would take a bias away again.
+        # Normalizing would remove a bias again.
         stack.append(layers.Dense(units, use_bias=not batch_norm))
         if batch_norm:
             stack.append(normalization())  # DIFF-54

@@ -23,10 +23,10 @@ def make_loss(
         label_smoothing: probability taken from the label and spread evenly
             over all classes; Szegedy et al., "Rethinking the Inception
             Architecture" (2016), section 7.
-        one_hot: hand the labels over as vectors with a one at the class.
-        class_weights: [10], by which each image's loss is multiplied according
-            to its label.
-        device: not used, because TensorFlow copies the class weights to where
+        one_hot: pass the labels as vectors with a one at the class.
+        class_weights: [10], multiplies each image's loss by its label's
+            weight.
+        device: not used, because TensorFlow copies the class weights where
             they are needed.
     """
 

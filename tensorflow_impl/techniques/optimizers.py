@@ -1,4 +1,4 @@
-"""Other optimizers, and what else can be added to an update."""
+"""Other optimizers, and additions to an update."""
 
 import keras
 from keras import optimizers
@@ -21,12 +21,12 @@ from .weight_decay import decay_weights
 def choose_optimizer(
     model: keras.Model, config: TrainConfig, steps: int
 ) -> keras.optimizers.Optimizer:
-    """The optimizer asked for, with what the techniques add to it.
+    """The requested optimizer, with the additions of the techniques.
 
     Args:
-        model: whose weights it updates.
-        config: names it, with its hyper-parameters.
-        steps: batches in an epoch, for schedules.
+        model: the network whose weights it updates.
+        config: names it and its hyper-parameters.
+        steps: batches per epoch, for schedules.
     """
     adam = {"epsilon": ADAM_EPSILON}
     rmsprop = {"rho": RMSPROP_RHO, "epsilon": RMSPROP_EPSILON}  # DIFF-29
@@ -34,8 +34,7 @@ def choose_optimizer(
         "initial_accumulator_value": 0.0,
         "epsilon": ADAGRAD_EPSILON,
     }  # DIFF-30
-    # Keras's own, one that computes what PyTorch's does, and PyTorch's
-    # hyper-parameters.
+    # Keras's own, one with PyTorch's formula, and PyTorch's hyper-parameters.
     own, aligned, matched = {
         "adam": (optimizers.Adam, AlignedAdam, adam),
         "adamw": (optimizers.AdamW, AlignedAdam, adam),

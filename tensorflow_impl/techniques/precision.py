@@ -21,10 +21,10 @@ def use_mixed_precision(
 
 
 class Scaling(keras.optimizers.LossScaleOptimizer):
-    """An optimizer around another one that takes the scale out again."""
+    """An optimizer around another one, which removes the scale again."""
 
     def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
-        """Leave to the model what `fit` would do to the loss."""
+        """Leave scaling to the model; `fit` would scale the loss here."""
         return loss
 
     def apply(
@@ -34,8 +34,7 @@ class Scaling(keras.optimizers.LossScaleOptimizer):
     ) -> None:
         """Update; or, if a gradient is infinite or NaN, halve the scale."""
         super().apply(grads, trainable_variables)
-        # The steps, of which the other optimizer counts those that were not
-        # skipped.
+        # All steps; the other optimizer counts only those not skipped.
         self._iterations.assign_add(1)
 
 
@@ -44,13 +43,13 @@ def scale_gradients(
     optimizer: keras.optimizers.Optimizer,
     device: tf.config.PhysicalDevice,
 ) -> keras.optimizers.Optimizer:
-    """Scale gradients up behind the logits, so that float16 holds small ones.
+    """Scale gradients up behind the logits, so float16 holds small ones.
 
-    The same as scaling the loss (section 3.2 of the paper), but the loss can
-    be reported as it is.
+    Equivalent to scaling the loss (section 3.2 of the paper), but leaves the
+    reported loss unscaled.
 
     Returns:
-        An optimizer that scales them down again, and chooses the scale.
+        An optimizer that scales them down again and chooses the scale.
     """
     scaling = Scaling(optimizer, initial_scale=INITIAL_SCALE)  # DIFF-38
     scaling.build(model.trainable_variables)  # DIFF-25
@@ -61,6 +60,6 @@ def scale_gradients(
     ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         return logits, lambda gradient: gradient * scaling.dynamic_scale
 
-    # Of a layer that has none: it passes the logits on as they are.
+    # The layer has no activation, so this passes the logits on unchanged.
     model.layers[-1].activation = scale
     return scaling

@@ -35,22 +35,21 @@ class Counted(schedules.LearningRateSchedule):
 def follow_schedule(
     optimizer: keras.optimizers.Optimizer, config: TrainConfig, steps: int
 ) -> None:
-    """Let the learning rate follow the schedule; warm-up multiplies into it.
+    """Let the learning rate follow the schedule, multiplied by a warm-up.
 
     Args:
-        optimizer: whose learning rate it is.
+        optimizer: its learning rate follows the schedule.
         config: names the schedule. Step: the rate is multiplied by
             `schedule_factor` at the end of every `schedule_epochs` epochs,
-            also amid the batches of one update. Cosine: (1 + cos(pi t / T)) /
-            2 of the rate after t of all T updates; Loshchilov and Hutter,
+            even between the batches of one update. Cosine: (1 + cos(pi t / T))
+            / 2 of the rate after t of all T updates; Loshchilov and Hutter,
             "SGDR" (2017), equation 5, without restarts.
-        steps: batches in an epoch.
+        steps: batches per epoch.
     """
-    # Epochs end by batches, of which each update takes so many.
+    # Epochs are counted in batches, several of which make one update.
     drop_after = config.schedule_epochs * steps
     total = config.epochs * steps // config.accumulate
-    # Keras would round a number of Python's to float32, whatever the type of
-    # the weights.
+    # Keras would round a Python number to float32, for weights of any type.
     exact = np.dtype(config.float_type).type
     rate, factor = exact(config.learning_rate), exact(config.schedule_factor)
     schedule = None
@@ -65,7 +64,7 @@ def follow_schedule(
 
 
 def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
-    """The learning rate at this moment."""
+    """The current learning rate."""
     return float(optimizer.learning_rate)
 
 
@@ -74,17 +73,17 @@ def reduce_on_plateau(
     optimizer: keras.optimizers.Optimizer,
     config: TrainConfig,
 ) -> Iterator[EpochResult]:
-    """Pass epochs on; drop the rate when the validation loss stalls."""
+    """Pass epochs on; lower the rate when the validation loss stalls."""
     scheduler = keras.callbacks.ReduceLROnPlateau(
         "validation_loss",
         factor=config.schedule_factor,
-        # How many epochs without a lower loss are too many.
+        # The number of epochs without a lower loss that triggers.
         patience=config.schedule_epochs,  # DIFF-35
         min_delta=config.min_delta,
         mode="min",
     )
-    # The callback reaches the optimizer through a model, as in `fit`; nothing
-    # else is asked of it.
+    # The callback reaches the optimizer through a model, as in `fit`, and uses
+    # nothing else of it.
     holder = keras.Model()
     holder.optimizer = optimizer
     scheduler.set_model(holder)

@@ -75,7 +75,7 @@ def test_no_sound_run_is_accused_and_every_fault_is_found(monkeypatch, capsys):
     counts, caught = {}, {}
     alarms.count_alarms(request, counts)
     found = sum(counts.values(), Counter())
-    assert found.keys() <= {"followed to the end", "for a part"}
+    assert found.keys() <= {"followed to the end", "partly followed"}
     assert found.total() == 6
     alarms.count_caught(request, caught)
     assert caught == {name: {"caught": 2} for name in alarms.FAULTS}
@@ -125,7 +125,7 @@ def test_what_became_of_a_run_is_told_apart():
     steps = {"float64": 30}
     assert alarms.outcome(RunVerification("a", failure=off)) == "false alarm"
     assert alarms.outcome(RunVerification("a", failure=hardly)) == "not provable"
-    assert alarms.outcome(RunVerification("a", steps=steps, oracle_steps=40)) == "for a part"
+    assert alarms.outcome(RunVerification("a", steps=steps, oracle_steps=40)) == "partly followed"
     assert alarms.outcome(RunVerification("a", steps=steps, oracle_steps=30)) == (
         "followed to the end"
     )

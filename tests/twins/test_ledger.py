@@ -8,7 +8,6 @@ from tests.support.commands import ROOT
 
 LEDGER = ROOT / "docs" / "DIFFERENCES.md"
 TWINS = ("pytorch_impl", "tensorflow_impl")
-UNUSED = "## Not used in this code"
 LINES = ("PyTorch", "Keras", "Here", "How much", "Pinned by")
 
 
@@ -22,9 +21,10 @@ def sections() -> dict[int, str]:
 
 
 def unused_rows() -> set[int]:
-    """The numbers of the rows under the heading of those that this code does not use."""
-    _, _, behind = LEDGER.read_text().partition(f"\n{UNUSED}\n")
-    return {int(number) for number in re.findall(r"^## DIFF-(\d+): ", behind, re.MULTILINE)}
+    """The numbers of the rows that, by the index, this code does not meet."""
+    rows = re.findall(r"^\| \[DIFF-(\d+)\].* \| (\w+) \|$", LEDGER.read_text(), re.MULTILINE)
+    assert {answer for _, answer in rows} == {"yes", "no"}
+    return {int(number) for number, answer in rows if answer == "no"}
 
 
 def marks() -> Iterator[tuple[int, str]]:
@@ -44,7 +44,6 @@ def test_every_mark_has_a_row():
 def test_every_used_row_has_a_mark_and_no_other_has():
     marked = {number for number, _ in marks()}
     unused = unused_rows()
-    assert unused, "the heading is missing"
     assert set(sections()) - unused - marked == set(), "rows without a mark in the code"
     assert unused & marked == set(), "these are used after all"
 
@@ -53,6 +52,21 @@ def test_every_row_has_all_its_lines():
     for number, text in sections().items():
         found = re.findall(r"^- \*\*(.+?):\*\* \S", text, re.MULTILINE)
         assert found == list(LINES), f"DIFF-{number}"
+
+
+def test_rows_and_index_are_in_numeric_order():
+    numbers = list(sections())
+    assert numbers == sorted(numbers)
+    indexed = re.findall(r"^\| \[DIFF-(\d+)\]", LEDGER.read_text(), re.MULTILINE)
+    assert [int(number) for number in indexed] == numbers
+
+
+def test_page_says_where_the_missing_numbers_went():
+    gaps = set(range(1, max(sections()))) - set(sections())
+    _, _, told = LEDGER.read_text().partition("merged into others: ")
+    merged = re.findall(r"(\d+) into DIFF-(\d+)", told.partition(".")[0])
+    assert {int(gone) for gone, _ in merged} == gaps
+    assert {int(kept) for _, kept in merged} <= set(sections())
 
 
 def test_index_links_to_every_row():
