@@ -7,6 +7,8 @@ floor.py         the matrix products alone, the lower limit of an epoch
 baselines.py     the runs against scripts in the style of tutorials
 profiled.py      where PyTorch's runs spend time above the floor
 tried.py         what makes training on small batches fast, and what does not
+devices.py       from which batch size on a GPU is faster than the CPU
+switches.py      what determinism and coarser arithmetic cost, and whether results repeat
 verdicts.py      how often the report's rules claim too much, in simulations
 null.py          whether the comparison claims a difference where there is none
 slowed.py        PyTorch's runs with a deliberate slow-down, for null.py

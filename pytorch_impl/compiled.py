@@ -191,6 +191,14 @@ ON_CPU = {
     "cpp.min_chunk_size": 8192,
     "post_grad_custom_post_pass": add_bias_apart,
 }
+# The mode "reduce-overhead", and one thing more.
+ON_GPU = {
+    # All kernels of a step in one call.
+    "triton.cudagraphs": True,
+    # Else each process times kernels that round differently, and takes the
+    # fastest: the same training would not give the same weights.
+    "deterministic": True,
+}
 
 
 @cache
@@ -209,7 +217,7 @@ def compile_steps(
         on_cpu = compiled(partial(train_steps, step), options=ON_CPU)
         # A CUDA graph can't contain the loop, which asks the host whether to
         # continue.
-        on_gpu = partial(repeat_step, compiled(step, mode="reduce-overhead"))
+        on_gpu = partial(repeat_step, compiled(step, options=ON_GPU))
     except RuntimeError as error:
         raise unusable("torch.compile", error) from error
 

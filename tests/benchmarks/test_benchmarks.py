@@ -4,16 +4,28 @@ import ast
 import gzip
 import importlib
 import os
+import re
 import statistics
 import struct
 import sys
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import baselines, mistakes, photos, profiled, slowed, tried, tuning
+from benchmarks import (
+    baselines,
+    devices,
+    mistakes,
+    photos,
+    profiled,
+    slowed,
+    switches,
+    tried,
+    tuning,
+)
 from benchmarks import floor as printed
 from benchmarks.command import run_child
 from commands.pictures import prepare
@@ -320,6 +332,111 @@ def test_operations_are_sorted_by_kind():
     assert {name: profiled.kind_of(name) for name in kinds} == kinds
 
 
+def operation(name: str, device: str, count: int, seconds: float = 0.0, marked: bool = False):
+    """What the profiler sums up under one name."""
+    return SimpleNamespace(
+        key=name,
+        device_type=SimpleNamespace(name=device),
+        count=count,
+        self_device_time_total=1e6 * seconds,
+        is_user_annotation=marked,
+    )
+
+
+def test_a_gpus_work_is_counted():
+    operations = [
+        operation("cudaLaunchKernel", "CPU", 20),
+        operation("cudaGraphLaunch", "CPU", 5),
+        operation("cudaMemcpyAsync", "CPU", 5),
+        operation("cudaStreamSynchronize", "CPU", 7),
+        operation("aten::mm", "CPU", 8),
+        operation("gemm", "CUDA", 30, 0.001),
+        operation("Optimizer.step#Adam.step", "CUDA", 10, 0.001, marked=True),
+    ]
+    counted = profiled.count_work(operations, steps=10, wall=0.02)
+    assert list(counted.values()) == ["3.0", "3.0", "2000.0", "100.0"]
+    assert profiled.count_work(operations[:5], steps=10, wall=0.02) == {}
+
+
+# --- Devices and switches ---
+
+
+def test_times_are_those_of_the_cpu_over_the_gpu():
+    def timed(device: str, *seconds: float) -> devices.Timed:
+        return devices.Timed(device, list(seconds))
+
+    table = devices.rows(
+        (64, 1024),
+        {
+            "cuda": [timed("cuda (a)", 0.002, 0.002), timed("cuda (a)", 0.002, 0.002)],
+            "cpu": [timed("cpu", 0.001, 0.006), timed("cpu", 0.001, 0.010)],
+        },
+    )
+    assert table == [["64", "2", "1", "0.50 and 0.50"], ["1,024", "2", "8", "3.00 and 5.00"]]
+
+
+def test_steps_are_timed_at_each_batch_size():
+    config = TrainConfig(dataset="digits", threads=1)
+    timed = msgspec.json.decode(
+        run_child("devices", "pytorch/eager, cpu, 16, 2048", config), type=devices.Timed
+    )
+    assert timed.device == "cpu"
+    small, large = timed.step_seconds
+    assert 0 < small < large
+
+
+def outcome(weights: str, *seconds: float) -> switches.Outcome:
+    return switches.Outcome("cpu", list(seconds), weights, off=1e-7 * seconds[0], changed=0)
+
+
+def test_a_switch_is_set_against_no_switch():
+    plain = [outcome("a", 9.0, 1.0), outcome("a", 9.0, 2.0)]
+    switched = [outcome("b", 9.0, 2.0), outcome("c", 8.0, 6.0)]
+    assert switches.row(switches.AS_IT_IS, plain, plain)[1:5] == ["equal", "1.500", "1", "9.0e-07"]
+    row = switches.row("TF32", switched, plain)
+    assert row[1:4] == ["2 kinds", "4.000", "2.00 and 3.00"]
+
+
+ASK = {
+    "pytorch": "import torch; print(torch.are_deterministic_algorithms_enabled(), "
+    "torch.backends.cuda.matmul.allow_tf32)",
+    "tensorflow": "import tensorflow as tf; "
+    "from tensorflow.python.framework.config import is_op_determinism_enabled as deterministic; "
+    "print(deterministic(), tf.config.experimental.tensor_float_32_execution_enabled())",
+}
+
+
+@pytest.mark.parametrize("implementation", switches.SWITCHES)
+def test_switches_switch(implementation, tmp_path):
+    """Each alone, behind what `choose_device` has set."""
+    script = f"""
+import sys
+from benchmarks import switches
+from {implementation}_impl.device import choose_device
+choose_device("cpu", "float32")
+switches.SWITCHES["{implementation}"]()[sys.argv[1]]()
+{ASK[implementation]}
+"""
+    said = [
+        run_command("-c", script, name, cwd=tmp_path).stdout.split()
+        for name in (switches.DETERMINISTIC, switches.TF32)
+    ]
+    assert said == [["True", "False"], ["False", "True"]]
+
+
+def test_a_training_is_repeated_with_a_switch(tmp_path):
+    flags = ("--dataset", "digits", "--epochs", "1", "--threads", "1", "--only", "bfloat16")
+    done = run_warm("-m", "benchmarks.switches", *flags, "--repeats", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = [
+        re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines() if " cpu" in line
+    ]
+    plain, rounded = rows
+    assert plain[:2] == ["none", "equal"]
+    assert rounded[0] == "bfloat16"
+    assert float(plain[4]) < 1e-5 < 1e-4 < float(rounded[4])
+
+
 # --- Mistakes and knobs ---
 
 
@@ -377,6 +494,12 @@ REFUSED = {
     "floor: device": (["floor", "--dataset", "digits", "--device", "tpu"], "tpu"),
     "null: few pairs": (["null", "--pairs", "9"], "--pairs 9: expected 10 or more"),
     "null: seeds": (["null", "--seed", "4294967290"], "--seed 4294967290"),
+    "devices: the CPU": (["devices", "--device", "cpu"], "--device cpu: expected a GPU's"),
+    "devices: run": (["devices", "--run", "jax/eager"], "--run jax/eager"),
+    "devices: batch": (["devices", "--batch-size", "64", "0"], "--batch-size 0"),
+    "switches: repeats": (["switches", "--repeats", "1"], "--repeats 1: expected 2 or more"),
+    "switches: run": (["switches", "numpy/reference"], "numpy/reference: expected one of"),
+    "switches: none": (["switches", "--only", "sleeping"], "--only sleeping"),
     "verdicts: few": (["verdicts", "--replicates", "3"], "--replicates 3: expected 50 or more"),
     "tried: none": (["tried", "--only", "sleeping"], "--only sleeping"),
     "tried: repeats": (["tried", "--repeats", "0"], "--repeats 0"),

@@ -16,6 +16,9 @@ SLOW: dict[str, dict[str, float]] = {
         "test_a_child_that_fails_says_at_what": 2,
         "test_a_way_is_tried_in_a_process_of_its_own": 10,
         "test_a_mistake_is_made_and_drawn": 5,
+        "test_steps_are_timed_at_each_batch_size": 4,
+        "test_switches_switch": 8,
+        "test_a_training_is_repeated_with_a_switch": 12,
         "test_a_knob_is_turned": 10,
         "test_denormal_numbers_are_kept_in_all_threads": 4,
         "test_a_tutorial_learns_and_is_understood": 2,
@@ -141,7 +144,10 @@ SLOW: dict[str, dict[str, float]] = {
         "test_each_traced_process_has_the_environment_of_its_runs": 3,
     },
     "study/test_browser.py": {"visit": 20},
-    "twins/test_compiled.py": {"test_an_epoch_is_one_program": 25},
+    "twins/test_compiled.py": {
+        "test_an_epoch_is_one_program": 25,
+        "test_a_gpu_gets_the_same_kernels_in_every_process": 3,
+    },
     "twins/test_devices.py": {
         "test_no_technique_wants_float64_of_a_gpu_that_has_none": 4,
         "test_workers_that_are_spawned_stay_from_epoch_to_epoch": 1.5,

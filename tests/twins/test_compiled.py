@@ -15,6 +15,7 @@ import pytest
 from shared.clock import Clock
 from shared.config import TrainConfig
 from shared.threads import NO_CACHE_VARIABLE, prepare_environment
+from tests.support.commands import run_command
 
 STEPS, BATCH = 6, 64
 
@@ -77,6 +78,21 @@ def test_an_epoch_is_one_program(name, warm, tmp_path):
     # Same weights, same images: only the units that are dropped differ, and in every step anew.
     losses = np.ravel(found["losses"])
     assert len(set(losses)) == len(losses) == 2 * STEPS
+
+
+def test_a_gpu_gets_the_same_kernels_in_every_process(tmp_path):
+    """Played on the CPU: what is compiled for a GPU is asked to be chosen without timing it."""
+    script = """
+import torch
+asked = []
+torch.compile = lambda program, **given: asked.append(given["options"]) or program
+from pytorch_impl import compiled
+compiled.compile_steps(compiled.compute_loss)
+for options in asked:
+    print(options.get("triton.cudagraphs", False), options.get("deterministic", False))
+"""
+    done = run_command("-c", script, cwd=tmp_path)
+    assert sorted(done.stdout.splitlines()) == ["False False", "True True"], done.stderr
 
 
 if __name__ == "__main__":

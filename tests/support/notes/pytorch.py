@@ -572,8 +572,13 @@ def compiling_waits_for_the_call_and_numbers_are_built_in():
 
 
 @of("compiled.py compile_steps: on_gpu = partial(")
-def reduce_overhead_uses_cuda_graphs():
-    assert torch._inductor.list_mode_options("reduce-overhead") == {"triton.cudagraphs": True}
+def reduce_overhead_uses_cuda_graphs_and_is_not_deterministic():
+    graphs = {"triton.cudagraphs": True}
+    assert torch._inductor.list_mode_options("reduce-overhead") == graphs
+    assert graphs | {"deterministic": True} == compiled.ON_GPU
+    assert torch._inductor.config.deterministic is False
+    # Unknown options would be refused.
+    torch.compile(lambda x: x, options=compiled.ON_GPU)
 
 
 @of("compiled.py train_epoch: @torch.no_grad()")
