@@ -31,7 +31,7 @@ LIBRARIES = ("matplotlib.backends.backend_agg", "scipy.ndimage", "scipy.special"
 # What is imported only to be run.
 PROGRAMS = ("__main__", "minimal")
 # A command that takes longer than these seconds never ends.
-LIMIT = 240
+LIMIT = 600
 
 
 def import_all(package: str) -> None:
