@@ -85,10 +85,10 @@ def _tensorflow(variant: str, color: str, about: str) -> Run:
 # run is named. The variants of a framework differ in lightness, the frameworks in hue, so that
 # every kind of colour vision tells them apart.
 ENTRIES = (
-    _pytorch("eager", "#0072B2", "a training loop written out, each operation called from Python"),
+    _pytorch("eager", "#0072B2", "an explicit training loop, each operation called from Python"),
     _pytorch("compiled", "#56B4E9", "a whole epoch in one program, by torch.compile"),
     _tensorflow("fit", "#D55E00", "Keras's own loop: compile, fit, evaluate"),
-    _tensorflow("graph", "#9C4400", "the written-out loop, each step traced by tf.function"),
+    _tensorflow("graph", "#9C4400", "the explicit loop, each step traced by tf.function"),
     _tensorflow("eager", "#5C1F00", "the same loop, each operation called from Python"),
     _tensorflow("compiled", "#E69F00", "a whole epoch in one program, by XLA"),
     Run(

@@ -178,6 +178,6 @@ def test_a_folder_that_is_not_registered_is_refused(project):
     done = run_command("-m", "stray_impl", *FLAGS, cwd=project, PYTHONPATH=str(project))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "python -m stray_impl: stray_impl: expected a folder of which shared/registry.py has a "
-        "run; add an entry there.\n"
+        "python -m stray_impl: stray_impl: expected a folder with a run in "
+        "shared/registry.py; add an entry there.\n"
     )

@@ -392,7 +392,7 @@ def outcome(weights: str, *seconds: float) -> switches.Outcome:
 def test_a_switch_is_set_against_no_switch():
     plain = [outcome("a", 9.0, 1.0), outcome("a", 9.0, 2.0)]
     switched = [outcome("b", 9.0, 2.0), outcome("c", 8.0, 6.0)]
-    assert switches.row(switches.AS_IT_IS, plain, plain)[1:5] == ["equal", "1.500", "1", "9.0e-07"]
+    assert switches.row(switches.UNCHANGED, plain, plain)[1:5] == ["equal", "1.500", "1", "9.0e-07"]
     row = switches.row("TF32", switched, plain)
     assert row[1:4] == ["2 kinds", "4.000", "2.00 and 3.00"]
 
@@ -524,7 +524,9 @@ def test_the_commands_refuse(words, names, tmp_path):
 def test_what_has_to_kill_is_refused_where_nothing_can_be_forked(name, monkeypatch):
     benchmark = importlib.import_module(f"benchmarks.{name}")
     monkeypatch.delattr(os, "fork")
-    with pytest.raises(UsageError, match=r"^benchmarks\.\w+ splits its process .* or in WSL2\.$"):
+    with pytest.raises(
+        UsageError, match=r"^benchmarks\.\w+ forks processes and kills them .* or in WSL2\.$"
+    ):
         benchmark.measure(benchmark.Request())
 
 

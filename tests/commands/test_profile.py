@@ -88,7 +88,7 @@ def test_long_names_are_broken_and_not_cut(width, capsys):
     name = "gradient_tape/sequential_1/dense_1/MatMul/MatMul_1/ReadVariableOp/resource_copy_again"
     operators = [Operator(name, 12345, 1.5)]
     print_operators(operators, "pytorch/compiled, 20 steps", Console(width=width))
-    table, _, _ = capsys.readouterr().out.partition("Own time")
+    table, _, _ = capsys.readouterr().out.partition("Self time")
     assert_fits(table, width)
     assert "…" not in table
     rows = [line.split() for line in table.splitlines()[3:] if line.strip()]

@@ -131,7 +131,7 @@ def results(tmp_path):
 
 def test_a_second_time_the_folder_is_named_and_no_flag_that_was_not_given(logged):
     folder, logs = logged
-    with pytest.raises(UsageError, match=r"^\S+/tensorboard holds logs already; ") as refused:
+    with pytest.raises(UsageError, match=r"^\S+/tensorboard already holds logs; ") as refused:
         write_logs(Request(folder))
     assert str(refused.value).startswith(str(logs))
 

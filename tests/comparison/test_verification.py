@@ -1,5 +1,6 @@
 """The proof that all runs compute the same holds, and fails when it should."""
 
+import math
 import os
 import re
 import signal
@@ -114,6 +115,7 @@ def reference_of(*weights: float, controls=(0.0, 0.0, 0.0), loss=2.3) -> referen
         reference.END,
     ]
     oracle.kinks = [False] * len(oracle.moments)
+    oracle.nearest = [math.inf] * len(oracle.moments)
     oracle.lock = Lock()
     strayed = [{"loss": 0.0}, *({"weight": each} for each in controls)]
     if len(controls) == len(weights):
@@ -154,8 +156,8 @@ def test_a_moment_may_stand_for_many_steps_but_for_none_too_many_or_few(groups, 
     [
         (5e-13, [0.0] * 3, True, 3),
         (2e-12, [0.0] * 3, False, 3),
-        (2e-12, [0.0, 0.0, 3e-13], True, 3),
-        (4e-12, [0.0, 0.0, 3e-13], False, 3),
+        (2e-12, [0.0, 0.0, 1e-13], True, 3),
+        (4e-12, [0.0, 0.0, 1e-13], False, 3),
         # A control has strayed so far that nothing can be told, or has gone another way.
         (0.5, [0.0, 0.0, 2e-6], True, 2),
         (0.5, [0.0, 0.0], True, 2),
@@ -164,7 +166,7 @@ def test_a_moment_may_stand_for_many_steps_but_for_none_too_many_or_few(groups, 
         (0.0, [2e-6] * 3, True, 3),
     ],
 )
-def test_a_run_may_stray_ten_times_as_far_as_the_controls(
+def test_a_run_may_stray_thirty_times_as_far_as_the_controls(
     error, controls, passed, followed, monkeypatch
 ):
     monkeypatch.setattr(judging, "LEAST_STEPS", 2)

@@ -1,16 +1,16 @@
 """A training that was interrupted ends as if it had not been, and damaged checkpoints are seen.
 
-The frameworks are asked in processes of their own, all at once; NumPy in this one.
+Each framework is asked in a process of its own, NumPy in this one:
+`python -m tests.shared.test_checkpoints pytorch FILE` writes what it found.
 """
 
 import importlib
 import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+import pickle
+import sys
 from dataclasses import replace
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
@@ -36,6 +36,7 @@ from shared.events import Event
 from shared.initial_weights import initial_weights
 from shared.sampling import load_configured
 from shared.threads import prepare_environment
+from tests.support.commands import ROOT, warm
 from tests.support.limits import within
 from tests.support.results import make_result
 
@@ -90,10 +91,10 @@ ALONE = {
 }
 # Tracing takes most of the time, so it is done where it is not the techniques that matter.
 FRAMEWORKS = [
-    ("pytorch/eager", "by steps"),
-    ("pytorch/eager", "by epochs"),
-    ("tensorflow/eager", "by steps"),
-    ("tensorflow/graph", "by epochs"),
+    ("pytorch", "eager", "by steps"),
+    ("pytorch", "eager", "by epochs"),
+    ("tensorflow", "eager", "by steps"),
+    ("tensorflow", "graph", "by epochs"),
 ]
 KILLS = 10
 
@@ -200,29 +201,41 @@ def fit_refuses_steps() -> str:
     return "nothing"
 
 
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[dict[str, Future]]:
-    """What the frameworks' processes find out, by name; each works through its list."""
-    context = get_context("spawn")
-    with ProcessPoolExecutor(1, context) as pytorch, ProcessPoolExecutor(1, context) as tensorflow:
-        found = {}
-        # First, while the processes have not used their frameworks yet and can be split.
-        for pool, run in ((pytorch, "pytorch/eager"), (tensorflow, "tensorflow/eager")):
-            found[f"kills of {run}"] = pool.submit(kills.kill_again_and_again, run, KILLS, 0)
-        for run, name in FRAMEWORKS:
-            pool = pytorch if run.startswith("pytorch") else tensorflow
-            found[f"{run} {name}"] = pool.submit(resumed_equals_whole, run, *TOGETHER[name])
-        # What NumPy does not have.
-        fields = {"precision": "float16", "dropout": 0.3, "epochs": 2}
-        found["float16"] = pytorch.submit(resumed_equals_whole, "pytorch/eager", fields, 3)
-        found["fit"] = tensorflow.submit(resumed_equals_whole, "tensorflow/fit", fields, 1)
-        for pool, run in ((pytorch, "pytorch/eager"), (tensorflow, "tensorflow/eager")):
-            found[f"states of {run}"] = pool.submit(refused_states, run)
-        found["fit refuses"] = tensorflow.submit(fit_refuses_steps)
-        yield found
-        # What nobody asked for need not be finished.
-        for future in found.values():
-            future.cancel()
+def find_out(framework: str) -> dict[str, object]:
+    """What a framework's process answers, by question."""
+    eager, answers = f"{framework}/eager", {}
+    # First, while the process has not used its framework yet and can be split.
+    if hasattr(os, "fork"):
+        answers["kills"] = kills.kill_again_and_again(eager, KILLS, 0)
+    for name, variant, case in FRAMEWORKS:
+        if name == framework:
+            run = f"{name}/{variant}"
+            answers[f"{variant} {case}"] = resumed_equals_whole(run, *TOGETHER[case])
+    # What NumPy does not have.
+    run, saves = {"pytorch": (eager, 3), "tensorflow": ("tensorflow/fit", 1)}[framework]
+    fields = {"precision": "float16", "dropout": 0.3, "epochs": 2}
+    answers["float16"] = resumed_equals_whole(run, fields, saves)
+    answers["states"] = refused_states(eager)
+    if framework == "tensorflow":
+        answers["fit refuses"] = fit_refuses_steps()
+    return answers
+
+
+@cache
+def ask(framework: str) -> dict[str, object]:
+    """What a framework's process finds out, by question."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "answers")
+        words = "-m", "tests.shared.test_checkpoints", framework, str(path)
+        done = warm(framework).run(*words, cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        return pickle.loads(path.read_bytes())
+
+
+@pytest.fixture(params=["pytorch", "tensorflow"])
+def elsewhere(request) -> dict[str, object]:
+    """What a framework's process finds out, by question."""
+    return ask(request.param)
 
 
 # --- Damage, and what is of another training ---
@@ -352,9 +365,8 @@ def test_the_oracle_takes_no_state_of_another_shape():
     assert said and all("does not fit" in each for each in said), said
 
 
-@pytest.mark.parametrize("run", ["pytorch/eager", "tensorflow/eager"])
-def test_the_frameworks_take_no_state_of_another_shape(run, elsewhere):
-    said = elsewhere[f"states of {run}"].result()
+def test_the_frameworks_take_no_state_of_another_shape(elsewhere):
+    said = elsewhere["states"]
     assert said and all("does not fit" in each for each in said), said
 
 
@@ -585,31 +597,30 @@ def test_an_epochs_order_is_cut_where_checkpoints_are_due():
 # --- The same result ---
 
 
-# So that the frameworks are at work meanwhile.
-@pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("name", [*ALONE, *TOGETHER])
 def test_the_oracle_goes_on_as_if_nothing_had_happened(name):
     assert resumed_equals_whole("numpy/reference", *(ALONE | TOGETHER)[name])
 
 
-@pytest.mark.parametrize(("run", "name"), FRAMEWORKS)
-def test_the_frameworks_go_on_as_if_nothing_had_happened(run, name, elsewhere):
-    assert elsewhere[f"{run} {name}"].result()
+@pytest.mark.parametrize(("elsewhere", "variant", "name"), FRAMEWORKS, indirect=["elsewhere"])
+def test_the_frameworks_go_on_as_if_nothing_had_happened(elsewhere, variant, name):
+    assert elsewhere[f"{variant} {name}"]
 
 
+@pytest.mark.parametrize("elsewhere", ["pytorch"], indirect=True)
 def test_the_loss_scale_is_not_forgotten(elsewhere):
-    assert elsewhere["float16"].result()
+    assert elsewhere["float16"]
 
 
+@pytest.mark.parametrize("elsewhere", ["tensorflow"], indirect=True)
 def test_fit_goes_on_between_epochs_only(elsewhere):
-    assert elsewhere["fit"].result()
-    assert elsewhere["fit refuses"].result().startswith("--checkpoint-steps 2: Keras's fit can")
+    assert elsewhere["fit"]
+    assert elsewhere["fit refuses"].startswith("--checkpoint-steps 2: Keras's fit can")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes can't be split here")
-@pytest.mark.parametrize("run", ["pytorch/eager", "tensorflow/eager"])
-def test_killed_trainings_go_on_to_the_identical_result(run, elsewhere):
-    outcomes = elsewhere[f"kills of {run}"].result()
+def test_killed_trainings_go_on_to_the_identical_result(elsewhere):
+    outcomes = elsewhere["kills"]
     assert len(outcomes) == KILLS
     assert sum(outcome.in_save for outcome in outcomes) == KILLS // 2
     assert [outcome for outcome in outcomes if not outcome.is_good] == []
@@ -658,3 +669,7 @@ def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(tmp_path, 
         CheckpointError, match=r"cannot be read \(Permission denied\); change its permissions"
     ):
         numbers(tmp_path)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_bytes(pickle.dumps(find_out(sys.argv[1])))

@@ -62,7 +62,7 @@ def test_how_many_more_it_takes_is_told(capfd):
     with pytest.raises(KeyboardInterrupt), interrupts.held(say_that_it_goes_on):
         for words in ("twice more", "once more", ""):
             send()
-            assert f"interrupt {words} to leave" in capfd.readouterr().err
+            assert f"interrupt {words} to stop that too" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("end", ["return 0", "raise KeyboardInterrupt"])

@@ -31,13 +31,25 @@ def excerpt(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def reading(visit, excerpt):
-    """The page of few chapters, open."""
+@pytest.fixture(scope="module")
+def window(visit, excerpt):
+    """A window in which the page of few chapters was opened."""
     visited = visit(excerpt)
-    yield visited.page
-    assert not visited.complaints
+    yield visited
     visited.page.close()
+
+
+@pytest.fixture
+def reading(window, excerpt):
+    """The page of few chapters, opened anew."""
+    page = window.page
+    window.complaints.clear()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    # From another page, because the same one would only be scrolled to its top.
+    page.goto("about:blank")
+    page.goto(excerpt.as_uri())
+    yield page
+    assert not window.complaints
 
 
 def here(page) -> str:

@@ -118,7 +118,11 @@ SLOW: dict[str, dict[str, float]] = {
     "report/page/test_browser.py": {"visit": 15},
     "report/test_colors.py": {"test_no_picture_but_of_runs_is_blue_or_orange": 4},
     "report/test_write.py": {"test_report_files": 4},
-    "shared/test_checkpoints.py": {"elsewhere": 55, "test_a_resumed_run_says_so": 2},
+    "shared/test_checkpoints.py": {
+        "elsewhere": 30,
+        "test_the_oracle_goes_on_as_if_nothing_had_happened": 1,
+        "test_a_resumed_run_says_so": 2,
+    },
     "shared/test_config.py": {"test_invalid_values_are_refused_by_the_flags_name": 3},
     "shared/test_datasets.py": {"test_eight_processes_share_one_download": 6},
     "shared/test_results.py": {
