@@ -90,7 +90,7 @@ def train_and_save(
     """
     result = begin(name, variant, config)
     checkpoints = open_checkpoints(config, result.run, slug, dataset)
-    begun = go_on(result, checkpoints) if checkpoints else None
+    resumed = go_on(result, checkpoints) if checkpoints else None
 
     def record(epoch: EpochResult) -> None:
         if not math.isfinite(epoch.train_loss + epoch.test_loss):
@@ -112,7 +112,7 @@ def train_and_save(
 
     def measure() -> None:
         first = clock.seconds["first_step"], clock.first_steps
-        result.set_speed(len(dataset.train_labels), first, begun)
+        result.set_speed(len(dataset.train_labels), first, resumed)
         result.peak_memory_bytes = peak_memory_bytes()
         clock.switch("other")
         result.phases, result.wall_seconds = dict(clock.seconds), clock.wall_seconds()
@@ -139,12 +139,12 @@ def train_and_save(
 
 
 def go_on(result: RunResult, checkpoints: Checkpoints) -> int | None:
-    """Begin with what checkpoints hold; returns the epoch that was begun before, if any."""
+    """Begin with what checkpoints hold; returns the epoch in which this process takes over."""
     result.checkpoints, result.epochs = checkpoints.events, list(checkpoints.epochs)
     result.resumed_from_step = checkpoints.steps or None
     for sentence in checkpoints.words():
         tell(sentence)
-    return len(checkpoints.epochs) + 1 if checkpoints.steps_in_epoch else None
+    return len(checkpoints.epochs) + 1 if checkpoints.steps else None
 
 
 def attempt(

@@ -134,7 +134,7 @@ class RunResult:
         return self.status == "completed" and not (self.unwritten or self.inference_error)
 
     def set_speed(
-        self, train_size: int, first: tuple[float, int], begun: int | None = None
+        self, train_size: int, first: tuple[float, int], resumed: int | None = None
     ) -> None:
         """Set the epoch time: the median without the first epoch, which also traces and warms up.
 
@@ -144,14 +144,15 @@ class RunResult:
         Args:
             train_size: training images per epoch.
             first: seconds and steps that the run's first call of the training took.
-            begun: the epoch of which another process trained a part; its time is not known.
+            resumed: the epoch in which this process took over from another; it traced and warmed up
+                again, and may have trained a part only.
         """
-        times = [epoch.train_seconds for epoch in self.epochs if epoch.epoch != begun]
+        times = [epoch.train_seconds for epoch in self.epochs if epoch.epoch != resumed]
         seconds, steps = first
         timed = train_size - min(train_size, steps * self.batch_size)
         if times[1:]:
             self.epoch_seconds = statistics.median(times[1:])
-        elif times and timed and times[0] > seconds and begun is None:
+        elif times and timed and times[0] > seconds and resumed is None:
             self.epoch_seconds = (times[0] - seconds) * train_size / timed
         if self.epoch_seconds is not None:
             self.samples_per_second = train_size / self.epoch_seconds

@@ -660,6 +660,17 @@ def test_a_resumed_run_says_so(tmp_path, capsys):
     assert read(max(folder.iterdir()))[0].epochs[-1].epoch == 4
 
 
+def test_the_epoch_that_warms_up_again_does_not_count(tmp_path):
+    prepare_environment(1)
+    config = replace(BASE, epochs=2, checkpoint_dir=tmp_path, resume=True)
+    dataset = load(config)
+    for epochs in (2, 4):
+        asked = replace(config, epochs=epochs), dataset, Clock(), tmp_path, "numpy-reference"
+        made = train_and_save("numpy", "reference", *asked, lambda _: None)
+    _, second, _, fourth = (epoch.train_seconds for epoch in made.epochs)
+    assert made.epoch_seconds == pytest.approx((second + fourth) / 2)
+
+
 def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(tmp_path, monkeypatch):
     def refuse(_):
         raise PermissionError(13, "Permission denied")

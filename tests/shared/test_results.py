@@ -487,12 +487,12 @@ def test_speed_leaves_out_the_first_epoch_or_the_images_of_the_first_steps(
     assert run.samples_per_second == (expected and pytest.approx(600 / expected))
 
 
-@pytest.mark.parametrize(("begun", "expected"), [(1, None), (2, None), (3, 4)])
-def test_the_time_of_an_epoch_begun_elsewhere_is_not_known(begun, expected):
+@pytest.mark.parametrize(("resumed", "expected"), [(1, None), (2, None), (3, 4)])
+def test_the_time_of_the_epoch_that_was_resumed_does_not_count(resumed, expected):
     run = RunResult("numpy/reference", "numpy", "reference", 0, 1, 64)
-    times = [9.0, 4.0, 1.0][:begun]
+    times = [9.0, 4.0, 1.0][:resumed]
     run.epochs = [EpochResult(i, 1, 0.5, 1, 0.5, each, 7) for i, each in enumerate(times, 1)]
-    run.set_speed(600, (0.5, 1), begun)
+    run.set_speed(600, (0.5, 1), resumed)
     assert run.epoch_seconds == expected
 
 
