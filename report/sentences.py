@@ -47,6 +47,10 @@ ENDS = {
     "exit_status": "ended with exit status {exit_status}",
     "unfit": "told a result that cannot be: {unfit}",
     "signal": "was ended by {signal}",
+    "worker_killed": "worker {worker} of {workers} was ended by {signal}",
+    "worker_stopped": "worker {worker} of {workers} stopped answering for {worker_timeout:g} s "
+    "(--worker-timeout); it was suspended, and has been ended",
+    "worker_failed": "worker {worker} of {workers} ended with exit status {exit_status}",
 }
 
 SIGNAL_HINTS = {"SIGKILL": " (which systems also do to a process when memory runs out)"}
@@ -79,7 +83,8 @@ def describe_job(config: TrainConfig, dataset: Dataset, missing: MissingFiles | 
         f"{formats.count(len(dataset.test_labels))} test images. Network {sizes}, "
         f"{OPTIMIZER_TITLES[config.optimizer]} {config.learning_rate:g}, "
         f"batches of {config.batch_size}, epochs: {config.epochs}, seed {config.seed}, "
-        f"{config.float_type}, threads: {config.threads}."
+        f"{config.float_type}, threads: {config.threads}"
+        f"{f', workers: {config.workers}' if config.workers > 1 else ''}."
     )
     if techniques := config.techniques():
         job += f"\nTechniques: {techniques}."
@@ -114,6 +119,8 @@ def describe_end(run: RunResult, config: TrainConfig) -> str:
         return run.error or ""
     known = vars(run.end) | {
         "epochs": config.epochs,
+        "workers": config.workers,
+        "worker_timeout": config.worker_timeout,
         "learning_rate": config.learning_rate,
         "implementation": run.run.rpartition(": ")[2].partition("/")[0],
     }

@@ -11,6 +11,7 @@ config.py             every setting that all sides share
 rules.py              what each setting may be
 presets.py            settings by the name of a tutorial
 threads.py            threads and variables, set before a framework is imported
+workers.py            which worker of a training this process is, starting and ending the others
 compilers.py          what is missing where a C++ compiler fails
 interrupts.py         what ends a command early, and when it may
 streams.py            outputs that may go away
