@@ -25,7 +25,7 @@ def help_training(name: str, variant: str, config: TrainConfig, clock: Clock) ->
     Raises:
         UsageError: dataset, device or checkpoints can't be used.
     """
-    workers.start(config.workers, ())
+    workers.start(config.workers, (), config.worker_timeout)
     config, _ = prepare(config)
     dataset = load(config, clock)
     slug = os.environ.get(CHILD_VARIABLE) or f"{name}-{variant}"

@@ -148,7 +148,7 @@ def start_workers(name: str, variant: str, config: TrainConfig) -> None:
     """Start those that train with this process, unless a launcher has."""
     package = RUNS[f"{name}/{variant}"].package
     command = sys.executable, "-m", package, "--variant", variant, *config.as_flags()
-    workers.start(config.workers, command)
+    workers.start(config.workers, command, config.worker_timeout)
 
 
 def go_on(result: RunResult, checkpoints: Checkpoints) -> int | None:
@@ -193,7 +193,8 @@ def attempt(
             result.end = RunEnd("interrupted", epoch=len(result.epochs))
         elif lost := workers.loss():
             result.end = lost
-            tell(workers.last_words(lost))
+            if words := workers.last_words(lost):
+                tell(words)
         else:
             traceback.print_exc()
             result.error = f"{type(error).__name__}: {error}"

@@ -166,7 +166,8 @@ def main() -> int:
         # Nothing is timed here, so what was compiled before may be used again.
         os.environ.setdefault(NO_CACHE_VARIABLE, "0")
         prepare_environment(config.threads_of_worker)
-        workers.start(config.workers, (sys.executable, "-m", "comparison.tracing", *sys.argv[1:]))
+        command = sys.executable, "-m", "comparison.tracing", *sys.argv[1:]
+        workers.start(config.workers, command, config.worker_timeout)
         known = [each for each in FLOAT_TYPES if each in float_types.split(",")]
         send_traces(stream, package, variants.split(","), known, config)
     except UsageError as error:

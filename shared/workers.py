@@ -39,6 +39,9 @@ STARTED_VARIABLE = "STARTED_BY_WORKER"
 
 LOOPBACK = "127.0.0.1"
 
+# Seconds to wait for all to join: they may import for a long time, or be started by hand.
+JOINING = 300.0
+
 # Seconds: between two looks at the others; for worker 0 to notice by its framework that one is
 # lost; and for the system to tell of a process whose connection is closed that it has ended.
 PAUSE, NOTICE, SETTLE = 0.2, 4.0, 1.0
@@ -147,12 +150,13 @@ def refuse_place(workers: int, on_cpu: bool, variables: Sequence[str]) -> None:
         )
 
 
-def start(workers: int, command: Sequence[str]) -> None:
+def start(workers: int, command: Sequence[str], timeout: float) -> None:
     """Start the other workers on this machine, unless a launcher has, or there are none.
 
     Args:
         workers: of all, with this one.
         command: what each of them does.
+        timeout: seconds after which one that stands still is lost.
     """
     if os.environ.get(STARTED_VARIABLE):
         threading.Thread(target=_end_with_starter, daemon=True).start()
@@ -174,7 +178,7 @@ def start(workers: int, command: Sequence[str]) -> None:
         _group.processes.append(process)
     os.environ.update(describe_place(0, workers, ports))
     atexit.register(end)
-    threading.Thread(target=_watch, daemon=True).start()
+    threading.Thread(target=_watch, args=(timeout,), daemon=True).start()
 
 
 def _temporary() -> IO[bytes]:
@@ -284,19 +288,27 @@ def _peak(pid: int) -> int:
     return getattr(memory, "peak_wset", memory.rss)
 
 
-def _watch() -> None:
+def _watch(timeout: float) -> None:
     """End this process if a worker is lost and its framework does not notice.
 
     A framework that waits for a worker to join, or for an answer, can't be interrupted.
     """
+    since = None
     while not _group.over.wait(PAUSE):
-        if any(each.poll() for each in _group.processes) and not _group.over.wait(NOTICE):
-            if found := loss():
-                tell(last_words(found) or f"worker {found.worker} is lost")
-                _group.give_up(found)
-            end()
-            sys.stdout.flush()
-            os._exit(1)
+        found = _find_loss()
+        since = (since or time.monotonic()) if found else None
+        if found is None or since is None:
+            continue
+        patience = NOTICE + (timeout if found.kind == "worker_stopped" else 0)
+        if time.monotonic() < since + patience:
+            continue
+        if words := last_words(found):
+            tell(words)
+        tell(f"worker {found.worker} is lost ({found.kind.removeprefix('worker_')}).")
+        _group.give_up(found)
+        end()
+        sys.stdout.flush()
+        os._exit(1)
 
 
 def wait_to_be_ended() -> None:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.command import ROOT
 from benchmarks.workers.traced import Case, cases, variants_of
 from comparison.judging import judge
-from comparison.reference import Moment, Reference
+from comparison.reference import END, Moment, Reference
 from comparison.tracing import Frame, read_frames
 from report.verification import describe_failure
 from shared.registry import IMPLEMENTATIONS
@@ -63,12 +63,15 @@ def prove(
     package = IMPLEMENTATIONS[implementation][0].package
     known = cases(variants_of(package))
     names = list(known) if names is None else names
-    started = start_workers([python, "-m", "benchmarks.workers.traced", package], workers, names)
+    command = python, "-m", "benchmarks.workers.traced", package
+    started = start_workers(command, workers, names)
     try:
         for name in names:
             case = known[name]
             with threadpool_limits(1):
                 reference = Reference(case.config(workers), "float64")
+            if case.config(workers).alignment != "exact":
+                reference.moments = [*train_alone(command, name), END]
             verdict = RunVerification(f"{implementation}/{case.variant}")
             equal: list[bool] = []
             streams = [process.stdout for process in started if process.stdout]
@@ -78,6 +81,21 @@ def prove(
         for process in started:
             process.kill()
             process.communicate()
+
+
+def train_alone(command: Sequence[str], name: str) -> list[Moment]:
+    """The trace of one worker that has no others.
+
+    Raises:
+        ChildProcessError: it ended early.
+    """
+    (process,) = start_workers(command, 1, [name])
+    verdict = RunVerification(name)
+    found = list(moments([process.stdout], verdict, [])) if process.stdout else []
+    process.communicate()
+    if verdict.failure or not found:
+        raise ChildProcessError(f"{name}: one worker alone did not train.")
+    return found
 
 
 def start_workers(

@@ -55,6 +55,8 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
     "class weights": {"imbalance": 0.3, "class_weights": "balanced"},
     "AdamW": {"optimizer": "adamw", "weight_decay": 0.1},
     "cosine schedule": {"schedule": "cosine", "warmup_steps": 5},
+    # Of Keras's own Adam there is no reference but one worker.
+    "matched": {"alignment": "matched"},
 }
 
 # What each does; planted by `faults`.
@@ -150,6 +152,7 @@ def weighted_otherwise(run: ModuleType, weight: Callable[[int, int, int], float]
 
 def clip_in_pytorch(technique: ModuleType) -> Any:
     """A patch by which each worker clips what it has found itself."""
+    from torch.distributed import GradBucket
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 
     class Clipping(technique.DistributedDataParallel):
@@ -158,7 +161,7 @@ def clip_in_pytorch(technique: ModuleType) -> Any:
             self.register_comm_hook(None, self.clip)
 
         @staticmethod
-        def clip(_: None, bucket: Any) -> Any:
+        def clip(_: None, bucket: GradBucket) -> Any:
             gradients = bucket.buffer()
             gradients.mul_((CLIP / gradients.norm()).clamp(max=1))
             return allreduce_hook(None, bucket)

@@ -11,7 +11,7 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from shared.batches import share_of
-from shared.workers import refuse_place
+from shared.workers import JOINING, refuse_place
 
 from ..train import train_step
 
@@ -37,8 +37,9 @@ def join(
         return None
     variables = "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"
     refuse_place(workers, device.type == "cpu", variables)
-    patience = timedelta(seconds=timeout)
-    distributed.init_process_group("gloo", timeout=patience)  # DIFF-62
+    joining = timedelta(seconds=JOINING)
+    distributed.init_process_group("gloo", timeout=joining)
+    distributed.set_timeout(timedelta(seconds=timeout))  # DIFF-62
     return distributed.group.WORLD
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from shared.batches import share_of
-from shared.workers import find_rank, refuse_place
+from shared.workers import JOINING, find_rank, refuse_place
 
 from ..train import train_step
 
@@ -52,12 +52,13 @@ def wait_for_heartbeats(cluster: tf.train.ClusterSpec, timeout: float) -> None:
         for job in cluster.jobs
     ]
     leader = "chief" if "chief" in cluster.jobs else "worker"
-    milliseconds = int(1000 * timeout)
     context.context().configure_coordination_service(
         "standalone",
         f"/job:{leader}/replica:0/task:0",
-        cluster_register_timeout_in_ms=milliseconds,
-        heartbeat_timeout_in_ms=milliseconds,
+        cluster_register_timeout_in_ms=int(1000 * JOINING),
+        heartbeat_timeout_in_ms=int(1000 * timeout),
+        # Or the process would not end without one that is lost.
+        shutdown_barrier_timeout_in_ms=1000,
         coordinated_jobs=jobs,
     )
 

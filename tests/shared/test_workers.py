@@ -60,7 +60,7 @@ def test_launchers_say_which_worker_this_is(variables, expected, monkeypatch):
 def test_what_no_launcher_says_is_refused(variables, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UsageError, match="expected .*unset"):
+    with pytest.raises(UsageError, match=r"expected .*unset"):
         workers.launched()
 
 
@@ -94,9 +94,9 @@ import os, subprocess, sys, time
 from shared import workers
 workers.PAUSE = workers.SETTLE = 0.05
 workers.NOTICE = {notice}
-sleeper = "import os, time; from shared import workers; workers.start(3, ()); time.sleep(60)"
+sleeper = "import os, time; from shared import workers; workers.start(3, (), 1); time.sleep(60)"
 workers.when_lost(lambda end: print(end.kind, end.worker, end.signal, flush=True))
-workers.start(3, (sys.executable, "-c", sleeper))
+workers.start(3, (sys.executable, "-c", sleeper), {timeout})
 print(*(each.pid for each in workers._group.processes), flush=True)
 print(os.environ["RANK"], os.environ["WORLD_SIZE"], flush=True)
 {then}
@@ -108,8 +108,8 @@ def start():
     """A function that starts worker 0 and returns its process and those that it started."""
     begun = []
 
-    def start(then: str, notice: float = 0.1):
-        command = [sys.executable, "-c", STARTER.format(then=then, notice=notice)]
+    def start(then: str, notice: float = 0.1, timeout: float = 30):
+        command = [sys.executable, "-c", STARTER.format(then=then, notice=notice, timeout=timeout)]
         environment = child_environment()
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
@@ -138,7 +138,7 @@ def test_none_is_left_when_worker_0_ends(start):
 
 
 def test_one_that_stands_still_is_ended_too(start):
-    process, others = start("sys.stdin.readline() if False else time.sleep(1); workers.end()")
+    process, others = start("time.sleep(1); workers.end()")
     os.kill(others[1].pid, signal.SIGSTOP)
     assert gone(others)
     assert process.wait(timeout=20) == 0
@@ -157,6 +157,16 @@ def test_worker_0_ends_if_it_does_not_notice_that_one_is_killed(start):
     assert process.wait(timeout=20) == 1
     assert time.monotonic() - started < 10
     assert process.stdout.read() == "worker_killed 1 SIGKILL\n"
+    assert gone(others)
+
+
+def test_worker_0_ends_if_it_does_not_notice_that_one_stands_still(start):
+    process, others = start("time.sleep(60)", timeout=0.5)
+    started = time.monotonic()
+    os.kill(others[1].pid, signal.SIGSTOP)
+    assert process.wait(timeout=20) == 1
+    assert 0.5 < time.monotonic() - started < 10
+    assert process.stdout.read() == "worker_stopped 2 None\n"
     assert gone(others)
 
 
