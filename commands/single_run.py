@@ -188,19 +188,24 @@ def attempt(
         raise
     # Whatever a framework raises, or makes of an interrupt, the epochs before it are kept.
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
-        if interrupts.is_noted():
-            result.status = "interrupted"
-            result.end = RunEnd("interrupted", epoch=len(result.epochs))
-        elif lost := workers.loss():
-            result.end = lost
-            if words := workers.last_words(lost):
-                tell(words)
-        else:
-            traceback.print_exc()
-            result.error = f"{type(error).__name__}: {error}"
+        note_failure(result, error)
     else:
         return trained
     return None
+
+
+def note_failure(result: RunResult, error: BaseException) -> None:
+    """Say in the result that it was interrupted, that a worker was lost, or what went wrong."""
+    if interrupts.is_noted():
+        result.status = "interrupted"
+        result.end = RunEnd("interrupted", epoch=len(result.epochs))
+    elif lost := workers.loss():
+        result.end = lost
+        if words := workers.last_words(lost):
+            tell(words)
+    else:
+        traceback.print_exception(error)
+        result.error = f"{type(error).__name__}: {error}"
 
 
 def describe(result: RunResult, trained: Trained, config: TrainConfig) -> None:

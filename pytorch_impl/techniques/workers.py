@@ -39,7 +39,7 @@ def join(
     refuse_place(workers, device.type == "cpu", variables)
     joining = timedelta(seconds=JOINING)
     distributed.init_process_group("gloo", timeout=joining)
-    distributed.set_timeout(timedelta(seconds=timeout))  # DIFF-62
+    distributed.set_timeout(timedelta(seconds=timeout))  # DIFF-61
     return distributed.group.WORLD
 
 

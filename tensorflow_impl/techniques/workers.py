@@ -35,7 +35,7 @@ def join(
         return None
     refuse_place(workers, device.device_type == "CPU", ["TF_CONFIG"])
     cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-    wait_for_heartbeats(cluster.cluster_spec(), timeout)  # DIFF-62
+    wait_for_heartbeats(cluster.cluster_spec(), timeout)  # DIFF-61
     return tf.distribute.MultiWorkerMirroredStrategy(cluster)
 
 

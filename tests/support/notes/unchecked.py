@@ -122,9 +122,13 @@ NEEDS_A_GPU: dict[str, set[str]] = {
 NEEDS_A_PROCESS: dict[str, set[str]] = {
     "pytorch": {
         "compiled.py compile_steps: except BackendCompilerFailed",
+        "techniques/workers.py join: distributed.init_process_group(",
+        "techniques/workers.py share_step: DistributedDataParallel(model)",
         "profile.py profile_epoch: enable_kernel_profile = True",
     },
     "tensorflow": {
         "minimal.py imports: import tensorflow as tf",
+        "techniques/workers.py join: MultiWorkerMirroredStrategy(",
+        "techniques/workers.py share_step: optimizer.apply = apply_sum",
     },
 }
