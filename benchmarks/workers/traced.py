@@ -152,8 +152,10 @@ def weighted_otherwise(run: ModuleType, weight: Callable[[int, int, int], float]
 
 def clip_in_pytorch(technique: ModuleType) -> Any:
     """A patch by which each worker clips what it has found itself."""
+    from torch import Tensor
     from torch.distributed import GradBucket
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+    from torch.futures import Future
 
     class Clipping(technique.DistributedDataParallel):
         def __init__(self, model: Any) -> None:
@@ -161,7 +163,7 @@ def clip_in_pytorch(technique: ModuleType) -> Any:
             self.register_comm_hook(None, self.clip)
 
         @staticmethod
-        def clip(_: None, bucket: GradBucket) -> Any:
+        def clip(_: None, bucket: GradBucket) -> Future[Tensor]:
             gradients = bucket.buffer()
             gradients.mul_((CLIP / gradients.norm()).clamp(max=1))
             return allreduce_hook(None, bucket)

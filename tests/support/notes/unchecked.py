@@ -69,7 +69,7 @@ OUR_CODE: dict[str, set[str]] = {
         "run.py build: if config.plain_updates",
         "run.py make_model: if config.is_plain",
         "run.py make_model: set_weights(model, initial_weights(",
-        "run.py make_learner: step = partial(",
+        "run.py make_learner: = partial(train_step",
         "run.py make_learner: compiled.train_epoch(",
         "run.py train_rows: return learn(*rows_of(epoch))",
         "run.py look_at_epochs: measure = partial(evaluate",
