@@ -104,6 +104,8 @@ class Request:
                 raise UsageError(
                     f"{flag(name)} {words}: expected one or more {VARIED[name]}, each once."
                 )
+        if len(several := [flag(name) for name in given if len(given[name]) > 1]) > 1:
+            raise UsageError(f"{', '.join(several)}: expected several values of one of them.")
         return [dict(zip(given, values, strict=True)) for values in product(*given.values())]
 
     def settings(self) -> list[dict[str, Setting]]:

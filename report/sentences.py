@@ -194,6 +194,9 @@ def doubts(result: ComparisonResult) -> list[str]:
         found.append(
             f"{result.config.threads} threads share {cores} physical cores, which costs time."
         )
+    most = max(run.workers for run in result.runs)
+    if cores and most > cores:
+        found.append(f"{most} workers share {cores} physical cores, which costs time.")
     if environment.on_battery:
         found.append("the machine runs on its battery, which lowers most processors' speed.")
     return [f"WARNING: {doubt}" for doubt in found]
