@@ -159,6 +159,7 @@ SLOW: dict[str, dict[str, float]] = {
         "test_a_worker_that_does_not_answer_ends_the_training": 30,
         "test_fit_breaks_off_on_several_workers": 15,
     },
+    "twins/test_two_machines.py": {"test_two_machines_learn_what_one_learns": 25},
     "twins/test_ledger.py": {"test_every_pinning_test_exists": 2},
     "twins/test_techniques.py": {
         "child": 10,
