@@ -25,7 +25,6 @@ import psutil
 from shared.errors import UsageError
 from shared.interrupts import apart
 from shared.run_ends import RunEnd
-from shared.streams import tell
 
 RANK, SIZE, HOST, PORT = "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"
 CLUSTER = "TF_CONFIG"
@@ -49,12 +48,16 @@ PAUSE, NOTICE, SETTLE = 0.2, 4.0, 1.0
 
 @dataclass
 class _Group:
-    """The processes that worker 0 started, with what each wrote, and who is told of a loss."""
+    """The processes that worker 0 started, with what each wrote, and who is told of a loss.
+
+    `errors` is the file to which worker 0 itself complains.
+    """
 
     processes: list[subprocess.Popen] = field(default_factory=list)
     outputs: list[IO[bytes]] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
     peak_memory_bytes: int = 0
+    errors: int = 2
     give_up: Callable[[RunEnd], object] = lambda _: None
 
 
@@ -177,6 +180,7 @@ def start(workers: int, command: Sequence[str], timeout: float) -> None:
         )
         _group.processes.append(process)
     os.environ.update(describe_place(0, workers, ports))
+    _group.errors = os.dup(2)
     atexit.register(end)
     threading.Thread(target=_watch, args=(timeout,), daemon=True).start()
 
@@ -302,9 +306,10 @@ def _watch(timeout: float) -> None:
         patience = NOTICE + (timeout if found.kind == "worker_stopped" else 0)
         if time.monotonic() < since + patience:
             continue
-        if words := last_words(found):
-            tell(words)
-        tell(f"worker {found.worker} is lost ({found.kind.removeprefix('worker_')}).")
+        said = f"{last_words(found)}\nworker {found.worker} is lost ({found.kind[7:]}).\n"
+        # Not by the standard stream, which is held back while a framework is imported.
+        with contextlib.suppress(OSError):
+            os.write(_group.errors, said.lstrip().encode())
         _group.give_up(found)
         end()
         sys.stdout.flush()

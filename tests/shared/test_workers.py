@@ -92,6 +92,7 @@ def test_shares_are_the_batch(rows, number):
 STARTER = """
 import os, subprocess, sys, time
 from shared import workers
+os.dup2(1, 2)
 workers.PAUSE = workers.SETTLE = 0.05
 workers.NOTICE = {notice}
 sleeper = "import os, time; from shared import workers; workers.start(3, (), 1); time.sleep(60)"
@@ -151,12 +152,13 @@ def test_none_is_left_when_worker_0_is_killed(start):
 
 
 def test_worker_0_ends_if_it_does_not_notice_that_one_is_killed(start):
-    process, others = start("time.sleep(60)")
+    process, others = start("os.close(2); time.sleep(60)")
     started = time.monotonic()
     others[0].kill()
     assert process.wait(timeout=20) == 1
     assert time.monotonic() - started < 10
-    assert process.stdout.read() == "worker_killed 1 SIGKILL\n"
+    lines = process.stdout.read().splitlines()
+    assert lines == ["worker 1 is lost (killed).", "worker_killed 1 SIGKILL"]
     assert gone(others)
 
 
@@ -166,7 +168,8 @@ def test_worker_0_ends_if_it_does_not_notice_that_one_stands_still(start):
     os.kill(others[1].pid, signal.SIGSTOP)
     assert process.wait(timeout=20) == 1
     assert 0.5 < time.monotonic() - started < 10
-    assert process.stdout.read() == "worker_stopped 2 None\n"
+    lines = process.stdout.read().splitlines()
+    assert lines == ["worker 2 is lost (stopped).", "worker_stopped 2 None"]
     assert gone(others)
 
 

@@ -100,6 +100,9 @@ SLOW: dict[str, dict[str, float]] = {
         "test_a_device_that_is_not_there_leaves_the_run_unavailable": 1.5,
         "test_a_variant_that_ends_the_process_is_accused_alone": 5,
     },
+    "comparison/test_workers.py": {
+        "test_two_workers_are_verified_trained_and_reported": 25,
+    },
     "report/page/test_page.py": {
         "test_the_command_draws_a_page_again": 3,
     },
