@@ -16,6 +16,8 @@ agreement.py     how much the trained weights of a comparison's runs differ
 alarms.py        whether verification accuses sound runs, and how small a fault it finds
 kills.py         whether a killed training resumes to the same result
 damages.py       whether damaged checkpoints are noticed
+exchange.py      from which size on several workers pay, and what an exchange takes
+workers/         whether several workers learn what one learns, and what is left of a killed one
 photos.py        whether pictures with frames, shadows and lines are recognized
 mistakes.py      what common mistakes do to a training
 tuning.py        what each setting of a training does

@@ -6,6 +6,7 @@ entry.py        `python -m PACKAGE [COMMAND]`: finds the command
 requests.py     the request of each command
 twin.py         imports a file of an implementation, and with it its framework
 single_run.py   train, test, save: one run, for a person or for a comparison
+helper.py       what the other workers of a training do
 train.py        the training command, with a report at the end
 foreign/        weights from other programs
 evaluate.py     trained weights, measured

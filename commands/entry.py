@@ -22,8 +22,9 @@ from shared.clock import Clock
 from shared.errors import UsageError
 from shared.flags import CHILD_VARIABLE, NoFlag, Sections, named_command, parse_command
 from shared.program import run_program
-from shared.registry import IMPLEMENTATIONS, LABELS, RUNS, has_file, implementation_of
+from shared.registry import IMPLEMENTATIONS, LABELS, RUNS, Run, has_file, implementation_of
 from shared.threads import physical_cores, prepare_environment
+from shared.workers import find_rank, refuse_other_number
 
 # What each command asks for; the function of the same name in commands/NAME.py does it, for an
 # implementation's name and the request, and may return an exit status. The first is the default.
@@ -68,7 +69,8 @@ def perform(package: str, command: str, clock: Clock) -> int:
     refuse_command_of_others(name, requests)
     asked = parse_command(requests, f"python -m {package}")
     if isinstance(asked, TrainRequest | ProfileRequest):
-        run, threads = RUNS[f"{name}/{asked.variant}"], asked.config.threads
+        run, threads = RUNS[f"{name}/{asked.variant}"], asked.config.threads_of_worker
+        refuse_workers(run, asked)
     else:
         run, threads = IMPLEMENTATIONS[name][0], physical_cores()
     prepare_environment(threads, run.environment)
@@ -76,6 +78,20 @@ def perform(package: str, command: str, clock: Clock) -> int:
         return train(name, asked, clock)
     module = importlib.import_module(f"commands.{command}")
     return getattr(module, command)(name, asked) or 0
+
+
+def refuse_workers(run: Run, asked: TrainRequest | ProfileRequest) -> None:
+    """Refuse a number of workers that the run, the profiler or the launcher can't have.
+
+    Raises:
+        UsageError: names the flag.
+    """
+    workers = asked.config.workers
+    refuse_other_number(workers)
+    if workers > 1 and run.alone:
+        raise UsageError(f"--workers {workers}: expected 1 with {run.name}, because {run.alone}.")
+    if workers > 1 and (isinstance(asked, ProfileRequest) or asked.profile):
+        raise UsageError(f"--workers {workers}: expected 1 with the profiler, which records one.")
 
 
 def refuse_command_of_others(name: str, known: Container[str]) -> None:
@@ -96,8 +112,12 @@ def refuse_command_of_others(name: str, known: Container[str]) -> None:
 
 def train(name: str, request: TrainRequest, clock: Clock) -> int:
     """Train for a person, or as the child of a comparison; returns the exit status."""
-    # Only now, because NumPy reads the number of threads when it is imported; and not both,
-    # because what draws pictures takes longer to import than an epoch to train.
+    # Only now, because NumPy reads the number of threads when it is imported; and not all, because
+    # what draws pictures takes longer to import than an epoch to train.
+    if find_rank():
+        from commands.helper import help_training
+
+        help_training(name, request.variant, request.config, clock)
     if (slug := os.environ.get(CHILD_VARIABLE)) and request.output_dir:
         from commands.single_run import run_as_child
 

@@ -3,7 +3,6 @@
 import math
 import os
 import sys
-import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from commands.twin import MissingFramework, import_twin
-from shared import interrupts
+from shared import interrupts, workers
 from shared.checkpoints import Checkpoints, open_checkpoints
 from shared.clock import Clock
 from shared.config import TrainConfig
@@ -56,8 +55,8 @@ class Diverged(Exception):
 def begin(name: str, variant: str, config: TrainConfig) -> RunResult:
     """The result of a run of which nothing is known yet."""
     entry = RUNS[f"{name}/{variant}"]
-    facts = entry.name, entry.framework, variant
-    return RunResult(*facts, config.seed, config.threads, config.batch_size)
+    facts = entry.name, entry.framework, variant, config.seed, config.threads
+    return RunResult(*facts, config.batch_size, workers=config.workers)
 
 
 def train_and_save(
@@ -105,7 +104,7 @@ def train_and_save(
         with interrupts.held(), clock.phase("other"):
             epoch = replace(epoch, probe_seconds=probe())
         result.epochs.append(epoch)
-        listen(Event(epoch=epoch, process_seconds=time.process_time()))
+        listen(Event(epoch=epoch, process_seconds=workers.process_seconds()))
         # What a framework calls may have swallowed it.
         if interrupts.is_noted() and epoch.epoch < config.epochs:
             raise KeyboardInterrupt
@@ -113,13 +112,20 @@ def train_and_save(
     def measure() -> None:
         first = clock.seconds["first_step"], clock.first_steps
         result.set_speed(len(dataset.train_labels), first, resumed)
-        result.peak_memory_bytes = peak_memory_bytes()
+        result.peak_memory_bytes = peak_memory_bytes() + workers.peak_memory_bytes()
         clock.switch("other")
         result.phases, result.wall_seconds = dict(clock.seconds), clock.wall_seconds()
         result.time_to_first_step_seconds = clock.time_to_first_step
 
+    def give_up(end: RunEnd) -> None:
+        result.end = end
+        measure()
+        listen(Event(run=result))
+
+    workers.when_lost(give_up)
     with interrupts.held():
         trained = attempt(name, result, config, dataset, clock, checkpoints, record)
+        workers.end()
         measure()
         if trained:
             describe(result, trained, config)
@@ -136,6 +142,13 @@ def train_and_save(
             time_inference(result, predict, images, clock)
             measure()
     return result
+
+
+def start_workers(name: str, variant: str, config: TrainConfig) -> None:
+    """Start those that train with this process, unless a launcher has."""
+    package = RUNS[f"{name}/{variant}"].package
+    command = sys.executable, "-m", package, "--variant", variant, *config.as_flags()
+    workers.start(config.workers, command, config.worker_timeout)
 
 
 def go_on(result: RunResult, checkpoints: Checkpoints) -> int | None:
@@ -175,15 +188,24 @@ def attempt(
         raise
     # Whatever a framework raises, or makes of an interrupt, the epochs before it are kept.
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
-        if interrupts.is_noted():
-            result.status = "interrupted"
-            result.end = RunEnd("interrupted", epoch=len(result.epochs))
-        else:
-            traceback.print_exc()
-            result.error = f"{type(error).__name__}: {error}"
+        note_failure(result, error)
     else:
         return trained
     return None
+
+
+def note_failure(result: RunResult, error: BaseException) -> None:
+    """Say in the result that it was interrupted, that a worker was lost, or what went wrong."""
+    if interrupts.is_noted():
+        result.status = "interrupted"
+        result.end = RunEnd("interrupted", epoch=len(result.epochs))
+    elif lost := workers.loss():
+        result.end = lost
+        if words := workers.last_words(lost):
+            tell(words)
+    else:
+        traceback.print_exception(error)
+        result.error = f"{type(error).__name__}: {error}"
 
 
 def describe(result: RunResult, trained: Trained, config: TrainConfig) -> None:
@@ -262,6 +284,7 @@ def run_as_child(
             os._exit(1)
 
     clock.announce = lambda phase: send(Event(phase=phase))
+    start_workers(name, variant, config)
     try:
         dataset = load(config, clock)
         asked = name, variant, config, dataset, clock, folder, slug

@@ -3,7 +3,7 @@
 from functools import partial
 
 from commands.requests import TrainRequest
-from commands.single_run import train_and_save
+from commands.single_run import start_workers, train_and_save
 from report import sentences, terminal, write
 from report.pairs import compare_runs
 from report.progress import RunProgress, busy
@@ -32,6 +32,7 @@ def train_alone(name: str, request: TrainRequest, clock: Clock) -> int:
     """
     with clock.phase("data"):
         config, missing = prepare(request.config)
+    start_workers(name, request.variant, config)
     dataset = load(config, clock)
     goes_on = is_unfinished if config.resume else None
     command = current_command()

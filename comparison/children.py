@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from shared import LIBRARIES
@@ -18,13 +17,6 @@ def child_environment(**more: str) -> dict[str, str]:
     """The variables of this process, so that a child prints and reads UTF-8, and some more."""
     encoding = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:surrogateescape"}
     return os.environ | encoding | more
-
-
-def apart() -> Mapping[str, Any]:
-    """How to start a child that Ctrl-C in the terminal does not reach, as arguments of Popen."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
 
 
 def ask_to_end(child: subprocess.Popen) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from comparison.children import apart, ask_to_end, child_environment, missing_modules
+from comparison.children import ask_to_end, child_environment, missing_modules
 from comparison.probes import CpuReading, energy_joules
 from report.progress import RunProgress
 from shared import interrupts
@@ -82,6 +82,7 @@ class Job:
             "seed": self.config.seed,
             "threads": self.config.threads,
             "batch_size": self.config.batch_size,
+            "workers": self.config.workers,
             "setting": self.setting,
             "repeat": self.repeat,
         }
@@ -131,7 +132,7 @@ def run_job(job: Job, folder: Path, epochs: list[EpochResult], progress: RunProg
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=log,
-        **apart(),
+        **interrupts.apart(),
     )
     try:
         with interrupts.held(partial(end_soon, child)):

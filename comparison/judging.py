@@ -99,9 +99,10 @@ def examine(
         None where rounding decides, so that nothing can be told.
     """
     expected_kind, expected = reference.moments[place]
+    workers = reference.config.workers
     if kind == expected_kind:
         errors = reference.errors(kind, arrays, expected)
-        failure = find_failure(kind, step, errors, reference.tolerances(place))
+        failure = find_failure(kind, step, errors, reference.tolerances(place), workers)
     else:
         errors = {}
         failure = VerificationFailure("other_moment", moment=kind, expected_moment=expected_kind)
@@ -109,16 +110,20 @@ def examine(
     if failure and reference.decided(place):
         return None
     if failure and failure.kind == "off":
-        failure = find_failure(kind, step, errors, reference.limits(place))
+        failure = find_failure(kind, step, errors, reference.limits(place), workers)
     if failure and reference.depends_on_rounding(place):
         return None
     return errors, failure
 
 
 def find_failure(
-    kind: MomentKind, step: int, errors: Mapping[str, float], tolerances: Mapping[str, float]
+    kind: MomentKind,
+    step: int,
+    errors: Mapping[str, float],
+    tolerances: Mapping[str, float],
+    workers: int = 1,
 ) -> VerificationFailure | None:
-    """What is off at one moment, if anything is."""
+    """What is off at one moment, if anything is, where so many workers trained together."""
     # Written so that a NaN counts as off.
     off = [name for name, error in errors.items() if not error <= tolerances[name]]
     if not off:
@@ -129,17 +134,20 @@ def find_failure(
         arrays=off,
         error=errors[off[0]],
         tolerance=tolerances[off[0]],
-        diagnosis=diagnose(kind, step, off, errors),
+        diagnosis=diagnose(kind, step, off, errors, workers),
     )
 
 
 def diagnose(
-    kind: MomentKind, step: int, off: Sequence[str], errors: Mapping[str, float]
+    kind: MomentKind, step: int, off: Sequence[str], errors: Mapping[str, float], workers: int = 1
 ) -> Diagnosis:
     """What the first failure points to, given which arrays are off and which still agree."""
     if kind == "epoch":
         return "means"
     if kind == "step":
+        # The gradients at the start are one worker's, of the whole batch.
+        if workers > 1:
+            return "workers"
         if len(off) < len(errors) / 2:
             return "some_weights"
         return "optimizer" if step == 1 else "running_means"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shared.config import TrainConfig
 from shared.errors import UsageError
@@ -18,10 +18,16 @@ from shared.flags import Examples, Flag, Interpreters, RunNames, Sections, Share
 from shared.inputs import expand_home
 from shared.kinds import Setting
 from shared.registry import DEFAULT_RUNS, IMPLEMENTATIONS, RUNS
-from shared.rules import SEEDS
+from shared.rules import SEEDS, flag
 
 if TYPE_CHECKING:
     from comparison.jobs import Job
+
+# What may have several values, and what these are called.
+VARIED = {"batch_size": "sizes", "workers": "numbers"}
+
+# How a job is told from those with other values of such a field: in its files' names, in its title.
+MARKS = {"batch_size": ("batch", "batch size"), "workers": ("workers", "workers")}
 
 # With --ratio-precision: the fewest repeats, by which more it goes on, and the most by default.
 # To stop earlier would be to pick out intervals that are too narrow by chance.
@@ -40,6 +46,9 @@ class Request:
     batch_size: tuple[int, ...] = (64,)
     """Images per training step; with several sizes, the report shows throughput against batch
     size."""
+    workers: tuple[int, ...] = (1,)
+    """Processes that train together, each on its share of every batch and of the threads; with
+    several numbers, the report shows what more of them gain."""
     repeats: int | None = None
     """Number of paired repeats, with seed, seed + 1, ...; for verdicts use an even number, 8 or
     more. Default: 1, or 8 with --attribute, or at most 30 with --ratio-precision."""
@@ -71,6 +80,7 @@ class Request:
         ("pytorch/eager pytorch/compiled", "two variants of one framework"),
         ("--dataset fashion-mnist", "other images"),
         ("--batch-size 16 64 256", "throughput against batch size"),
+        ("pytorch/eager tensorflow/graph --workers 1 2", "what a second process gains"),
         ("--verify-only all", "only check that all runs compute the same"),
     )
 
@@ -86,21 +96,46 @@ class Request:
         """How often each run is made if nothing ends that earlier."""
         return self.repeats or (1 if self.ratio_precision is None else MOST)
 
-    def settings(self) -> list[dict[str, Setting]]:
-        """What each setting changes of the first configuration; nothing if there is one setting."""
-        sizes = self.batch_size
-        return [{"batch_size": size} for size in sizes] if len(sizes) > 1 else [{}]
-
-    def configs(self) -> list[TrainConfig]:
-        """The configuration for each batch size.
+    def varied(self) -> list[dict[str, Any]]:
+        """The fields that may have several values, in every combination.
 
         Raises:
-            UsageError: a batch size is not as expected.
+            UsageError: a value is not given once.
         """
-        if len(set(self.batch_size)) < max(1, len(self.batch_size)):
-            sizes = " ".join(map(str, self.batch_size))
-            raise UsageError(f"--batch-size {sizes}: expected one or more different sizes.")
-        return [replace(self.config, batch_size=size) for size in self.batch_size]
+        given = {name: getattr(self, name) for name in VARIED}
+        for name, values in given.items():
+            if len(set(values)) < max(1, len(values)):
+                words = " ".join(map(str, values))
+                raise UsageError(
+                    f"{flag(name)} {words}: expected one or more different {VARIED[name]}."
+                )
+        if len(several := [flag(name) for name in given if len(given[name]) > 1]) > 1:
+            raise UsageError(f"{', '.join(several)}: expected several values of one of them.")
+        return [dict(zip(given, values, strict=True)) for values in product(*given.values())]
+
+    def settings(self) -> list[dict[str, Setting]]:
+        """What each setting changes of the first configuration; nothing if there is one setting."""
+        several = {name for name in VARIED if len(getattr(self, name)) > 1}
+        return [{name: each[name] for name in VARIED if name in several} for each in self.varied()]
+
+    def configs(self) -> list[TrainConfig]:
+        """The configuration of each setting.
+
+        Raises:
+            UsageError: a value is not as expected.
+        """
+        return [replace(self.config, **each) for each in self.varied()]
+
+    @property
+    def left_out(self) -> list[str]:
+        """The runs that `all` does not take, because they can't train on several workers."""
+        several = "all" in self.run and self.most_workers > 1
+        return [name for name, run in RUNS.items() if several and run.alone]
+
+    @property
+    def most_workers(self) -> int:
+        """The largest number of workers of a run."""
+        return max(self.workers, default=1)
 
 
 def plan_runs(request: Request) -> tuple[list[str], dict[str, str]]:
@@ -122,10 +157,26 @@ def plan_runs(request: Request) -> tuple[list[str], dict[str, str]]:
     seen: Counter[str] = Counter()
     runs = []
     for name in (name for word in request.run for name in _expand(word, interpreters)):
+        if name in request.left_out and name not in request.run:
+            continue
+        _refuse_alone(name, request.most_workers)
         seen[name] += 1
         runs.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
     _check_precision(request, runs)
     return runs, interpreters
+
+
+def _refuse_alone(name: str, workers: int) -> None:
+    """Refuse several workers for a run that can't have them.
+
+    Raises:
+        UsageError: names the flag and the run.
+    """
+    if workers > 1 and (why := RUNS[name].alone):
+        can = ", ".join(run for run, entry in RUNS.items() if not entry.alone)
+        raise UsageError(
+            f"--workers {workers}: expected 1 with {name}, because {why}; name runs of {can}."
+        )
 
 
 def _check_precision(request: Request, runs: Sequence[str]) -> None:
@@ -190,9 +241,10 @@ def plan_jobs(
         seeded = replace(config, seed=config.seed + repeat)
         slug = run.replace("/", "-").replace("#", "-")
         title = run
-        if len(configs) > 1:
-            slug += f"-batch{config.batch_size}"
-            title += f", batch size {config.batch_size}"
+        for name, (mark, words) in MARKS.items():
+            if len({getattr(each, name) for each in configs}) > 1:
+                slug += f"-{mark}{getattr(config, name)}"
+                title += f", {words} {getattr(config, name)}"
         if repeats > 1:
             slug += f"-seed{seeded.seed}"
             title += f", seed {seeded.seed}"
@@ -219,6 +271,7 @@ def refuse_with_attribute(request: Request) -> None:
         "--ratio-precision": request.ratio_precision is not None,
         "--checkpoint-dir": request.config.checkpoint_dir is not None,
         "several --batch-size": len(request.batch_size) > 1,
+        "--workers": request.workers != (1,),
         request.config.techniques(): bool(request.config.techniques()),
     }
     reason = "it trains in NumPy, with PyTorch's defaults and Keras's"

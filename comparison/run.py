@@ -37,6 +37,7 @@ from shared.results_file import PAGE, is_unfinished, whole_runs
 from shared.sampling import load, refuse_without_update
 from shared.sampling import prepare as prepare_dataset
 from shared.verified import Verification
+from shared.workers import refuse_launcher
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def compare(request: Request) -> int:
     prepared = prepare(request)
     console = terminal.make_console()
     job = sentences.describe_job(prepared.config, prepared.dataset, prepared.missing)
+    if request.left_out:
+        job += f"\nNOTICE: all is without {', '.join(request.left_out)}, which train alone."
     if request.verify_only:
         terminal.say(console, job)
         verification = prove(request, prepared, console)
@@ -121,6 +124,7 @@ def prepare(request: Request) -> Prepared:
     """
     if request.verify_only:
         refuse_with_verify_only(request)
+    refuse_launcher()
     runs, interpreters = plan_runs(request)
     configs, missing = prepare_configs(request)
     dataset = load(configs[0], Clock())
@@ -151,7 +155,8 @@ def prove(request: Request, prepared: Prepared, console: Console) -> Verificatio
     if not (request.verify or request.verify_only):
         return None
     different = [run for run in prepared.plan.runs if "#" not in run]
-    config, train_size = prepared.config, len(prepared.dataset.train_labels)
+    config = replace(prepared.config, workers=request.most_workers)
+    train_size = len(prepared.dataset.train_labels)
     runs = "1 run" if len(different) == 1 else f"{len(different)} runs"
     with busy(console, f"verifying {runs} against the NumPy reference"):
         verification = verify(different, prepared.interpreters, config, train_size)

@@ -17,6 +17,7 @@ from typing import IO, Literal
 import msgspec
 
 from commands.twin import MissingFramework, import_twin
+from shared import workers
 from shared.config import DeviceName, FloatType, TrainConfig
 from shared.errors import UsageError
 from shared.flags import parse_flags
@@ -164,7 +165,9 @@ def main() -> int:
         config = parse_flags(TrainConfig, "python -m comparison.tracing", flags)
         # Nothing is timed here, so what was compiled before may be used again.
         os.environ.setdefault(NO_CACHE_VARIABLE, "0")
-        prepare_environment(config.threads)
+        prepare_environment(config.threads_of_worker)
+        command = sys.executable, "-m", "comparison.tracing", *sys.argv[1:]
+        workers.start(config.workers, command, config.worker_timeout)
         known = [each for each in FLOAT_TYPES if each in float_types.split(",")]
         send_traces(stream, package, variants.split(","), known, config)
     except UsageError as error:

@@ -20,7 +20,7 @@ from typing import IO
 from safetensors.numpy import load
 from threadpoolctl import threadpool_limits
 
-from comparison.children import apart, child_environment, missing_modules
+from comparison.children import child_environment, missing_modules
 from comparison.judging import judge
 from comparison.reference import CONTROL_FACTOR, Moment, Reference
 from comparison.tracing import FLOAT_TYPES, read_frames
@@ -182,7 +182,7 @@ def _start_child(runs: Sequence[Run], interpreter: str, config: TrainConfig) -> 
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        **apart(),
+        **interrupts.apart(),
     )
 
 

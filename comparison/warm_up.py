@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from comparison.children import apart, child_environment
+from comparison.children import child_environment
 from comparison.jobs import ROOT, Job
 from comparison.verification import shorten
 from shared import interrupts
@@ -47,7 +47,7 @@ def warm_up(jobs: Sequence[Job], train_size: int) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                **apart(),
+                **interrupts.apart(),
             )
             try:
                 with interrupts.allowed():

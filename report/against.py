@@ -8,7 +8,7 @@ from report.break_even import BreakEven, break_evens
 from report.figures import completed_by_run, mean_epoch_seconds, reached
 from report.intervals import LEAST_FOR_TRIMMING
 from report.pairs import fastest_pair, partners_of, ratio_of
-from report.table import Table, details, headline, sweep_table
+from report.table import Table, details, headline, scaling_table, sweep_table
 from shared import formats
 from shared.pairs import Pair, RatioInterval
 from shared.results import ComparisonResult
@@ -55,7 +55,8 @@ def tables(result: ComparisonResult, everything: bool = False) -> list[Table]:
     """
     alone = len(result.plan.runs) == 1
     main = [] if alone else [headline(result), *tables_against(result)]
-    sweep = [sweep_table(result)] if len(result.batch_sizes()) > 1 else []
+    sweeps = {None: [], "batch_size": [sweep_table], "workers": [scaling_table]}
+    sweep = [make(result) for make in sweeps[result.swept]]
     rest = [details(result)] if everything or alone else []
     return [*main, *sweep, *rest]
 

@@ -72,8 +72,10 @@ def plot_time(title: str, ledgers: Sequence[Ledger], path: Path) -> None:
     save(figure, path)
 
 
-def plot_throughput(title: str, lines: Sequence[Line], path: Path) -> None:
-    """Training images per second of all runs against batch size, both logarithmic.
+def plot_throughput(
+    title: str, lines: Sequence[Line], path: Path, against: str = "Batch size"
+) -> None:
+    """Training images per second of all runs against batch size, or workers, both logarithmic.
 
     Where a line rises with the batch size, its framework's work per step rules; where it levels
     off, the arithmetic does. A dashed line shows what the arithmetic alone allows.
@@ -83,7 +85,7 @@ def plot_throughput(title: str, lines: Sequence[Line], path: Path) -> None:
     draw_lines(axes, lines)
     axes.set(
         title=title,
-        xlabel="Batch size",
+        xlabel=against,
         ylabel="Images per second",
         xscale="log",
         yscale="log",

@@ -47,6 +47,10 @@ ENDS = {
     "exit_status": "ended with exit status {exit_status}",
     "unfit": "reported an impossible result: {unfit}",
     "signal": "was ended by {signal}",
+    "worker_killed": "worker {worker} of {workers} was ended by {signal}",
+    "worker_stopped": "worker {worker} of {workers} stopped answering for {worker_timeout:g} s "
+    "(--worker-timeout); it was suspended, and has been ended",
+    "worker_failed": "worker {worker} of {workers} ended with exit status {exit_status}",
 }
 
 SIGNAL_HINTS = {"SIGKILL": " (systems also kill a process this way when memory runs out)"}
@@ -79,7 +83,8 @@ def describe_job(config: TrainConfig, dataset: Dataset, missing: MissingFiles | 
         f"{formats.count(len(dataset.test_labels))} test images. Network {sizes}, "
         f"{OPTIMIZER_TITLES[config.optimizer]} {config.learning_rate:g}, "
         f"batches of {config.batch_size}, {formats.several(config.epochs, 'epoch')}, seed "
-        f"{config.seed}, {config.float_type}, {formats.several(config.threads, 'thread')}."
+        f"{config.seed}, {config.float_type}, {formats.several(config.threads, 'thread')}"
+        f"{f', {config.workers} workers' if config.workers > 1 else ''}."
     )
     if techniques := config.techniques():
         job += f"\nTechniques: {techniques}."
@@ -115,6 +120,8 @@ def describe_end(run: RunResult, config: TrainConfig) -> str:
         return run.error or ""
     known = vars(run.end) | {
         "epochs": config.epochs,
+        "workers": config.workers,
+        "worker_timeout": config.worker_timeout,
         "learning_rate": config.learning_rate,
         "implementation": run.run.rpartition(": ")[2].partition("/")[0],
     }
@@ -185,6 +192,10 @@ def doubts(result: ComparisonResult) -> list[str]:
             f"the machine was busy when the {began} began (load {formats.decimal(load, 1)} on "
             f"{cores} cores), so its timings may not be repeatable",
         )
+    most = max(run.workers for run in result.runs)
+    if cores and most > cores:
+        there = formats.several(cores, "physical core")
+        found.append(f"{most} workers share {there}, which slows the runs.")
     if environment.on_battery:
         disturbances.append("the machine runs on battery, which slows most processors down")
     if disturbances:

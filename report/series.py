@@ -114,14 +114,15 @@ def epoch_times(groups: Groups, floors: Sequence[Floor]) -> list[EpochTime]:
 
 
 def throughput(result: ComparisonResult) -> list[Line]:
-    """Training images per second against the batch size; a floor is dashed, its place behind."""
+    """Training images per second against what is swept; a floor is dashed, its place behind."""
+    swept = result.swept or "batch_size"
     runs = list(group_by_run(result.runs))
     speeds: dict[str, dict[int, list[float]]] = {}
     for run in result.runs:
         if run.status == "completed" and run.samples_per_second:
             sizes = speeds.setdefault(run.run, {})
-            sizes.setdefault(run.batch_size, []).append(run.samples_per_second)
-    for floor in result.floor:
+            sizes.setdefault(getattr(run, swept), []).append(run.samples_per_second)
+    for floor in result.floor if swept == "batch_size" else ():
         sizes = speeds.setdefault(floor_name(floor), {})
         sizes[floor.batch_size] = [result.dataset.train_size / s for s in floor.epoch_seconds]
     floors = [name for name in speeds if name not in runs]

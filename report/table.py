@@ -8,9 +8,9 @@ from functools import partial
 
 from report import wording
 from report.figures import Reached, dataset_title, multiple_of_floor, reached
-from report.intervals import paired_interval
+from report.intervals import paired_interval, ratio_interval
 from shared import formats
-from shared.results import ComparisonResult, RunResult, completed, group_by_run
+from shared.results import SWEPT, ComparisonResult, RunResult, completed, group_by_run
 
 UNKNOWN = "-"
 
@@ -105,6 +105,10 @@ ROWS: tuple[Figure, ...] = (
 )
 
 
+# The columns of the first table that show what workers gain, in its order.
+SCALED = ("epoch, s", "images/s", "memory, MiB")
+
+
 def latencies(result: ComparisonResult) -> list[Figure]:
     """The rows of the prediction calls, at whatever batch sizes were timed."""
     sizes = sorted({each.batch_size for run in result.main_runs() for each in run.inference})
@@ -170,15 +174,56 @@ def _spread(repeats: Sequence[RunResult]) -> str:
 
 
 def sweep_table(result: ComparisonResult) -> Table:
-    """Training images per second: a row for each batch size, a column for each run; means."""
+    """Training images per second: a row for each value of a sweep, a column for each run; means."""
+    swept = result.swept or "batch_size"
     names = list(group_by_run(result.runs))
     speed = Figure("images/s", lambda run: run.samples_per_second, formats.count, max)
     rows = []
-    for size in result.batch_sizes():
-        runs = [run for run in result.runs if run.batch_size == size]
+    for size in sorted({getattr(run, swept) for run in result.runs}):
+        runs = [run for run in result.runs if getattr(run, swept) == size]
         means = [speed.mean([run for run in runs if run.run == name]) for name in names]
         rows.append([str(size), *(UNKNOWN if m is None else speed.show(m) for m in means)])
-    return Table("Training images per second by batch size", ["batch size", *names], rows)
+    title = SWEPT[swept]
+    return Table(f"Training images per second by {title}", [title, *names], rows)
+
+
+def scaling_table(result: ComparisonResult) -> Table:
+    """How much faster each run is with more workers: paired repeats against the fewest workers.
+
+    The efficiency is the speed-up over how many times as many workers there are.
+    """
+    figures = [figure for figure in COLUMNS if figure.name in SCALED]
+    rows = []
+    for name, runs in group_by_run(completed(result.runs)).items():
+        fewest = min(run.workers for run in runs)
+        for workers in sorted({run.workers for run in runs}):
+            means = [
+                figure.mean(run for run in runs if run.workers == workers) for figure in figures
+            ]
+            shown = zip(figures, means, strict=True)
+            cells = ["" if mean is None else figure.show(mean) for figure, mean in shown]
+            rows.append([name, str(workers), *cells, *_gains(runs, fewest, workers)])
+    header = ["run", "workers", *SCALED, "speed-up", "95 % interval", "efficiency"]
+    note = "Memory is that of all workers of a run on this machine."
+    return Table("What more workers gain", header, rows, note).with_known_columns()
+
+
+def _gains(runs: Sequence[RunResult], fewest: int, workers: int) -> list[str]:
+    """Speed-up, its limits, and efficiency, where the times are known."""
+    before, after = (
+        {
+            run.repeat: run.epoch_seconds
+            for run in runs
+            if run.workers == number and run.epoch_seconds
+        }
+        for number in (fewest, workers)
+    )
+    ratios = [before[repeat] / after[repeat] for repeat in before.keys() & after.keys()]
+    if not ratios or workers == fewest:
+        return ["", "", ""]
+    gained = ratio_interval(ratios)
+    efficiency = formats.percent(gained.median * fewest / workers, 0)
+    return [wording.ratio(gained), wording.ratio_limits(gained), efficiency]
 
 
 def details(result: ComparisonResult) -> Table:

@@ -48,6 +48,8 @@ DIAGNOSES = {
     "optimizer": "the gradients agree, so the optimizer's update differs, as by its epsilon",
     "running_means": "the first update agrees, so the optimizer's running means differ, as by its "
     "betas",
+    "workers": "each worker alone agrees at the start, so their shares are put together "
+    "differently, as by other rows, weights or orders, or by clipping before the sum",
     "rows": "the first batch holds other rows",
     "scale": "the rows are the same, so the images are scaled differently",
     "labels": "the images agree, so the labels are changed",

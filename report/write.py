@@ -13,7 +13,7 @@ from shared import interrupts
 from shared.datasets import Dataset
 from shared.download import MissingFiles
 from shared.outputs import RESULTS
-from shared.results import ComparisonResult, DatasetFacts, group_by_run, write_atomically
+from shared.results import SWEPT, ComparisonResult, DatasetFacts, group_by_run, write_atomically
 from shared.results_file import save_results
 from shared.visible import spell_out
 
@@ -122,10 +122,12 @@ def draw_pictures(
 
 
 def draw_throughput(sight: Sight, path: Path) -> bool:
-    """Speed against batch size, where there are several."""
-    lines = series.throughput(sight.result) if len(sight.result.batch_sizes()) > 1 else None
-    if lines:
-        plotting.plot_throughput(f"Training speed on {sight.title}", lines, path)
+    """Speed against what is swept, if anything is."""
+    swept = sight.result.swept
+    lines = series.throughput(sight.result) if swept else None
+    if lines and swept:
+        title = f"Training speed on {sight.title}"
+        plotting.plot_throughput(title, lines, path, SWEPT[swept].capitalize())
     return bool(lines)
 
 
@@ -161,7 +163,7 @@ def draw_predictions(sight: Sight, path: Path) -> bool:
 
 
 PICTURES: tuple[Drawn, ...] = (
-    ("throughput.png", "Training images per second against batch size", draw_throughput),
+    ("throughput.png", "Training images per second in a sweep", draw_throughput),
     ("time.png", "Where the time went", draw_time),
     ("curves.png", "Learning curves", draw_curves),
     ("predictions.png", "Predictions on test images", draw_predictions),

@@ -33,6 +33,15 @@ def batch_sizes(size: int, batch_size: int) -> np.ndarray:
     return np.diff(np.append(np.arange(0, size, batch_size), size))
 
 
+def share_of(rows: int, rank: int, workers: int) -> tuple[int, int]:
+    """The first and the last (exclusive) of a batch's rows that this worker learns from.
+
+    Together the shares are the batch: no row is in two, none is left out. Some are empty where
+    there are more workers than rows.
+    """
+    return rows * rank // workers, rows * (rank + 1) // workers
+
+
 def split_rows(order: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
     """The rows of each batch as arrays: [full batches, batch_size], and [0 or 1, what remains]."""
     full = len(order) // batch_size

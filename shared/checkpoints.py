@@ -30,13 +30,14 @@ from shared.datasets import Dataset
 from shared.errors import CheckpointError, UsageError
 from shared.initial_weights import weight_shapes
 from shared.results import EpochResult
+from shared.workers import find_rank
 
 # The newest may turn out to be damaged.
 KEPT = 2
 # What a training may differ in from the one that a checkpoint is of.
 WITHOUT_INFLUENCE = (
     *("preset", "data_dir", "offline", "target_accuracy"),
-    *("checkpoint_dir", "checkpoint_steps", "resume"),
+    *("checkpoint_dir", "checkpoint_steps", "resume", "workers", "worker_timeout"),
 )
 
 
@@ -47,6 +48,7 @@ class Checkpoints:
     `batches` holds the losses and the numbers of correct predictions of the steps done in the
     current epoch; `best` the weights that early stopping would go back to. `weights` and `state`,
     what else a step changes, are those of the checkpoint to go on from; None from the beginning.
+    Of several workers one saves; the others go on from what it saved.
     """
 
     folder: Path
@@ -63,6 +65,7 @@ class Checkpoints:
     good: list[int] = field(default_factory=list)
     unwritten: CheckpointError | None = None
     lock: BaseFileLock | None = None
+    saves: bool = True
 
     @property
     def steps_in_epoch(self) -> int:
@@ -152,6 +155,8 @@ class Checkpoints:
         Raises:
             CheckpointError: the folder can't be written.
         """
+        if not self.saves:
+            return
         parts = dict(zip(PARTS, (weights, state, self.batches, self.best), strict=True))
         # The library expects arrays without gaps.
         contents = {
@@ -255,7 +260,8 @@ def open_checkpoints(
     """
     if config.checkpoint_dir is None:
         return None
-    held = refuse_existing(config, slug)
+    saves = find_rank() == 0
+    held = refuse_existing(config, slug) if saves else None
     chosen = {k: v for k, v in config.as_json().items() if k not in WITHOUT_INFLUENCE}
     checkpoints = Checkpoints(
         config.checkpoint_dir / slug,
@@ -264,6 +270,7 @@ def open_checkpoints(
         config.batch_size,
         len(batch_sizes(len(dataset.train_labels), config.batch_size)),
         lock=held,
+        saves=saves,
     )
     if config.resume:
         checkpoints.load_newest()

@@ -89,6 +89,10 @@ class TrainConfig:
     """Where to compute; auto prefers CUDA, then Apple's GPU (PyTorch only), then the CPU."""
     threads: int = field(default_factory=physical_cores)
     """CPU threads per run. Default: one per physical core."""
+    workers: int = 1
+    """Processes that train together, each on its share of every batch and of the threads."""
+    worker_timeout: float = 60.0
+    """Seconds to wait for a worker that does not answer before the run fails."""
     pixels: Pixels = "standardized"
     """Scale pixels to mean 0 and standard deviation 1 over the training images (standardized), or
     to the range 0 to 1 (unit)."""
@@ -204,6 +208,11 @@ class TrainConfig:
         """What its layers are told; nothing where each framework keeps its own defaults."""
         known = ACTIVATIONS[self.activation].parameters
         return {} if self.alignment == "defaults" else known
+
+    @property
+    def threads_of_worker(self) -> int:
+        """The CPU threads of each worker."""
+        return max(1, self.threads // self.workers)
 
     def techniques(self) -> str:
         """The flags that ask for more than the plain network, loss and loop; often none."""

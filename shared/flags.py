@@ -58,8 +58,9 @@ RunNames = Annotated[
 class SharedConfig(TrainConfig):
     """What is trained, on what, and how: the same for every run."""
 
-    # Not a flag here: `compare.py` takes several.
+    # Not flags here: `compare.py` takes several.
     batch_size: tyro.conf.Suppress[int] = 64
+    workers: tyro.conf.Suppress[int] = 1
 
 
 # How tyro makes a path of a word. Shells leave `~` alone in `--output-dir=~/results`.

@@ -34,7 +34,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("clip_norm", "labels", "class_weights", "seed"),
     ),
     "Regularization": ("dropout", "weight_decay", "label_smoothing", "patience", "min_delta"),
-    "Hardware": ("device", "threads", "float_type", "precision"),
+    "Hardware": ("device", "threads", "workers", "worker_timeout", "float_type", "precision"),
     "Checkpoints": ("checkpoint_dir", "checkpoint_steps", "resume"),
     "Output": (
         *("output_dir", "output", "format", "target_accuracy", "profile", "steps", "top", "draw"),

@@ -7,8 +7,11 @@ writes what is finished, an interrupt is noted; it takes effect at the next plac
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from shared.streams import fold
 
@@ -57,6 +60,13 @@ def until_obeyed() -> int:
 def hold() -> None:
     """Raise no more before the innermost `allowed` or `held` ends: little is left to do."""
     _state.allowed = False
+
+
+def apart() -> dict[str, Any]:
+    """How to start a child that Ctrl-C in the terminal does not reach, as arguments of Popen."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
 
 
 @contextlib.contextmanager

@@ -47,6 +47,11 @@ class Run:
         return f"{self.implementation}/{self.variant}"
 
     @property
+    def alone(self) -> str:
+        """Why it can't train on several workers; nothing if it can."""
+        return ALONE.get(self.name, "")
+
+    @property
     def framework(self) -> str:
         """The module that results name."""
         return self.requires[0]
@@ -80,6 +85,15 @@ def _tensorflow(variant: str, color: str, about: str) -> Run:
         activation_defaults={"leaky-relu": {"negative_slope": 0.3}},
     )
 
+
+# Why these can't train on several workers.
+ALONE = {
+    "pytorch/compiled": "its program is a whole epoch, in which nothing is exchanged",
+    "tensorflow/compiled": "XLA compiles no exchange between processes on a CPU",
+    "tensorflow/fit": "Keras 3.15.1 breaks off in two places when its fit trains under "
+    "MultiWorkerMirroredStrategy",
+    "numpy/reference": "it is the reference, and learns from the same whole batches alone",
+}
 
 # The first variant of a package is the default of its command, and what compare.py trains if no
 # run is named. The variants of a framework differ in lightness, the frameworks in hue, so that

@@ -220,6 +220,10 @@ class Plan:
     repeats: Size
 
 
+# What the runs of a sweep may differ in, and what it is called.
+SWEPT = {"batch_size": "batch size", "workers": "workers"}
+
+
 @dataclass
 class ComparisonResult:
     """The content of one `results.json`; `config` is that of the first setting and seed."""
@@ -250,9 +254,11 @@ class ComparisonResult:
         }
         return replace(self.config, **changed, seed=run.seed)
 
-    def batch_sizes(self) -> list[int]:
-        """The batch sizes of a sweep, in ascending order."""
-        return sorted({run.batch_size for run in self.runs})
+    @property
+    def swept(self) -> str | None:
+        """The one of SWEPT that the runs of a sweep differ in; None if this is no sweep."""
+        values = {name: {getattr(run, name) for run in self.runs} for name in SWEPT}
+        return next((name for name, found in values.items() if len(found) > 1), None)
 
     @property
     def floor(self) -> list[Floor]:

@@ -30,6 +30,8 @@ RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "limit": AT_LEAST_ONE,
     "target_accuracy": ("above 0, at most 1", lambda value: 0 < value <= 1),
     "threads": AT_LEAST_ONE,
+    "workers": AT_LEAST_ONE,
+    "worker_timeout": POSITIVE,
     "dropout": BELOW_ONE,
     "momentum": BELOW_ONE,
     "weight_decay": NOT_NEGATIVE,
@@ -45,6 +47,26 @@ RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "min_delta": NOT_NEGATIVE,
     "checkpoint_steps": AT_LEAST_ONE,
 }
+
+# What several workers can't do together yet, why, and whether a configuration does without.
+ALONE: tuple[tuple[str, str, Callable[["TrainConfig"], bool]], ...] = (
+    (
+        "--dropout",
+        "each worker would draw masks of its own",
+        lambda config: config.dropout == 0,
+    ),
+    (
+        "--batch-norm",
+        "each worker would normalize by its share of the batch alone; PyTorch's SyncBatchNorm, "
+        "which does not, exists on GPUs only",
+        lambda config: not config.batch_norm,
+    ),
+    (
+        "--precision float16",
+        "nothing shows that all workers skip the same steps and scale alike",
+        lambda config: config.precision != "float16",
+    ),
+)
 
 # What works only with what: the field, which of its values ask for more, what they ask for, and
 # whether it holds.
@@ -96,6 +118,10 @@ NEEDS: tuple[tuple[str, Callable[[Any], bool], str, Callable[["TrainConfig"], bo
         lambda value: value != "arrays",
         "works with neither --augment nor --float-type float64",
         lambda config: not config.augment and config.float_type == "float32",
+    ),
+    *(
+        ("workers", lambda value: value > 1, f"1 with {what}, because {why}", goes_with)
+        for what, why, goes_with in ALONE
     ),
     (
         "checkpoint_steps",

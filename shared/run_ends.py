@@ -20,6 +20,9 @@ class RunEnd:
         "exit_status",
         "signal",
         "unfit",
+        "worker_killed",
+        "worker_stopped",
+        "worker_failed",
     ]
     epoch: int | None = None
     """The last one that ended; of `not_finite` the one in which the loss was no number."""
@@ -32,6 +35,8 @@ class RunEnd:
     """As SIGKILL."""
     unfit: str | None = None
     """What is wrong with the result that it told."""
+    worker: int | None = None
+    """The one that was lost, where several trained together."""
 
 
 @dataclass(frozen=True)

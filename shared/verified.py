@@ -12,6 +12,7 @@ Diagnosis = Literal[
     "some_weights",
     "optimizer",
     "running_means",
+    "workers",
     "rows",
     "scale",
     "labels",

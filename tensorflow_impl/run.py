@@ -40,6 +40,7 @@ from .techniques.optimizers import choose_optimizer
 from .techniques.pipeline import make_pipeline
 from .techniques.precision import scale_gradients, use_mixed_precision
 from .techniques.schedule import learning_rate, reduce_on_plateau
+from .techniques.workers import join, learn_together, share_step
 from .train import Tensors, train, train_epoch, train_step
 
 # Device, model, optimizer, training set and test set.
@@ -52,6 +53,8 @@ Built = tuple[
 ]
 # Takes images, labels and the rows [k] of them to learn from, in order.
 Learner = Callable[[Tensors, np.ndarray], Tensors]
+# As `train_step`.
+Step = Callable[..., Tensors]
 
 
 def build(config: TrainConfig, dataset: Dataset) -> Built:
@@ -61,6 +64,7 @@ def build(config: TrainConfig, dataset: Dataset) -> Built:
         UsageError: the device is not there.
     """
     device = choose_device(config.device, config.float_type)
+    join(config.workers, config.worker_timeout, device)
     train_images, train_labels = dataset.train_images, dataset.train_labels
     train_set = to_tensors(train_images, train_labels, device)
     test_set = to_tensors(dataset.test_images, dataset.test_labels, device)
@@ -138,13 +142,19 @@ def make_learner(
             model, optimizer, train_set, rows, size, clock, loss
         )
     pipeline = choose_pipeline(config, dataset, device)
-    step = partial(train_step, compute_loss=loss)
+    group = join(config.workers, config.worker_timeout, device)
+    step: Step = partial(train_step, compute_loss=loss)
+    if group:
+        step = share_step(group, model, optimizer, loss)
     if variant == "graph":
         # Traced twice: for full batches, and for a smaller last one.
         step = tf.function(step)  # DIFF-12
-    return lambda train_set, rows: train_epoch(
-        model, optimizer, pipeline(*train_set, rows, size), clock, step
-    )
+
+    def learn(train_set: Tensors, rows: np.ndarray) -> Tensors:
+        batches = pipeline(*train_set, rows, size)
+        return train_epoch(model, optimizer, batches, clock, step)
+
+    return learn_together(group, learn) if group else learn
 
 
 def train_rows(

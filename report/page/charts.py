@@ -14,7 +14,7 @@ from report.table import Table
 from report.verdicts import crossings, describe_setting
 from shared import formats
 from shared.clock import PHASES
-from shared.results import ComparisonResult
+from shared.results import SWEPT, ComparisonResult
 from shared.series import Ledger, Line
 
 
@@ -30,11 +30,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Throughput:
-    """Speed by batch size: the chart, the names of the floors in it, and verdicts."""
+    """Speed in a sweep: the chart, the names of the floors in it, verdicts, and what is swept."""
 
     figure: Figure
     floors: list[str]
     words: list[str]
+    against: str
 
 
 as_shares = partial(formats.percent, digits=None)
@@ -166,21 +167,24 @@ def _epoch_bar(epoch: EpochTime) -> svg.Bar:
 
 
 def throughput(result: ComparisonResult) -> Throughput | None:
-    """Training images per second against the batch size, if there were several sizes."""
+    """Training images per second against what is swept, if anything is."""
     lines = series.throughput(result)
-    if len(result.batch_sizes()) < 2 or not lines:
+    if result.swept is None or not lines:
         return None
-    title = "Training images per second by batch size"
+    swept = SWEPT[result.swept]
+    title = f"Training images per second by {swept}"
     alternative = f"{title}, of {', '.join(line.label for line in lines)}."
     show, tell = formats.thousands, formats.count
-    chart = svg.line_chart(lines, alternative, "Batch size", show, tell, logarithmic=True)
-    table = _by_x(title, "batch size", lines, tell)
+    chart = svg.line_chart(lines, alternative, swept.capitalize(), show, tell, logarithmic=True)
+    table = _by_x(title, swept, lines, tell)
     words = [
         describe_setting(result, pair) for pair in result.comparison.pairs if pair.setting != 0
     ]
     words += crossings(result)
     floors = [line.label for line in lines if line.dashed]
-    return Throughput(Figure(title, chart, table, "Both axes are logarithmic."), floors, words)
+    return Throughput(
+        Figure(title, chart, table, "Both axes are logarithmic."), floors, words, swept
+    )
 
 
 def latency(groups: Groups) -> list[Figure]:

@@ -1,5 +1,6 @@
 """Which runs a comparison makes, and in which order."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -8,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comparison.plan import Request, plan_runs, refuse_with_verify_only, run_order
+from comparison.plan import Request, plan_jobs, plan_runs, refuse_with_verify_only, run_order
 from shared.config import TrainConfig
 from shared.errors import UsageError
-from shared.registry import DEFAULT_RUNS
+from shared.flags import SharedConfig
+from shared.registry import ALONE, DEFAULT_RUNS
 
 REPEATABLE = settings(derandomize=True, deadline=None)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -22,6 +24,45 @@ def rows(count: int, repeats: int, seed: int) -> list[list[int]]:
     order = run_order(count, repeats, seed)
     assert [repeat for repeat, _ in order] == sorted(repeat for repeat, _ in order)
     return [[place for each, place in order if each == repeat] for repeat in range(repeats)]
+
+
+def test_workers_are_swept_as_batch_sizes_are():
+    request = Request(SharedConfig(), run=("pytorch/eager",), workers=(1, 2, 4))
+    assert request.settings() == [{"workers": 1}, {"workers": 2}, {"workers": 4}]
+    assert [config.workers for config in request.configs()] == [1, 2, 4]
+    runs, interpreters = plan_runs(request)
+    jobs = plan_jobs(runs, interpreters, request.configs(), 1)
+    assert {job.slug for job in jobs} == {f"pytorch-eager-workers{n}" for n in (1, 2, 4)}
+    assert {job.facts()["workers"] for job in jobs} == {1, 2, 4}
+    assert Request(SharedConfig(), workers=(2,)).settings() == [{}]
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"workers": (2, 2)}, "--workers 2 2: expected one or more numbers, each once"),
+        ({"workers": ()}, "--workers : expected one or more numbers"),
+        ({"workers": (0,)}, "--workers 0: expected 1 or more"),
+        ({"workers": (1, 2), "batch_size": (8, 9)}, "several values of one of them"),
+    ],
+)
+def test_workers_that_can_not_be_swept_are_refused(flags, sentence):
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        Request(SharedConfig(), **flags).configs()
+
+
+def test_all_leaves_out_what_trains_alone():
+    everything = Request(SharedConfig(), run=("all",), workers=(1, 2))
+    assert plan_runs(everything)[0] == ["pytorch/eager", "tensorflow/graph", "tensorflow/eager"]
+    assert set(everything.left_out) == set(ALONE)
+    assert Request(SharedConfig(), run=("all",)).left_out == []
+
+
+@pytest.mark.parametrize("run", ALONE)
+def test_what_trains_alone_is_refused_if_it_was_named(run):
+    request = Request(SharedConfig(), run=("all", run), workers=(2,))
+    with pytest.raises(UsageError, match=rf"--workers 2: expected 1 with {run}, because"):
+        plan_runs(request)
 
 
 def test_two_runs_alternate():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from report import markdown, plotting, sentences, series, table
+from report import against, markdown, plotting, sentences, series, table
 from shared.results import (
     ComparisonResult,
     Floor,
@@ -189,6 +189,34 @@ def test_a_sweep_has_a_table_and_a_picture_of_its_own(figures, dataset, tmp_path
     assert list(lines["pytorch/eager"].get_ydata()) == [1437, 2874]
     assert list(lines["matrix products alone, slow"].get_ydata()) == [2 * 1437]
     assert list(lines["matrix products alone, fast"].get_ydata()) == [4 * 1437, 8 * 1437]
+
+
+def test_a_sweep_of_workers_says_what_they_gain(figures, dataset, tmp_path):
+    runs = []
+    for seed in range(3):
+        for place, (workers, speed) in enumerate(((1, 1.0), (2, 0.6), (4, 1.25))):
+            run = make_run("pytorch/eager", seed, speed)
+            run.workers, run.setting, run.repeat = workers, place, seed
+            run.peak_memory_bytes *= workers
+            runs.append(run)
+    runs[-1].status = "failed"
+    settings = [{"workers": workers} for workers in (1, 2, 4)]
+    result = make_result(dataset, *runs, settings=settings, floors=[Floor("fast", 64, [0.25])])
+    gained = against.tables(result)[0]
+    assert gained.header[1:] == [
+        *("workers", "epoch, s", "images/s", "memory, MiB"),
+        *("speed-up", "95 % interval", "efficiency"),
+    ]
+    assert gained.rows == [
+        ["pytorch/eager", "1", "1.000", "1,437", "300", "-", "-", "-"],
+        ["pytorch/eager", "2", "0.600", "2,395", "600", "1.67", "1.67 to 1.67", "83 %"],
+        ["pytorch/eager", "4", "1.250", "1,150", "1,200", "0.80 and 0.80", "-", "20 %"],
+    ]
+    lines = series.throughput(result)
+    assert [line.label for line in lines] == ["pytorch/eager"]
+    assert [workers for workers, _ in lines[0].points] == [1, 2, 4]
+    plotting.plot_throughput("Speed", lines, tmp_path / "throughput.png", "Workers")
+    assert figures[0].axes[0].get_xlabel() == "Workers"
 
 
 def test_an_unknown_time_per_epoch_is_a_dash(dataset):

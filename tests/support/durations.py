@@ -103,6 +103,9 @@ SLOW: dict[str, dict[str, float]] = {
         "test_a_device_that_is_not_there_leaves_the_run_unavailable": 1.5,
         "test_a_variant_that_ends_the_process_is_accused_alone": 5,
     },
+    "comparison/test_workers.py": {
+        "test_two_workers_are_verified_trained_and_reported": 25,
+    },
     "report/page/test_page.py": {
         "test_the_command_draws_a_page_again": 3,
     },
@@ -157,6 +160,21 @@ SLOW: dict[str, dict[str, float]] = {
         "test_workers_that_are_spawned_stay_from_epoch_to_epoch": 1.5,
     },
     "twins/test_differences.py": {"keras_says": 17, "torch_says": 18},
+    "shared/test_workers.py": {
+        "test_none_is_left_when_worker_0_ends": 2,
+        "test_one_that_stands_still_is_ended_too": 3,
+        "test_none_is_left_when_worker_0_is_killed": 2,
+        "test_worker_0_ends_if_it_does_not_notice_that_one_is_killed": 2,
+        "test_worker_0_ends_if_it_does_not_notice_that_one_stands_still": 2,
+        "test_worker_0_may_notice_first": 3,
+    },
+    "twins/test_workers.py": {
+        "test_several_workers_learn_what_one_learns": 15,
+        "test_shares_that_are_put_together_differently_are_found": 15,
+        "test_a_worker_that_does_not_answer_ends_the_training": 30,
+        "test_fit_breaks_off_on_several_workers": 15,
+    },
+    "twins/test_two_machines.py": {"test_two_machines_learn_what_one_learns": 25},
     "twins/test_ledger.py": {"test_every_pinning_test_exists": 2},
     "twins/test_techniques.py": {
         "child": 10,

@@ -23,6 +23,8 @@ EXCEPTIONS = {
     "pytorch_impl/techniques/accumulation.py:Accumulating": "Keras's optimizers bring it along.",
     "pytorch_impl/techniques/pipeline.py:SingleImages": "tf.data maps a function over row numbers.",
     "tensorflow_impl/techniques/schedule.py:Counted": "PyTorch's schedulers are moved on.",
+    "tensorflow_impl/techniques/workers.py:wait_for_heartbeats": "PyTorch's takes a timeout.",
+    "tensorflow_impl/techniques/workers.py:add_up": "DistributedDataParallel does it by itself.",
     "pytorch_impl/floor.py": "The faster of the two libraries is the floor.",
     "pytorch_impl/state_dict.py": "Keras's files are JSON and HDF5, which need no framework.",
     "tensorflow_impl/run.py:fit_rows": "Keras brings a training loop of its own.",
@@ -129,9 +131,10 @@ def test_the_command_imports_no_framework():
 
 # NumPy compiles nothing, and has neither a format of its own nor a profiler; without gradients of
 # its own it is no minimal program, its floor is `comparison.floor`, and no program left its files.
+# What several workers learn is held against what it learns alone.
 NOT_HERE = (
     *("minimal.py", "compiled.py", "export.py", "floor.py", "profile.py"),
-    *("state_dict.py", "summary.py"),
+    *("state_dict.py", "summary.py", "workers.py"),
 )
 TWIN_FILES = sorted(
     str(path.relative_to(ROOT / "pytorch_impl"))

@@ -69,7 +69,7 @@ OUR_CODE: dict[str, set[str]] = {
         "run.py build: if config.plain_updates",
         "run.py make_model: if config.is_plain",
         "run.py make_model: set_weights(model, initial_weights(",
-        "run.py make_learner: step = partial(",
+        "run.py make_learner: = partial(train_step",
         "run.py make_learner: compiled.train_epoch(",
         "run.py train_rows: return learn(*rows_of(epoch))",
         "run.py look_at_epochs: measure = partial(evaluate",
@@ -122,9 +122,13 @@ NEEDS_A_GPU: dict[str, set[str]] = {
 NEEDS_A_PROCESS: dict[str, set[str]] = {
     "pytorch": {
         "compiled.py compile_steps: except BackendCompilerFailed",
+        "techniques/workers.py join: distributed.init_process_group(",
+        "techniques/workers.py share_step: DistributedDataParallel(model)",
         "profile.py profile_epoch: enable_kernel_profile = True",
     },
     "tensorflow": {
         "minimal.py imports: import tensorflow as tf",
+        "techniques/workers.py join: MultiWorkerMirroredStrategy(",
+        "techniques/workers.py share_step: optimizer.apply = apply_sum",
     },
 }
