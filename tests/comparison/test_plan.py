@@ -40,8 +40,8 @@ def test_workers_are_swept_as_batch_sizes_are():
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ({"workers": (2, 2)}, "--workers 2 2: expected one or more numbers, each once"),
-        ({"workers": ()}, "--workers : expected one or more numbers"),
+        ({"workers": (2, 2)}, "--workers 2 2: expected one or more different numbers"),
+        ({"workers": ()}, "--workers : expected one or more different numbers"),
         ({"workers": (0,)}, "--workers 0: expected 1 or more"),
         ({"workers": (1, 2), "batch_size": (8, 9)}, "several values of one of them"),
     ],
