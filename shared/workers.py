@@ -288,8 +288,10 @@ def _peak(pid: int) -> int:
         for line in file:
             if line.startswith("VmHWM:"):
                 return 1024 * int(line.split()[1])
-    memory = psutil.Process(pid).memory_info()
-    return getattr(memory, "peak_wset", memory.rss)
+    with contextlib.suppress(psutil.Error):
+        memory = psutil.Process(pid).memory_info()
+        return getattr(memory, "peak_wset", memory.rss)
+    return 0
 
 
 def _watch(timeout: float) -> None:
