@@ -12,6 +12,7 @@ rules.py              what each setting may be
 presets.py            settings by the name of a tutorial
 threads.py            threads and variables, set before a framework is imported
 workers.py            which worker of a training this process is, starting and ending the others
+guardian.py           ends them where worker 0 cannot act
 compilers.py          what is missing where a C++ compiler fails
 interrupts.py         what ends a command early, and when it may
 streams.py            outputs that may go away
