@@ -24,7 +24,7 @@ from shared.flags import CHILD_VARIABLE, NoFlag, Sections, named_command, parse_
 from shared.program import run_program
 from shared.registry import IMPLEMENTATIONS, LABELS, RUNS, Run, has_file, implementation_of
 from shared.threads import physical_cores, prepare_environment
-from shared.workers import find_rank, refuse_other_number
+from shared.workers import find_rank, leave, refuse_other_number
 
 # What each command asks for; the function of the same name in commands/NAME.py does it, for an
 # implementation's name and the request, and may return an exit status. The first is the default.
@@ -125,7 +125,8 @@ def train(name: str, request: TrainRequest, clock: Clock) -> int:
         run_as_child(name, request.variant, request.config, folder, slug, clock)
     from commands.train import train_alone
 
-    return train_alone(name, request, clock)
+    status = train_alone(name, request, clock)
+    return status if request.config.workers == 1 else leave(status)
 
 
 def requests_of(name: str) -> dict[str, type]:

@@ -12,6 +12,7 @@ rules.py              the valid values of each setting
 presets.py            settings of well-known tutorials, by name
 threads.py            threads and variables, set before a framework is imported
 workers.py            which worker of a training this process is; starts and ends the others
+guardian.py           ends the workers when worker 0 cannot
 compilers.py          what is missing when a C++ compiler fails
 interrupts.py         what may end a command early, and when
 streams.py            outputs that may go away

@@ -49,7 +49,9 @@ class Run:
     @property
     def alone(self) -> str:
         """Why it can't train on several workers; nothing if it can."""
-        return ALONE.get(self.name, "")
+        if has_file(self.implementation, "techniques.workers"):
+            return ALONE.get(self.name, "")
+        return ALONE.get(self.name, "its implementation has no techniques/workers.py")
 
     @property
     def framework(self) -> str:
@@ -158,6 +160,14 @@ def implementation_of(package: str) -> str:
 
 
 def has_file(implementation: str, module: str) -> bool:
-    """Whether the implementation has a file `module`.py; imports no framework."""
+    """Whether the implementation has a file `module`.py; imports no framework.
+
+    Args:
+        module: within its package, as `export` or `techniques.workers`.
+    """
     package = IMPLEMENTATIONS[implementation][0].package
-    return importlib.util.find_spec(f"{package}.{module}") is not None
+    try:
+        return importlib.util.find_spec(f"{package}.{module}") is not None
+    except ModuleNotFoundError:
+        # It has not even the folder.
+        return False

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, NoReturn
 
 import psutil
 
@@ -58,6 +58,7 @@ class _Group:
     over: threading.Event = field(default_factory=threading.Event)
     peak_memory_bytes: int = 0
     errors: int = 2
+    guardian: subprocess.Popen | None = None
     give_up: Callable[[RunEnd], object] = lambda _: None
 
 
@@ -179,6 +180,13 @@ def start(workers: int, command: Sequence[str], timeout: float) -> None:
             **apart(),
         )
         _group.processes.append(process)
+    numbers = [str(each) for each in (os.getpid(), *(one.pid for one in _group.processes))]
+    _group.guardian = subprocess.Popen(
+        [sys.executable, "-m", "shared.guardian", str(timeout), *numbers],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        **apart(),
+    )
     os.environ.update(describe_place(0, workers, ports))
     _group.errors = os.dup(2)
     atexit.register(end)
@@ -266,6 +274,17 @@ def end() -> None:
     for process in _group.processes:
         process.wait()
     _group.processes.clear()
+    if _group.guardian and _group.guardian.stdin:
+        _group.guardian.stdin.close()
+        _group.guardian.wait()
+
+
+def leave(status: int) -> NoReturn:
+    """End the others and this process, which the frameworks' own end might keep waiting."""
+    end()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def process_seconds() -> float:
@@ -288,8 +307,10 @@ def _peak(pid: int) -> int:
         for line in file:
             if line.startswith("VmHWM:"):
                 return 1024 * int(line.split()[1])
-    memory = psutil.Process(pid).memory_info()
-    return getattr(memory, "peak_wset", memory.rss)
+    with contextlib.suppress(psutil.Error):
+        memory = psutil.Process(pid).memory_info()
+        return getattr(memory, "peak_wset", memory.rss)
+    return 0
 
 
 def _watch(timeout: float) -> None:

@@ -88,6 +88,9 @@ def test_shares_are_the_batch(rows, number):
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
+# What the others do.
+SLEEP = "time.sleep(60)"
+
 # Worker 0, which starts two others that sleep, says their numbers, and does what is asked.
 STARTER = """
 import os, subprocess, sys, time
@@ -95,7 +98,7 @@ from shared import workers
 os.dup2(1, 2)
 workers.PAUSE = workers.SETTLE = 0.05
 workers.NOTICE = {notice}
-sleeper = "import os, time; from shared import workers; workers.start(3, (), 1); time.sleep(60)"
+sleeper = "import time; from shared import workers; workers.start(3, (), 1); {sleep}"
 workers.when_lost(lambda end: print(end.kind, end.worker, end.signal, flush=True))
 workers.start(3, (sys.executable, "-c", sleeper), {timeout})
 print(*(each.pid for each in workers._group.processes), flush=True)
@@ -110,7 +113,11 @@ def start():
     begun = []
 
     def start(then: str, notice: float = 0.1, timeout: float = 30):
-        command = [sys.executable, "-c", STARTER.format(then=then, notice=notice, timeout=timeout)]
+        command = [
+            sys.executable,
+            "-c",
+            STARTER.format(then=then, notice=notice, timeout=timeout, sleep=SLEEP),
+        ]
         environment = child_environment()
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
@@ -179,6 +186,27 @@ def test_worker_0_may_notice_first(start):
     others[1].kill()
     assert process.wait(timeout=20) == 0
     assert process.stdout.read() == "2\n"
+
+
+# As a framework that keeps its process from doing anything else while it waits.
+BLOCKED = "import ctypes; ctypes.PyDLL(None).sleep(60)"
+
+
+def test_worker_0_is_ended_even_if_it_can_not_act(start):
+    process, others = start(BLOCKED)
+    time.sleep(0.5)
+    others[0].kill()
+    assert process.wait(timeout=30) == -signal.SIGKILL
+    assert process.stdout.read() == "worker 1 is lost.\n"
+    assert gone(others)
+
+
+def test_none_is_left_that_can_not_act(start, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "SLEEP", BLOCKED)
+    process, others = start("time.sleep(60)")
+    time.sleep(1)
+    process.kill()
+    assert gone(others)
 
 
 def test_whoever_stands_still_is_named_before_those_that_failed_by_it():

@@ -167,6 +167,8 @@ SLOW: dict[str, dict[str, float]] = {
         "test_worker_0_ends_if_it_does_not_notice_that_one_is_killed": 2,
         "test_worker_0_ends_if_it_does_not_notice_that_one_stands_still": 2,
         "test_worker_0_may_notice_first": 3,
+        "test_worker_0_is_ended_even_if_it_can_not_act": 10,
+        "test_none_is_left_that_can_not_act": 3,
     },
     "twins/test_workers.py": {
         "test_several_workers_learn_what_one_learns": 15,
