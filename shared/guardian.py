@@ -16,7 +16,7 @@ import psutil
 from shared.workers import PAUSE
 
 # Seconds that a worker is lost before worker 0 is taken for one that can't act.
-PATIENCE = 7.0
+PATIENCE = 6.0
 
 
 def is_lost(process: psutil.Process, suspended: bool) -> bool:

@@ -43,7 +43,7 @@ JOINING = 300.0
 
 # Seconds: between two looks at the others; for worker 0 to notice by its framework that one is
 # lost; and for the system to tell of a process whose connection is closed that it has ended.
-PAUSE, NOTICE, SETTLE = 0.2, 4.0, 1.0
+PAUSE, NOTICE, SETTLE = 0.2, 3.0, 1.0
 
 
 @dataclass

@@ -121,13 +121,22 @@ def workers_of(process: subprocess.Popen) -> list[psutil.Process]:
     return found
 
 
-def end_one(process: subprocess.Popen, victim: int, how: signal.Signals, delay: float) -> Ending:
-    """Let it train for so long, then send a signal to one worker; see how it ends."""
+def end_one(
+    process: subprocess.Popen, victim: int, how: signal.Signals, delay: float
+) -> Ending | None:
+    """Let it train for so long, then send a signal to one worker; see how it ends.
+
+    Returns:
+        None if the training was over before.
+    """
     began = time.monotonic()
     everybody = workers_of(process)
     while time.monotonic() < began + delay or victim >= len(everybody):
         time.sleep(0.01)
         everybody = workers_of(process)
+        if process.poll() is not None:
+            process.communicate()
+            return None
     everybody += [each for one in everybody for each in one.children() if each not in everybody]
     os.kill(everybody[victim].pid, how)
     then = time.monotonic()
@@ -168,11 +177,8 @@ def kill_again_and_again(
         victim = 1 if standing else draw.randrange(TINY.workers)
         how = signal.SIGSTOP if standing else signal.SIGKILL
         process = training.start()
-        try:
-            ending = end_one(process, victim, how, draw.uniform(0, whole))
-        except psutil.Error:
-            # It was over before.
-            process.communicate()
+        ending = end_one(process, victim, how, draw.uniform(0, whole))
+        if ending is None:
             yield training.weights() == expected
             chain += 1
             training = Training(implementation, folder / f"chain {chain}")

@@ -295,7 +295,7 @@ def test_whoever_interrupts_the_floor_keeps_the_runs_before_it(tmp_path):
     slow_later = fake_interpreter(tmp_path / "slow later", script)
     chosen = f"--python=pytorch={slow}"
     words = interrupt_at(1, (*flags, chosen, "--output-dir", "none"), tmp_path)
-    assert "interrupted before an epoch was finished; no results were kept." in words
+    assert "interrupted before the end of the first epoch; no results were kept." in words
     assert not (tmp_path / "none").exists()
     chosen = f"--python=pytorch={slow_later}"
     words = interrupt_at(2, (*flags, chosen, "--output-dir", "some"), tmp_path)

@@ -66,6 +66,7 @@ def test_a_worker_that_does_not_answer_ends_the_training(implementation, tmp_pat
     training = Training(implementation, tmp_path)
     for how, delay in ((signal.SIGKILL, 0.5), (signal.SIGSTOP, 12)):
         ending = end_one(training.start(), 1, how, delay)
+        assert ending, "the training was over before"
         assert ending.is_good, ending.describe()
 
 
