@@ -23,6 +23,7 @@ from shared.dataset_records import DATASETS, MEANT_BY_AUTO
 from shared.datasets import load_dataset, standardize
 from shared.errors import UsageError
 from shared.registry import LABELS
+from shared.streams import NO_BREAK
 from shared.visible import visible
 from shared.weights_file import check_outputs, float_type
 
@@ -111,11 +112,13 @@ def print_predictions(
         if others:
             known = ((class_names[each], formats.probability(row[each])) for each in others)
             # No line ends within one of them.
-            told = (" ".join(each).replace(" ", "\N{NO-BREAK SPACE}") for each in known)
+            told = (" ".join(each).replace(" ", NO_BREAK) for each in known)
             cells.append(", ".join(told))
         # As texts, or a name with brackets would be read as markup.
         table.add_row(*map(Text, cells))
-    console.print(table)
+    with console.capture() as printed:
+        console.print(table)
+    console.file.write(printed.get().replace(NO_BREAK, " "))
 
 
 def draw(

@@ -129,7 +129,7 @@ def measure_floor(
             *_, last = child.stderr.strip().splitlines() or [f"exit status {child.returncode}"]
             if child.returncode == 2:
                 raise UsageError(last.partition(": ")[2])
-            raise ChildProcessError(f"the floor of {name} could not be measured: {last}")
+            raise ChildProcessError(f"{name} failed: {last}")
         floor = msgspec.json.decode(child.stdout.splitlines()[-1], type=Floor | None)
         if floor:
             floors.append(floor)

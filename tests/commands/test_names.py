@@ -17,7 +17,8 @@ SHOWN = r"caf\xe9\x1b[31m\u202e"
 def assert_plain(done, status=0):
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
-    assert all(line.isprintable() for line in (done.stdout + done.stderr).splitlines())
+    lines = (done.stdout + done.stderr).splitlines()
+    assert [line for line in lines if not line.isprintable()] == []
 
 
 @pytest.fixture(scope="module")

@@ -103,9 +103,7 @@ def test_repeats_change_the_seed_and_two_give_no_interval(tmp_path):
     assert [run.repeat for run in result.runs] == [0, 0, 1, 1]
     # Without verification, the run is started once before both sides of it are timed.
     lines = [line for line in done.stdout.splitlines() if line.startswith(("Starting", "numpy"))]
-    assert lines[0] == (
-        "Starting numpy/reference once, untimed, so that no timed run waits for the disk"
-    )
+    assert lines[0] == ("Starting numpy/reference once, so that no timed run waits for the disk")
     assert sum(line.startswith("Starting") for line in lines) == 1
     assert all(epoch.probe_seconds > 0 for run in result.runs for epoch in run.epochs)
     names = ["numpy/reference", "numpy/reference#2"]
@@ -174,7 +172,7 @@ def test_the_floor_is_measured_anew_before_each_repeat(tmp_path):
 
 def test_a_floor_that_fails_leaves_the_runs_alone(tmp_path):
     printed, result = floors_of("echo 'out of memory' >&2; exit 1", tmp_path)
-    assert printed.count("WARNING: a floor is missing: the floor of pytorch could not be mea") == 2
+    assert printed.count("WARNING: the floor could not be timed: pytorch failed: out of memory") == 2
     assert result.floors == []
     assert "multiples of the floor" not in printed
 
