@@ -148,7 +148,8 @@ def measure_as_child(package: str, config: TrainConfig) -> dict[str, Any]:
         exchanges = time_exchanges(exchanger(package, technique, config))
     dataset = load_configured(config)
     built = run.build(config, dataset)
-    variant = IMPLEMENTATIONS[package.removesuffix("_impl")][0].variant
+    runs = IMPLEMENTATIONS[package.removesuffix("_impl")]
+    variant = next(run.variant for run in runs if not run.alone)
     epochs = list(run.learn_in_epochs(config, variant, dataset, built, Clock()))
     steps = -(-len(dataset.train_labels) // config.batch_size)
     seconds = statistics.median(epoch.train_seconds for epoch in epochs[1:])

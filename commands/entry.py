@@ -89,7 +89,13 @@ def refuse_workers(run: Run, asked: TrainRequest | ProfileRequest) -> None:
     workers = asked.config.workers
     refuse_other_number(workers)
     if workers > 1 and run.alone:
-        raise UsageError(f"--workers {workers}: expected 1 with {run.name}, because {run.alone}.")
+        able = [
+            each.variant for each in RUNS.values() if each.package == run.package and not each.alone
+        ]
+        instead = f" Choose --variant {' or '.join(able)}." if able else ""
+        raise UsageError(
+            f"--workers {workers}: expected 1 with {run.name}, because {run.alone}.{instead}"
+        )
     if workers > 1 and (isinstance(asked, ProfileRequest) or asked.profile):
         raise UsageError(f"--workers {workers}: expected 1 with the profiler, which records one.")
 

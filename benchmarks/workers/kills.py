@@ -77,7 +77,7 @@ class Training:
     def start(self) -> subprocess.Popen:
         """Start it, or go on from its newest checkpoint."""
         self.number += 1
-        first = IMPLEMENTATIONS[self.implementation][0]
+        first = next(run for run in IMPLEMENTATIONS[self.implementation] if not run.alone)
         config = replace(TINY, checkpoint_dir=self.folder / "kept", resume=True)
         command = [sys.executable, "-m", first.package, "--variant", first.variant]
         return subprocess.Popen(

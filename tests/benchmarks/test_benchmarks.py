@@ -129,7 +129,7 @@ def test_a_floor_that_fails_says_why(tmp_path):
     with pytest.raises(UsageError, match=r"^no such device\.$"):
         floor.measure_floor(TrainConfig(), 64, {"pytorch": refusing})
     crashing = fake_interpreter(tmp_path / "python", "echo 'out of memory' >&2; exit 1")
-    with pytest.raises(ChildProcessError, match="^pytorch failed: out of memory"):
+    with pytest.raises(ChildProcessError, match=r"^pytorch failed: out of memory"):
         floor.measure_floor(TrainConfig(), 64, {"pytorch": crashing})
 
 

@@ -151,7 +151,7 @@ print(json.dumps([status, sorted(frameworks & set(sys.modules))]))
     assert "tensorboard --logdir results-1/tensorboard" in done.stdout.splitlines()[0]
     assert done.stderr.splitlines() == [
         "python -m commands.tensorboard: pytorch-eager has no histograms: "
-        "pytorch-eager-0.safetensors can't be read (a header of 28,258,992,361,660,772 bytes)."
+        "pytorch-eager-0.safetensors cannot be read (a header of 28,258,992,361,660,772 bytes)."
     ]
 
 

@@ -172,7 +172,9 @@ def test_the_floor_is_measured_anew_before_each_repeat(tmp_path):
 
 def test_a_floor_that_fails_leaves_the_runs_alone(tmp_path):
     printed, result = floors_of("echo 'out of memory' >&2; exit 1", tmp_path)
-    assert printed.count("WARNING: the floor could not be timed: pytorch failed: out of memory") == 2
+    assert (
+        printed.count("WARNING: the floor could not be timed: pytorch failed: out of memory") == 2
+    )
     assert result.floors == []
     assert "multiples of the floor" not in printed
 
