@@ -72,7 +72,7 @@ def count_work(operations: Iterable[Any], steps: int, wall: float) -> dict[str, 
         "launches per step": formats.decimal(calls / steps, 1),
         "kernels and copies per step": formats.decimal(kernels / steps, 1),
         "time per step, µs": formats.decimal(1e6 * wall / steps, 1),
-        "of it the GPU is busy, µs": formats.decimal(1e6 * busy / steps, 1),
+        "GPU busy per step, µs": formats.decimal(1e6 * busy / steps, 1),
     }
 
 

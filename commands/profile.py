@@ -129,6 +129,6 @@ def print_operators(operators: Sequence[Operator], title: str, console: Console)
     console.print(table)
     say(
         console,
-        "Self time, without the operators that one calls, summed over all threads: "
-        f"{formats.time(total)}. Profiling slows everything down, short operators most.",
+        "Self time (each operator without those it calls), summed over all threads: "
+        f"{formats.time(total)}. Profiling slows everything down, short operators the most.",
     )

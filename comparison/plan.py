@@ -56,7 +56,7 @@ class Request:
     """Repeat until each ratio of training times is known to within X per cent (95 %): at least 8
     times, at most --repeats times. Default: off."""
     python: Interpreters = ()
-    """Python interpreter for one implementation, as tensorflow=PATH."""
+    """Run one implementation with another Python interpreter, for example tensorflow=PATH."""
     verify: bool = True
     """Check first, against the NumPy reference, that all runs compute the same. Default: on."""
     verify_only: Flag = False
@@ -175,7 +175,7 @@ def _refuse_alone(name: str, workers: int) -> None:
     if workers > 1 and (why := RUNS[name].alone):
         can = ", ".join(run for run, entry in RUNS.items() if not entry.alone)
         raise UsageError(
-            f"--workers {workers}: expected 1 with {name}, because {why}; name runs of {can}."
+            f"--workers {workers}: expected 1 with {name}, because {why}; choose from: {can}."
         )
 
 

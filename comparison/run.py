@@ -68,7 +68,8 @@ def compare(request: Request) -> int:
     console = terminal.make_console()
     job = sentences.describe_job(prepared.config, prepared.dataset, prepared.missing)
     if request.left_out:
-        job += f"\nNOTICE: all is without {', '.join(request.left_out)}, which train alone."
+        left_out = ", ".join(request.left_out)
+        job += f"\nNOTICE: `all` leaves out {left_out}: unsupported with several workers."
     if request.verify_only:
         terminal.say(console, job)
         verification = prove(request, prepared, console)

@@ -37,7 +37,7 @@ ACCURACY: Columns = (
     ("points", lambda pair: wording.differences(pair.test_accuracy_difference)),
     ("95 % interval", lambda pair: wording.points_limits(pair.test_accuracy_difference)),
     ("same within", lambda pair: wording.within_points(pair.test_accuracy_difference)),
-    ("seeds resolve", lambda pair: wording.resolved_points(pair.test_accuracy_difference)),
+    ("detectable", lambda pair: wording.resolved_points(pair.test_accuracy_difference)),
     ("verdict", lambda pair: pair.accuracy_verdict.replace("none", "")),
 )
 
@@ -122,7 +122,7 @@ def _settings(result: ComparisonResult) -> Columns:
     return [(name.replace("_", " "), show(name)) for name in names]
 
 
-TOTALS = "“Of totals” compares the total time of all epochs after the first."
+TOTALS = "“Of totals” is the ratio of the total times of all epochs after the first."
 
 
 def _note(result: ComparisonResult) -> str:

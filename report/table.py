@@ -13,6 +13,8 @@ from shared import formats
 from shared.results import SWEPT, ComparisonResult, RunResult, completed, group_by_run
 
 UNKNOWN = "-"
+# Under a table with bold figures.
+BOLD = "Bold: the best value, whether or not the difference is significant."
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def headline(result: ComparisonResult) -> Table:
     most = max(len(repeats) for repeats in groups.values())
     means_of = f", means over {most} repeats" if most > 1 else ""
     caption = f"{dataset_title(result)}{means_of}"
-    return Table(caption, header, rows, "", best).with_known_columns()
+    return Table(caption, header, rows, BOLD if best else "", best).with_known_columns()
 
 
 def _is_best(figure: Figure, mean: float | None, means: Sequence[float | None]) -> bool:

@@ -202,7 +202,8 @@ def _undecided_time(run: str, baseline: str, ratio: RatioInterval) -> str:
     n = len(ratio.values)
     logs = [math.log(each) for each in ratio.values]
     needed = intervals.repeats_to_resolve(logs, math.log1p(intervals.SAME_TIME), trim=True)
-    more = f"; about {needed} repeats would resolve {formats.percent(intervals.SAME_TIME, 0)}"
+    least = formats.percent(intervals.SAME_TIME, 0)
+    more = f"; detecting a difference of {least} would take about {needed} repeats"
     return (
         f"Whether {run} or {baseline} takes longer per epoch is undecided: ratio "
         f"{wording.ratio(ratio)} (95 % interval {wording.ratio_limits(ratio)}, {n} paired repeats"
@@ -248,13 +249,15 @@ def _same_accuracy(difference: MeanInterval, seeds: str) -> str:
         return f"Its test accuracy is the same in every repeat ({seeds})"
     return (
         f"Its test accuracy is the same within {wording.within_points(difference)} points (95 %, "
-        f"{seeds}; this many seeds resolve {wording.resolved_points(difference)} points)"
+        f"{seeds}; this many can detect a difference of {wording.resolved_points(difference)} "
+        "points)"
     )
 
 
 def _undecided_accuracy(difference: MeanInterval, seeds: str) -> str:
     needed = intervals.repeats_to_resolve(difference.values, intervals.SAME_ACCURACY)
-    more = f"; about {needed} seeds would resolve {wording.points(intervals.SAME_ACCURACY)} points"
+    least = wording.points(intervals.SAME_ACCURACY)
+    more = f"; detecting a difference of {least} points would take about {needed} seeds"
     return (
         "Whether its test accuracy differs is undecided: "
         f"{wording.differences(difference)} points (95 % interval "

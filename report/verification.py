@@ -82,7 +82,8 @@ def describe_verification(verification: Verification, config: TrainConfig) -> li
     kinds = {run.failure.kind for run in verification.runs if run.failure and run.available}
     unproven = next((words for kind, words in UNPROVEN.items() if kind in kinds), NONE_AVAILABLE)
     verdict = (
-        f"passed: from the same weights and batches, under `exact`, {compared} compute the same"
+        f"passed: starting from the same weights and batches, with `--alignment exact`, {compared} "
+        "compute the same results"
         if verification.passed
         else (REFUTED if verification.refuted else unproven)
     )

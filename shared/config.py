@@ -75,14 +75,14 @@ class TrainConfig:
     hidden: tuple[int, ...] = (128, 64)
     """Units in each hidden layer."""
     seed: int = 0
-    """Seed of the initial weights and of the order of the images."""
+    """Seed for the initial weights and the order of the images."""
     limit: int | None = None
     """Train on the first N images only. Default: all."""
     target_accuracy: float = 0.97
     """Report the time to reach this test accuracy (0 to 1)."""
     alignment: Alignment = "matched"
-    """How similar the runs are: each framework's own defaults; matched initial weights and
-    hyperparameters; or exact, with Adam's epsilon in the same place as well."""
+    """What the runs share: only the flags, with each framework's own defaults (defaults); also the
+    initial weights and hyperparameters (matched); also the place of Adam's epsilon (exact)."""
     float_type: FloatType = "float32"
     """Floating-point type of images, weights and arithmetic."""
     device: DeviceName = "auto"
@@ -92,7 +92,7 @@ class TrainConfig:
     workers: int = 1
     """Processes that train together, each on its share of every batch and of the threads."""
     worker_timeout: float = 60.0
-    """Seconds to wait for a worker that does not answer before the run fails."""
+    """Fail if a worker does not answer for this many seconds."""
     pixels: Pixels = "standardized"
     """Scale pixels to mean 0 and standard deviation 1 over the training images (standardized), or
     to the range 0 to 1 (unit)."""

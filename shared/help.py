@@ -212,7 +212,7 @@ def _describe(item: Field, hint: Any, owner: type) -> str:
     if item.default is item.default_factory:
         return text if is_positional(hint) else f"{text} Required."
     if REPEATABLE in get_args(hint):
-        return f"{text} Repeatable."
+        return f"{text} May be repeated."
     if "Default" in text or default is None or default is False or default == ():
         return text
     return f"{text} Default: {_show(default)}."

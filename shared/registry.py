@@ -90,11 +90,11 @@ def _tensorflow(variant: str, color: str, about: str) -> Run:
 
 # Why these can't train on several workers.
 ALONE = {
-    "pytorch/compiled": "its program is a whole epoch, in which nothing is exchanged",
+    "pytorch/compiled": "its program runs many steps in one go, with no exchange in between",
     "tensorflow/compiled": "XLA compiles no exchange between processes on a CPU",
-    "tensorflow/fit": "Keras 3.15.1 breaks off in two places when its fit trains under "
+    "tensorflow/fit": "Keras 3.15.1 fails in two places when its fit trains under "
     "MultiWorkerMirroredStrategy",
-    "numpy/reference": "it is the reference, and learns from the same whole batches alone",
+    "numpy/reference": "it is the reference, which always trains in one process",
 }
 
 # The first variant of a package is the default of its command, and what compare.py trains if no
@@ -102,15 +102,17 @@ ALONE = {
 # every kind of colour vision tells them apart.
 ENTRIES = (
     _pytorch("eager", "#0072B2", "an explicit training loop, each operation called from Python"),
-    _pytorch("compiled", "#56B4E9", "a whole epoch in one program, by torch.compile"),
+    _pytorch(
+        "compiled", "#56B4E9", "an epoch's full batches in one program (on a CPU), by torch.compile"
+    ),
     _tensorflow("fit", "#D55E00", "Keras's own loop: compile, fit, evaluate"),
     _tensorflow("graph", "#9C4400", "the explicit loop, each step traced by tf.function"),
     _tensorflow("eager", "#5C1F00", "the same loop, each operation called from Python"),
-    _tensorflow("compiled", "#E69F00", "a whole epoch in one program, by XLA"),
+    _tensorflow("compiled", "#E69F00", "an epoch's full batches in one program, by XLA"),
     Run(
         package="numpy_impl",
         variant="reference",
-        about="the network in plain NumPy, the backward pass by hand: every other run is verified "
+        about="plain NumPy, with the backward pass written by hand; every other run is verified "
         "against it",
         requires=("numpy",),
         label="NumPy",

@@ -75,7 +75,7 @@ def complaint() -> str | None:
     error = raw.error if isinstance(raw, Forgiving) else None
     if error is None or error.errno in UNHEARD:
         return None
-    return f"standard output cannot be written ({error.strerror}), so a part of it is missing."
+    return f"standard output cannot be written ({error.strerror}), so some output is missing."
 
 
 # The blank between a number and its unit, where no line ends.

@@ -219,6 +219,6 @@ def _list(names: Collection[str]) -> str:
 
 def _refuse(path: Path, what: str) -> NoReturn:
     raise UsageError(
-        f"--weights {path} {what}: expected weights that a training wrote, such as "
+        f"--weights {path} {what}: expected weights that this project wrote, such as "
         "results/NAME/pytorch-eager.safetensors."
     )

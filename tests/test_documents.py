@@ -1,5 +1,6 @@
 """The documents: code that is quoted stands in the code, links lead somewhere, commands exist."""
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -64,6 +65,51 @@ def test_quoted_code_is_that_of_the_twins():
     ]
     assert len(quoted) > 20
     assert not [line for line in quoted if line not in lines]
+
+
+def messages() -> dict[re.Pattern[str], int]:
+    """The strings in the code: a pattern of each, and how many of its letters are fixed."""
+    found = {}
+    nodes = (
+        node
+        for room in ("commands", "shared")
+        for path in (ROOT / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    )
+    for node in nodes:
+        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+        if isinstance(node, ast.JoinedStr | ast.Constant):
+            fixed = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
+            shown = [
+                re.escape(str(p.value)) if isinstance(p, ast.Constant) else ".+" for p in parts
+            ]
+            # No docstring of several lines, and nothing that is too short to be recognized.
+            if sum(map(len, fixed)) > 9 and "\n" not in "".join(fixed):
+                found[re.compile("".join(shown).removesuffix(r"\."))] = sum(map(len, fixed))
+    return found
+
+
+def test_quoted_messages_are_in_the_code():
+    text = (ROOT / "docs" / "QUESTIONS.md").read_text(encoding="utf-8")
+    said = re.findall(r'a notice: "(.+?)"', text, re.DOTALL)
+    said += re.findall(r"^\| .* \| (holds .+|--\w+ .+) \|$", text, re.MULTILINE)
+    for block in re.findall(r"^```\n(\$.*?)```", text, re.MULTILINE | re.DOTALL):
+        lines = [line for line in block.splitlines() if not line.startswith(("$", " "))]
+        # Sentences, which continue on the next line; a file's name stands before some.
+        said += re.split(r"(?<=[.):]) (?=[A-Z]|\w+\.\w+: )", " ".join(lines))
+    quoted = {" ".join(each.split()).rstrip(".") for each in said if not each.endswith(":")}
+    assert len(quoted) > 12
+    known = messages()
+    unknown = [
+        each
+        for each in quoted
+        if not any(
+            fixed > len(each) / 3 and pattern.fullmatch(part)
+            for pattern, fixed in known.items()
+            for part in (each, each.partition(": ")[2])
+        )
+    ]
+    assert unknown == []
 
 
 def commands() -> set[tuple[str, str]]:

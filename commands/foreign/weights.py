@@ -114,7 +114,7 @@ def refuse(path: Path, what: str) -> NoReturn:
     """
     raise UsageError(
         f"--weights {path} {what}: expected dense layers as described in docs/FILES.md, or "
-        "weights that a training here wrote."
+        "weights that this project wrote."
     )
 
 
@@ -155,7 +155,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         return {name: _decode(**each) for name, each in deserialize(content)}
     except KeyError as error:
-        raise ValueError(f"it holds numbers of the unknown type {error}") from None
+        raise ValueError(f"it contains a tensor of the unsupported type {error}") from None
     except SafetensorError as error:
         raise ValueError(f"it is not a safetensors file ({error})") from None
 

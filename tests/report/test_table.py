@@ -157,6 +157,9 @@ def test_the_first_table_has_the_runs_as_rows(dataset):
     ]
     # Where all are equal, none is best.
     assert first.best == {(1, 2), (1, 5)}
+    assert first.note == table.BOLD
+    equal = table.headline(make_result(dataset, runs[1], make_run("pytorch/eager")))
+    assert (equal.best, equal.note) == (set(), "")
 
 
 def test_the_first_table_says_what_is_missing_and_how_far_accuracies_spread(dataset):

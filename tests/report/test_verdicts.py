@@ -72,7 +72,8 @@ def test_the_same():
         "other takes the same time per epoch as base within 2 % "
         "(95 %, 5 paired repeats; ratio 1.00, 95 % interval 0.98 to 1.02). "
         "Its test accuracy is the same within 0.10 points "
-        "(95 %, 5 paired seeds, these 10,000 test images; this many seeds resolve 0.16 points)."
+        "(95 %, 5 paired seeds, these 10,000 test images; this many can detect a "
+        "difference of 0.16 points)."
     )
     assert words([1.0, 1.001, 0.999, 1.0, 1.001], [0.0] * 5) == (
         "other takes the same time per epoch as base within 0.1 % "
@@ -85,10 +86,11 @@ def test_the_same():
 def test_undecided():
     assert words([0.8, 1.2, 1.0, 1.1, 0.95], [0.5, -0.5, 0.3, -0.2, 0.1]) == (
         "Whether other or base takes longer per epoch is undecided: ratio 1.00 "
-        "(95 % interval 0.83 to 1.21, 5 paired repeats; about 81 repeats would resolve 5 %). "
+        "(95 % interval 0.83 to 1.21, 5 paired repeats; detecting a difference of 5 % "
+        "would take about 81 repeats). "
         "Whether its test accuracy differs is undecided: +0.04 points "
         "(95 % interval -0.45 to +0.53, 5 paired seeds, these 10,000 test images; "
-        "about 16 seeds would resolve 0.30 points)."
+        "detecting a difference of 0.30 points would take about 16 seeds)."
     )
 
 
@@ -146,10 +148,12 @@ def test_the_search_for_claims_finds_some(dataset):
 
 NUMBER = re.compile(r"(?<![\w.])[+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?")
 # Numbers of the rule, not of the measurement.
-RULES = re.compile(r"95 % (interval|each)|with 95 %|\(95 %|resolve 5 %|resolve 0\.30 points|97 %")
+RULES = re.compile(
+    r"95 % (interval|each)|with 95 %|\(95 %|difference of 5 %|difference of 0\.30 points|97 %"
+)
 COUNTS = re.compile(
     r"\d+ paired (repeats|seeds)|these [\d,]+ test images|correction for \d+ comparisons|"
-    r"--repeats 8|about [\d,]+ (repeats|seeds) would|in \d+ of \d+ repeats"
+    r"--repeats 8|take about [\d,]+ (repeats|seeds)|in \d+ of \d+ repeats"
 )
 
 

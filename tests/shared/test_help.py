@@ -147,7 +147,7 @@ def test_how_flags_are_spelled():
     assert "usage: python it [FLAGS]\n\nSay how it is done.\n\nOptions:\n" in text
     for line in (
         "--quick                   Do it quickly.",
-        "--again TEXT              Do this as well. Repeatable.",
+        "--again TEXT              Do this as well. May be repeated.",
         "--share X                 Do X of it. Default: 0.25.",
         "--hidden N ...            Units in each hidden layer. Default: 128 64.",
         "--optimizer NAME          Optimizer that updates the weights. Choices: adam (default), ",

@@ -45,7 +45,7 @@ def test_what_only_prints_fails_where_it_could_not(tmp_path):
     done = run(tmp_path, TO_FULL.format(1), prints_only=True)
     assert done.returncode == 1
     assert done.stderr.splitlines()[1:] == [
-        "program: standard output cannot be written (No space left on device), so a part of it is "
+        "program: standard output cannot be written (No space left on device), so some output is "
         "missing."
     ]
 

@@ -109,7 +109,7 @@ SLOW: dict[str, dict[str, float]] = {
     "report/page/test_page.py": {
         "test_the_command_draws_a_page_again": 3,
     },
-    "test_documents.py": {"helps": 4},
+    "test_documents.py": {"helps": 4, "test_quoted_messages_are_in_the_code": 2},
     "test_terminals.py": {"made": 60},
     "test_contract.py": {
         "test_a_fourth_implementation_trains": 3,

@@ -479,6 +479,7 @@ def test_folders_are_merged_by_machine(other, labels, dataset, tmp_path):
     runs = [f"{label}: {run}" for label in labels for run in ("pytorch/eager", "tensorflow/fit")]
     places = [tables.index(run) for run in runs]
     assert places == sorted(places)
+    assert tables.count(table.BOLD) == 1
     assert "merged from 2 comparisons" in page.text
     assert "WARNING: the comparisons differ in epochs: 5; 7." in page.text
     assert page.text.count("python compare.py --epochs 3") == 2

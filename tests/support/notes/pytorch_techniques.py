@@ -611,6 +611,12 @@ def a_named_dimension_takes_any_batch():
     assert program(torch.zeros(7, 3)).shape == (7, 1)
     fixed = torch.export.export(nn.Linear(3, 1), example).module()
     raises(Exception, lambda: fixed(torch.zeros(7, 3)))
+    one = (torch.zeros(1, 3),)
+    raises(
+        Exception,
+        lambda: torch.export.export(nn.Linear(3, 1), one, dynamic_shapes=shapes),
+        "specialized",
+    )
 
 
 @of(

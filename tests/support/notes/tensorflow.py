@@ -278,6 +278,14 @@ def reductions_are_functions():
     assert callable(tf.reduce_sum)
 
 
+@of("minimal.py testing: tf.argmax(logits, axis=1)")
+def argmax_is_a_function_and_numpy_gives_an_array():
+    found = tf.argmax(images, axis=1).numpy()
+    assert isinstance(found == np.arange(ROWS), np.ndarray)
+    assert np.array_equal(found, np.argmax(images.numpy(), axis=1))
+    assert not hasattr(images, "argmax")
+
+
 @of("loss.py count_correct: tf.math.count_nonzero(")
 def true_booleans_are_counted_as_int64():
     found = tf.argmax(images, axis=1) == tf.constant(3, tf.int64)

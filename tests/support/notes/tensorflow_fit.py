@@ -273,6 +273,9 @@ def the_rate_can_change_within_a_graph():
     "aligned.py AlignedAdam: index = self._get_variable_index",
     "aligned.py AlignedAdam: m, v = self._momentums[index]",
     "aligned.py AlignedSGD: buffer = self.momentums[",
+    "aligned.py AlignedRMSprop: index = self._get_variable_index",
+    "aligned.py AlignedRMSprop: v = self._velocities[index]",
+    "aligned.py AlignedRMSprop: buffer = self._momentums[index]",
 )
 def means_are_found_by_the_weights_index():
     adam, weights = optimizers.Adam(), [variable(), variable()]
@@ -284,6 +287,14 @@ def means_are_found_by_the_weights_index():
     sgd = optimizers.SGD(1.0, momentum=0.9)
     sgd.apply([tf.ones(1, "float64")], [weights[0]])
     assert len(sgd.momentums) == 1
+    assert not hasattr(sgd, "_momentums")
+    rmsprop = optimizers.RMSprop(1.0, rho=0.9, momentum=0.9)
+    rmsprop.apply([tf.constant([2.0], "float64")], [weights[0]])
+    index = rmsprop._get_variable_index(weights[0])
+    assert np.isclose(rmsprop._velocities[index].numpy()[0], 0.4)
+    assert np.isclose(rmsprop._momentums[index].numpy()[0], 2 / math.sqrt(0.4))
+    assert not hasattr(adam, "momentums")
+    assert not hasattr(rmsprop, "momentums")
 
 
 @of("aligned.py AlignedAdam: step = ops.cast(self.iterations + 1")

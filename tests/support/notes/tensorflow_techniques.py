@@ -690,17 +690,19 @@ def write_litert(model: keras.Model, folder: str, **settings: object) -> Path:
 
 
 def interpret(**settings: object) -> tf.lite.Interpreter:
-    """An interpreter, which says that it will move to another package."""
+    """An interpreter, which says that it is deprecated."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         interpreter = tf.lite.Interpreter(**settings)
-    assert any("ai_edge_litert" in str(each.message) for each in said)
+    messages = [str(each.message) for each in said]
+    assert any("deprecated" in each and "ai_edge_litert" in each for each in messages)
     return interpreter
 
 
 @of(
     "export.py predict_converted: return converted(images=images)",
     "export.py convert: interpreter = tf.lite.Interpreter(",
+    "export.py convert: interpreter.get_signature_runner()",
     "export.py export_program: return convert(",
     "export.py export_int8: optimizations=[tf.lite.Optimize.DEFAULT]",
 )
@@ -709,6 +711,7 @@ def litert_takes_and_gives_arrays_by_name():
     with tempfile.TemporaryDirectory() as folder:
         path = write_litert(model, folder)
         whole = path.stat().st_size
+        assert len(interpret(model_path=str(path)).get_signature_list()) == 1
         found = interpret(model_path=str(path)).get_signature_runner()(images=images.numpy())
         assert np.allclose(found["output_0"], model(images), atol=1e-5)
         write_litert(model, folder, optimizations=[tf.lite.Optimize.DEFAULT])
@@ -809,6 +812,12 @@ def a_concrete_function_has_a_graph():
     spec = tf.TensorSpec((None, 784))
     traced = tf.function(build_model((2, 2))).get_concrete_function(spec)
     assert any(node.op == "MatMul" for node in traced.graph.as_graph_def().node)
+    seen: list[tf.Tensor] = []
+    function = tf.function(lambda x: seen.append(x) or x)
+    assert seen == []
+    function.get_concrete_function(spec)
+    assert len(seen) == 1
+    raises(NotImplementedError, lambda: np.asarray(seen[0]))
 
 
 @of(

@@ -54,6 +54,7 @@ OUR_CODE: dict[str, set[str]] = {
         "train.py imports: import epoch_mean",
         "train.py train_step: compute_loss: Callable",
         "train.py train_epoch: = step(model, optimizer, images, labels)",
+        "train.py train_epoch: losses.append(batch_loss)",
         'train.py train: with clock.phase("train")',
         "train.py train: = learn(epoch)",
         "train.py train: yield EpochResult(",
