@@ -120,7 +120,7 @@ NEEDS: tuple[tuple[str, Callable[[Any], bool], str, Callable[["TrainConfig"], bo
         lambda config: not config.augment and config.float_type == "float32",
     ),
     *(
-        ("workers", lambda value: value > 1, f"do not work with {what}, because {why}", goes_with)
+        ("workers", lambda value: value > 1, f"expected 1 with {what}, because {why}", goes_with)
         for what, why, goes_with in ALONE
     ),
     (
