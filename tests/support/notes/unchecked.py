@@ -129,7 +129,11 @@ NEEDS_A_PROCESS: dict[str, set[str]] = {
     },
     "tensorflow": {
         "minimal.py imports: import tensorflow as tf",
+        "techniques/workers.py join: ) -> tf.distribute.Strategy",
+        "techniques/workers.py join: cluster = tf.distribute.",
         "techniques/workers.py join: MultiWorkerMirroredStrategy(",
+        "techniques/workers.py wait_for_heartbeats: def wait_for_heartbeats(",
+        "techniques/workers.py add_up: replica = tf.distribute.get_replica_context",
         "techniques/workers.py share_step: optimizer.apply = apply_sum",
     },
 }
