@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import msgspec
+import tyro
 
 from benchmarks.command import CHILD_VARIABLE, run_benchmark, run_child
 from shared import formats
@@ -20,7 +21,6 @@ from shared.clock import Clock
 from shared.config import DeviceName, TrainConfig
 from shared.environment import describe_environment
 from shared.errors import UsageError
-from shared.flags import SharedConfig
 from shared.registry import RUNS
 from shared.threads import prepare_environment
 
@@ -39,10 +39,18 @@ class Timed(msgspec.Struct):
 
 
 @dataclass(frozen=True)
+class OneRunConfig(TrainConfig):
+    """What is trained, except for the batch size."""
+
+    # Not a flag here: there are several.
+    batch_size: tyro.conf.Suppress[int] = 64
+
+
+@dataclass(frozen=True)
 class Request:
     """Time the steps of a training on the CPU and on the GPU."""
 
-    config: SharedConfig
+    config: OneRunConfig
     run: str = "pytorch/eager"
     """What to train with: IMPLEMENTATION/VARIANT."""
     batch_size: tuple[int, ...] = (16, 64, 256, 1024, 4096, 16384)
