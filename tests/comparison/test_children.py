@@ -8,11 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from comparison import children, jobs
-from comparison.children import TEXT, apart, ask_to_end, child_environment
+from comparison.children import TEXT, ask_to_end, child_environment
 from comparison.plan import plan_jobs
 from comparison.probes import CpuReading
 from shared.config import TrainConfig
 from shared.flags import CHILD_VARIABLE
+from shared.interrupts import apart
 from shared.results import RunResult
 from tests.support.commands import fake_interpreter, run_command
 
