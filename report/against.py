@@ -93,7 +93,8 @@ def pair_tables(result: ComparisonResult) -> list[Table]:
         start = [*start, ("repeats", lambda pair: str(pair.repeats))]
     if all(pair.test_accuracy_difference.low is None for pair in pairs):
         columns = [*start, TIME[0], TIME[3], ACCURACY[0]]
-        return [_pair_table(f"Against {baseline}", columns, pairs, TOTALS)]
+        timed = any(pair.train_time_ratio for pair in pairs)
+        return [_pair_table(f"Against {baseline}", columns, pairs, TOTALS if timed else "")]
     n = max(pair.repeats for pair in pairs)
     time = f"Training time per epoch against {baseline}, {n} paired repeats"
     accuracy = f"Test accuracy against {baseline}, percentage points, {n} paired seeds"

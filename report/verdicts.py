@@ -219,8 +219,12 @@ TIME_WORDS: dict[str, Callable[[str, str, RatioInterval], str]] = {
 }
 
 
+# Keras computes accuracies in float32: less than half an image of 10,000 is rounding.
+ROUNDING = 0.00005
+
+
 def _observed_difference(difference: MeanInterval) -> str:
-    if not any(difference.values):
+    if max(map(abs, difference.values), default=0) < ROUNDING:
         return "was the same"
     if len(difference.values) > 1:
         return f"differed by {wording.differences(difference)} points"

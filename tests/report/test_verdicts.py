@@ -254,3 +254,8 @@ def test_the_claim_is_the_headline_without_its_uncertainty(repeats, words, datas
     assert "as pytorch/compiled, comparing the fastest run of each framework." in many
     unclear = make_result(dataset, *some_runs(TWO, 8, noise=0.3))
     assert verdicts.claim(unclear).startswith("Whether tensorflow/fit or pytorch/eager takes ")
+
+
+def test_an_accuracy_that_differs_by_a_rounding_of_float32_is_the_same():
+    for least, words in ((1.7e-8, "was the same"), (1e-4, "was 0.01 points higher")):
+        assert verdicts._observed_difference(MeanInterval(least, values=[least])) == words
