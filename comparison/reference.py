@@ -38,7 +38,7 @@ TOLERANCES = {
 }
 
 # A run may stray so many times as far as the controls have, which are only samples of what chance
-# does: of 597 sound runs, two strayed more than ten times as far.
+# does: of 597 sound runs, one strayed 10.2 times as far.
 CONTROL_FACTOR = 30
 
 # Draw the controls.

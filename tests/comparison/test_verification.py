@@ -178,6 +178,16 @@ def test_a_run_may_stray_thirty_times_as_far_as_the_controls(
     assert verdict.decided == (passed and followed < 3)
 
 
+@pytest.mark.parametrize(("nearest", "passed"), [(1e-13, True), (1e-12, False)])
+def test_a_kink_is_the_wider_the_further_sound_runs_stray(nearest, passed, monkeypatch):
+    monkeypatch.setattr(judging, "LEAST_STEPS", 2)
+    verdict = RunVerification("run")
+    oracle = reference_of(0.5, 0.25, 0.125, controls=[0.0, 0.0, 1e-14])
+    oracle.nearest[-3:] = [nearest] * 3
+    judging.judge(verdict, trace_of((1, 0.5), (1, 0.25), (1, 0.125 + 2e-12)), oracle)
+    assert verdict.passed == passed, verdict.failure
+
+
 @pytest.mark.parametrize(
     ("loss", "error", "passed"),
     [(2.0, 1.9e-12, True), (2.0, 2.1e-12, False), (1e-3, 9e-13, True), (1e-3, 2e-12, False)],
