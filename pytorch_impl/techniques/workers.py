@@ -23,15 +23,15 @@ Learner = Callable[[Tensors, np.ndarray], Tensors]
 def join(
     workers: int, timeout: float, device: torch.device
 ) -> distributed.ProcessGroup | None:
-    """Meet the other workers, once in a process; None if there are none.
+    """Meet the other workers, once per process; None if there are none.
 
     Args:
-        workers: of all, with this one.
-        timeout: seconds to wait for one that does not answer.
+        workers: number of all workers, including this one.
+        timeout: seconds to wait for a worker that does not answer.
         device: where this one computes.
 
     Raises:
-        UsageError: it is a GPU, or nobody says where the others are.
+        UsageError: it is a GPU, or no variable says where the others are.
     """
     if workers == 1:
         return None
@@ -55,8 +55,8 @@ def share_step(
     times the means over their shares, and so is its gradient.
 
     Args:
-        group: those who learn together, from `join`.
-        model: what they learn; each has a copy.
+        group: the workers, from `join`.
+        model: the network, of which each worker has a copy.
         optimizer: updates this copy as the others update theirs.
         compute_loss: the mean over a batch.
     """
@@ -76,7 +76,7 @@ def share_step(
         def weighted(
             logits: torch.Tensor, labels: torch.Tensor
         ) -> torch.Tensor:
-            # A mean over nothing is no number; a sum is 0, with gradients.
+            # The mean of no rows is NaN; a sum is 0, with gradients.
             if len(labels) == 0:
                 return logits.sum()
             return weight * compute_loss(logits, labels)

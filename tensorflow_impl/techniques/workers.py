@@ -21,15 +21,15 @@ Learner = Callable[[Tensors, np.ndarray], Tensors]
 def join(
     workers: int, timeout: float, device: tf.config.PhysicalDevice
 ) -> tf.distribute.Strategy | None:
-    """Meet the other workers, once in a process; None if there are none.
+    """Meet the other workers, once per process; None if there are none.
 
     Args:
-        workers: of all, with this one.
-        timeout: seconds to wait for one that does not answer.
+        workers: number of all workers, including this one.
+        timeout: seconds to wait for a worker that does not answer.
         device: where this one computes.
 
     Raises:
-        UsageError: it is a GPU, or nobody says where the others are.
+        UsageError: it is a GPU, or no variable says where the others are.
     """
     if workers == 1:
         return None
@@ -40,7 +40,7 @@ def join(
 
 
 def wait_for_heartbeats(cluster: tf.train.ClusterSpec, timeout: float) -> None:
-    """Take a worker for lost that has been silent for so many seconds.
+    """Treat a worker as lost after this many seconds of silence.
 
     The public `CommunicationOptions(timeout_seconds=...)` starts a thread for
     every exchange, which lives as long.
@@ -57,7 +57,7 @@ def wait_for_heartbeats(cluster: tf.train.ClusterSpec, timeout: float) -> None:
         f"/job:{leader}/replica:0/task:0",
         cluster_register_timeout_in_ms=int(1000 * JOINING),
         heartbeat_timeout_in_ms=int(1000 * timeout),
-        # Or the process would not end without one that is lost.
+        # Or the process would not end while a worker is lost.
         shutdown_barrier_timeout_in_ms=1000,
         coordinated_jobs=jobs,
     )
@@ -75,15 +75,15 @@ def share_step(
     times the means over their shares, and so is its gradient.
 
     Args:
-        group: those who learn together, from `join`.
-        model: what they learn; each has a copy.
+        group: the workers, from `join`.
+        model: the network, of which each worker has a copy.
         optimizer: updates this copy as the others update theirs.
         compute_loss: the mean over a batch.
     """
     rank, workers = find_rank(), group.num_replicas_in_sync
     apply = optimizer.apply
 
-    # Before `apply`, which clips: clipped is what all have found together.
+    # Before `apply`, which clips: the sum is what has to be clipped.
     def apply_sum(
         grads: Sequence[tf.Tensor],
         trainable_variables: Sequence[keras.Variable] | None = None,
@@ -102,7 +102,7 @@ def share_step(
         weight = (last - first) / len(labels)  # DIFF-60
 
         def weighted(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-            # A mean over nothing is no number; a sum is 0, with gradients.
+            # The mean of no rows is NaN; a sum is 0, with gradients.
             if len(labels) == 0:
                 return tf.reduce_sum(logits)
             return weight * compute_loss(logits, labels)
@@ -120,7 +120,7 @@ def add_up(
     """The sum over all workers of each of these tensors of one dtype."""
 
     def exchange() -> list[tf.Tensor]:
-        # Made anew in here, or their device is not found.
+        # Copied here, or their device is not found.
         own = [tf.identity(tensor) for tensor in tensors]
         replica = tf.distribute.get_replica_context()
         return replica.all_reduce("sum", own)
